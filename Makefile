@@ -1,0 +1,105 @@
+# Needs python3.11 with pip and venv, make, bash and git; everything else is made here.
+# Every target sets up what it needs, so `make demo` and `make test` work in a fresh clone.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint bench lock clean
+
+BIN := .venv/bin
+# Dots, one a package, so that a slow line looks slow and not dead.
+DOTS := awk '/^ *Collecting /{ printf "."; fflush() } END { print "" }'
+
+# Sets $$python to a Python 3.11 that can make an environment, or says what to install.
+define FIND_PYTHON
+python=; \
+for candidate in $(PYTHON) python3.11 python3; do \
+  if "$$candidate" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; then \
+    python=$$candidate; break; \
+  fi; \
+done; \
+if [ -z "$$python" ]; then \
+  echo "traded needs Python 3.11, and neither python3.11 nor python3 is one." >&2; \
+  echo "  next: on Debian or Ubuntu \`sudo apt install python3.11 python3.11-venv\`;" >&2; \
+  echo "        elsewhere install it and run \`make PYTHON=/path/to/python3.11 ...\`" >&2; \
+  exit 1; \
+fi; \
+if ! "$$python" -c 'import ensurepip, venv' 2>/dev/null; then \
+  echo "$$python cannot make virtual environments: its venv package is missing." >&2; \
+  echo "  next: on Debian or Ubuntu \`sudo apt install python3.11-venv\`" >&2; \
+  exit 1; \
+fi
+endef
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{ printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: .venv/.ok ## See traded at work on the paper broker
+	@$(BIN)/traded demo
+
+test: lint ## Every check there is, the tests last
+	@echo "== pytest"
+	@$(BIN)/python -m pytest
+
+lint: .venv/.ok ## Style, types and the one-way rule
+	@echo "== ruff check"
+	@$(BIN)/ruff check .
+	@echo "== ruff format"
+	@$(BIN)/ruff format --check .
+	@echo "== mypy"
+	@$(BIN)/mypy
+	@echo "== import contracts"
+	@$(BIN)/lint-imports --no-logo
+
+bench: .venv/.ok .venv-peers/.ok ## Measure traded, and the peers beside it
+	@$(BIN)/python -m ops.bench
+
+# The locks are made by uv from an environment that is thrown away; using them needs pip alone.
+# Pins stay as they are unless asked: `make lock UPGRADE=--upgrade` or `UPGRADE='-P click'`.
+LOCK := pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-annotate --no-header
+
+lock: ## Pin what pyproject.toml names, with hashes
+	@$(FIND_PYTHON); \
+	away=$$(mktemp -d); trap 'rm -rf "$$away"' EXIT; \
+	"$$python" -m venv "$$away"; \
+	"$$away/bin/python" -m pip --disable-pip-version-check --quiet install --only-binary=:all: uv; \
+	"$$away/bin/uv" $(LOCK) $(UPGRADE) --group build pyproject.toml -o requirements.lock; \
+	"$$away/bin/uv" $(LOCK) $(UPGRADE) --group dev -c requirements.lock pyproject.toml \
+	  -o requirements-dev.lock; \
+	if grep -nE '//|--index-url|--find-links' requirements.lock requirements-dev.lock; then \
+	  echo "a lock names a host (above): it would work on this machine only" >&2; exit 1; \
+	fi
+	@echo "pinned: $$(grep -c == requirements.lock) to run, $$(grep -c == requirements-dev.lock) in all"
+
+clean: ## Remove environments and caches; journals under var/ stay
+	rm -rf .venv .venv-peers build dist .hypothesis \
+	  .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find events projections daemon ops tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.packages: requirements-dev.lock
+	@$(FIND_PYTHON); \
+	echo "traded: setting up .venv, about a minute the first time"; \
+	"$$python" -m venv --clear .venv; \
+	printf '  %s pinned packages, hashes checked ' "$$(grep -c == $<)"; \
+	$(BIN)/python -m pip --disable-pip-version-check install --progress-bar off \
+	  --require-hashes --only-binary=:all: -r $< | $(DOTS)
+	@touch $@
+
+# A stamp of its own, so that a setting changed in pyproject.toml costs a second and not a minute.
+.venv/.ok: .venv/.packages pyproject.toml
+	@echo "traded: installing this folder into .venv"
+	@$(BIN)/python -m pip --disable-pip-version-check --quiet install \
+	  --no-deps --no-build-isolation -e .
+	@touch $@
+
+# The peers pin old versions of what we use, so they never share our environment.
+.venv-peers/.ok: ops/bench/peers.txt
+	@$(FIND_PYTHON); \
+	echo "traded: setting up .venv-peers for the comparison"; \
+	"$$python" -m venv --clear .venv-peers; \
+	printf '  peers '; \
+	.venv-peers/bin/python -m pip --disable-pip-version-check install --progress-bar off \
+	  -r $< | $(DOTS)
+	@touch $@

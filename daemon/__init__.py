@@ -1,0 +1,1 @@
+"""What to do next: the core decides, the engine records and acts."""

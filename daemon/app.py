@@ -1,0 +1,253 @@
+"""Builds every object and runs the daemon from start to stop. Nothing else builds.
+
+A start is: lock, verify, newest good snapshot, fold the tail, take the configuration, connect the
+broker, go on. A stop is: finish the turn, record why, snapshot, release.
+"""
+
+import asyncio
+import platform
+import secrets
+import signal
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from hashlib import sha256
+from importlib import metadata
+from pathlib import Path
+
+import msgspec
+
+from daemon.brokers import Broker
+from daemon.brokers.paper import PaperBroker
+from daemon.calendar import load_calendar
+from daemon.clock import Clock, FeedClock, SystemClock
+from daemon.config import Config
+from daemon.config_file import to_event
+from daemon.core import Core
+from daemon.corporate_actions_file import read_corporate_actions
+from daemon.deadlines import ex_moment
+from daemon.engine import Engine, EngineSettings
+from daemon.feeds import Feed
+from daemon.feeds.file import FileFeed
+from daemon.loading import load_class
+from daemon.recovery import Recovered, Recovery
+from daemon.snapshots import SnapshotFolder
+from events import (
+    CashMoved,
+    CashMovementKind,
+    CorporateActionAnnounced,
+    JournalOpened,
+    Mode,
+    SessionEnded,
+    SessionStarted,
+    nanoseconds,
+    utc_from_nanoseconds,
+)
+from events.errors import JournalForeign
+from events.journal import Journal, JournalReader
+from projections import State
+from projections.canonical import state_hash
+
+CALENDAR_BEFORE = timedelta(days=40)
+CALENDAR_AFTER = timedelta(days=40)
+LIBRARIES = ("msgspec", "aiosqlite", "exchange_calendars", "uvloop")
+
+
+class Prepared(msgspec.Struct):
+    """What a run starts from, known before the first bar: for the operator to see."""
+
+    journal: Path
+    is_new: bool
+    recovered: Recovered
+    bars_total: int | None
+
+
+class Outcome(msgspec.Struct):
+    """What a run came to."""
+
+    state: State
+    state_hash: str
+    reason: str
+    events: int
+    repeats_dropped: int
+
+
+async def run(
+    config: Config,
+    base: Path,
+    journal_path: Path,
+    *,
+    started: Callable[[Prepared], None],
+    progress: Callable[[int], None],
+    once: bool = False,
+) -> Outcome:
+    """Run the daemon until its feed ends or a signal stops it.
+
+    Paths in `config` are relative to `base`. `started` is told what was recovered before the first
+    bar is taken, `progress` how many bars each commit brought.
+
+    Raises:
+        JournalError, ConfigError, BadBars, LoadError: it cannot start, or (JournalWriteFailed)
+            not go on.
+    """
+    feed = build_feed(config, base)
+    journal = await Journal.open(journal_path)
+    try:
+        is_new = journal.head.seq == 0
+        with JournalReader(journal_path) as reader:
+            snapshots = SnapshotFolder(journal_path)
+            recovery = Recovery(reader, snapshots)
+            recovered = recovery.recover()
+            _assert_same_account(recovered.state, config, journal_path)
+            loaded = to_event(config)
+            runs, settings = recovery.renew(loaded, recovered.runs, recovered.state.seq)
+        started(Prepared(journal_path, is_new, recovered, feed.bars_total))
+        core = Core(recovered.state, runs, settings)
+        engine = Engine(
+            core,
+            journal,
+            build_broker(config),
+            build_clock(feed, recovered.state),
+            snapshots,
+            EngineSettings(
+                config.dry_run,
+                config.journal.snapshot_every_events,
+                config.journal.snapshots_kept,
+            ),
+        )
+        await _start_session(engine, config, base, feed, recovered)
+        async with asyncio.TaskGroup() as tasks:
+            _stop_on_signals(engine)
+            tasks.create_task(engine.run(feed, progress, once=once), name="trading engine")
+        return await _end_session(engine, recovered)
+    finally:
+        await journal.close()
+
+
+def build_feed(config: Config, base: Path) -> Feed:
+    """Return the configured feed; a file feed has validated its files by then."""
+    if config.feed.kind != "file":
+        feed: Feed = load_class(config.feed.kind, None, "feed.kind")(**config.feed.params)
+        return feed
+    paths = [base / path for path in config.feed.paths]
+    return FileFeed(
+        paths,
+        config.symbols,
+        config.sessions,
+        now=utc_from_nanoseconds(SystemClock().now()),
+        bar_seconds=config.feed.bar_seconds,
+    )
+
+
+def build_broker(config: Config) -> Broker:
+    """Return the configured broker, not yet connected."""
+    if config.broker.kind == "paper":
+        return PaperBroker(config.broker)
+    broker: Broker = load_class(config.broker.kind, None, "broker.kind")(**config.broker.params)
+    return broker
+
+
+def build_clock(feed: Feed, state: State) -> Clock:
+    """Return the clock the run goes by: the bars' own for recorded ones."""
+    if feed.live or feed.starts_at is None:
+        return SystemClock()
+    return FeedClock(max(state.at, nanoseconds(feed.starts_at)))
+
+
+async def _start_session(
+    engine: Engine, config: Config, base: Path, feed: Feed, recovered: Recovered
+) -> None:
+    state = engine.core.state
+    is_new = state.identity.opened is None
+    if is_new:
+        # Alone in its commit: a journal of one event needs no witness yet.
+        await engine.take(_journal_opened(config))
+    runs = engine.core.runs
+    now = utc_from_nanoseconds(engine.clock.now())
+    last = max(feed.ends_at or now, now)
+    await engine.take(
+        SessionStarted(
+            metadata.version("traded"),
+            {name: run.code_hash for name, run in runs.items()},
+            {"python": platform.python_version()}
+            | {name: metadata.version(name) for name in LIBRARIES},
+        ),
+        to_event(config),
+        *(
+            load_calendar(
+                exchange,
+                (now - CALENDAR_BEFORE).date(),
+                (last + CALENDAR_AFTER).date(),
+                config.sessions,
+            )
+            for exchange in sorted({str(terms.exchange) for terms in config.symbols.values()})
+        ),
+    )
+    if is_new:
+        deposit = CashMoved(CashMovementKind.DEPOSIT, config.broker.capital_usd, "opening capital")
+        await engine.take(deposit)
+    for name in sorted({found.strategy for found in recovered.differences} & set(runs)):
+        first = next(found for found in recovered.differences if found.strategy == name)
+        engine.core.fail_strategy(name, f"decided differently from the journal at {first.seq}")
+    await engine.take(*_unannounced(config, base, state, now))
+    await engine.connect_broker()
+
+
+def _journal_opened(config: Config) -> JournalOpened:
+    """Return the journal's identity: derived from the configuration in a backtest, else drawn.
+
+    A backtest made twice is then the same journal, byte for byte.
+    """
+    if config.mode is Mode.BACKTEST:
+        encoded = msgspec.json.encode(to_event(config), order="deterministic")
+        journal_id = sha256(encoded).hexdigest()[:16]
+    else:
+        journal_id = secrets.token_hex(8)
+    return JournalOpened(journal_id, config.mode, config.account)
+
+
+def _unannounced(
+    config: Config, base: Path, state: State, now: datetime
+) -> Sequence[CorporateActionAnnounced]:
+    """Return the operator's corporate actions that are new and still to come."""
+    if not config.corporate_actions.path:
+        return ()
+    actions = read_corporate_actions(base / config.corporate_actions.path)
+    known = state.corporate_actions.known
+    return [
+        action
+        for action in actions
+        if action.action_id not in known
+        and action.symbol in config.symbols
+        and ex_moment(action.ex_date) > now
+    ]
+
+
+def _assert_same_account(state: State, config: Config, path: Path) -> None:
+    opened = state.identity.opened
+    if opened is None or (opened.mode, opened.account) == (config.mode, config.account):
+        return
+    message = (
+        f"{path} is the journal of {opened.account} in mode {opened.mode}, "
+        f"the configuration says {config.account} in mode {config.mode}"
+    )
+    raise JournalForeign(message, "set journal.path to another file, or mode and account back")
+
+
+def _stop_on_signals(engine: Engine) -> None:
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(each, engine.request_stop, f"signal {each.name}")
+
+
+async def _end_session(engine: Engine, recovered: Recovered) -> Outcome:
+    core = engine.core
+    await engine.take(SessionEnded(engine.stop_reason))
+    await engine.write_snapshot()
+    fields = {run.name: run.fields() for run in core.runs.values()}
+    return Outcome(
+        state=core.state,
+        state_hash=state_hash(core.state, fields),
+        reason=engine.stop_reason,
+        events=core.state.seq - recovered.head.seq,
+        repeats_dropped=core.repeats_dropped,
+    )

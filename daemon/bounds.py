@@ -1,0 +1,163 @@
+"""Bounds on what an operator may write, and the walk that checks a whole table against its Struct.
+
+msgspec stops at the first mistake and knows no bounds on Decimals; an operator wants all mistakes
+at once, each with the path of its key.
+"""
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from events import Symbol
+
+PositiveDecimal = Annotated[Decimal, Meta(extra={"gt": 0})]
+NonNegativeDecimal = Annotated[Decimal, Meta(extra={"ge": 0})]
+Share = Annotated[Decimal, Meta(extra={"gt": 0, "le": 1})]
+"""A share of something: above 0, at most 1."""
+Weight = Annotated[Decimal, Meta(extra={"ge": -1, "le": 1})]
+
+NUMBER_MAX = Decimal("1e15")
+"""Beyond any price, quantity or amount; what is larger is a slip of the keyboard."""
+SYMBOL_PATTERN = re.compile(r"[A-Z0-9][A-Z0-9 ./-]{0,19}")
+
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([Ee][+-]?[0-9]+)?")
+_MISSING = object()
+
+
+class Problems(list[str]):
+    """What is wrong, each entry with the path of its key.
+
+    `text_numbers` lets Decimals come as text, which is how the journal keeps them.
+    """
+
+    def __init__(self, *, text_numbers: bool = False) -> None:
+        """Start with none."""
+        super().__init__()
+        self.text_numbers = text_numbers
+
+    def add(self, path: str, what: str) -> object:
+        """Note that `path` is wrong, and return a marker for "no value"."""
+        self.append(f"{path or 'the file'}: {what}")
+        return _MISSING
+
+
+def convert(value: object, kind: Any, path: str, problems: Problems) -> Any:  # noqa: ANN401
+    """Return `value` as `kind`; every mistake below `path` goes to `problems` instead of raising."""
+    origin = get_origin(kind)
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return _struct(value, kind, path, problems)
+    if origin is dict:
+        return _table(value, *get_args(kind), path, problems)
+    if origin is tuple:
+        return _array(value, get_args(kind)[0], path, problems)
+    if origin in {Union, UnionType}:
+        inner = [each for each in get_args(kind) if each is not type(None)]
+        if len(inner) == 1:
+            return None if value is None else convert(value, inner[0], path, problems)
+    return _leaf(value, kind, path, problems)
+
+
+def is_symbol(text: str) -> bool:
+    """Say whether `text` can be a symbol: `BRK B` and `BTC/USD` can."""
+    return SYMBOL_PATTERN.fullmatch(text) is not None
+
+
+def _struct(value: object, kind: type[msgspec.Struct], path: str, problems: Problems) -> object:
+    if isinstance(value, kind):
+        return value
+    if not isinstance(value, Mapping):
+        return problems.add(path, f"must be a table, not {value!r}")
+    hints = get_type_hints(kind, include_extras=True)
+    fields = {field.encode_name: field.name for field in msgspec.structs.fields(kind)}
+    for name in value:
+        if name not in fields:
+            problems.add(_join(path, name), f"unknown; there is {', '.join(fields)}")
+    found = {
+        fields[name]: convert(each, hints[fields[name]], _join(path, name), problems)
+        for name, each in value.items()
+        if name in fields
+    }
+    try:
+        return kind(**{name: each for name, each in found.items() if each is not _MISSING})
+    except TypeError as error:
+        return problems.add(path, str(error))
+
+
+def _table(value: object, key: Any, inner: Any, path: str, problems: Problems) -> object:  # noqa: ANN401
+    if not isinstance(value, Mapping):
+        return problems.add(path, f"must be a table, not {value!r}")
+    found = {}
+    for name, each in value.items():
+        if key is Symbol and not is_symbol(name):
+            problems.add(_join(path, name), "is not a symbol: A-Z, 0-9, blank, '.', '/', '-'")
+            continue
+        named = name if key in {str, Symbol} else _leaf(name, key, _join(path, name), problems)
+        if inner is object:
+            found[named] = each
+        else:
+            found[named] = convert(each, inner, _join(path, name), problems)
+    return {name: each for name, each in found.items() if _MISSING not in (name, each)}
+
+
+def _array(value: object, inner: Any, path: str, problems: Problems) -> object:  # noqa: ANN401
+    if not isinstance(value, list | tuple):
+        return problems.add(path, f"must be a list, not {value!r}")
+    found = [convert(each, inner, f"{path}[{index}]", problems) for index, each in enumerate(value)]
+    return tuple(each for each in found if each is not _MISSING)
+
+
+def _leaf(value: object, kind: Any, path: str, problems: Problems) -> object:  # noqa: ANN401
+    if kind is Symbol:
+        if isinstance(value, str) and is_symbol(value):
+            return value
+        return problems.add(path, f"{value!r} is not a symbol: A-Z, 0-9, blank, '.', '/', '-'")
+    plain, bounds = _unwrapped(kind)
+    if plain is Decimal:
+        return _decimal(value, bounds, path, problems)
+    if isinstance(value, Decimal):
+        whole = value.is_finite() and value == value.to_integral_value()
+        value = int(value) if plain is int and whole else float(value)
+    if plain in {int, float} and isinstance(value, float) and not -1e300 < value < 1e300:  # noqa: PLR2004
+        return problems.add(path, f"{value} is not a finite number")
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        return problems.add(path, f"{error} (it is {value!r})")
+
+
+def _decimal(
+    value: object, bounds: Mapping[str, int], path: str, problems: Problems
+) -> object:
+    if problems.text_numbers and isinstance(value, str) and _NUMBER.fullmatch(value):
+        value = Decimal(value)
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return problems.add(path, f"must be a number, not {value!r}")
+    number = value if isinstance(value, Decimal) else Decimal(repr(value))
+    if not number.is_finite() or abs(number) > NUMBER_MAX:
+        return problems.add(path, f"{number} is not a finite number of a sensible size")
+    tests = {"gt": number.__gt__, "ge": number.__ge__, "le": number.__le__}
+    words = {"gt": "above", "ge": "at least", "le": "at most"}
+    for name, bound in bounds.items():
+        if not tests[name](Decimal(bound)):
+            return problems.add(path, f"must be {words[name]} {bound}, it is {number}")
+    return number
+
+
+def _unwrapped(kind: Any) -> tuple[Any, Mapping[str, int]]:  # noqa: ANN401
+    """Return the type without its annotations, and the bounds they carry."""
+    if get_origin(kind) is not Annotated:
+        return kind, {}
+    plain, *notes = get_args(kind)
+    bounds: dict[str, int] = {}
+    for note in notes:
+        bounds |= (note.extra or {}) if isinstance(note, Meta) else {}
+    return plain, bounds
+
+
+def _join(path: str, name: object) -> str:
+    return f"{path}.{name}" if path else str(name)

@@ -1,0 +1,61 @@
+"""The broker protocol. A broker carries orders out and reports; it decides nothing.
+
+Reports are events (`order.acknowledged`, `order.filled`, ...) handed to `inbox` in the order they
+happened. A report may come late, twice or never; the core deals with that. `inbox` only collects:
+it never calls back into the broker. Write your own as a class taking the `[broker]` table's
+`params`, and name it with `broker.kind = "module:Class"`; tests/unit/test_broker_contract.py is
+what it must pass.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol
+
+from daemon.gate import RiskApproved
+from events import BarClosed, ClientOrderId, CorporateActionApplied, Event
+from projections import State
+
+Inbox = Callable[[Event], None]
+
+
+class Broker(Protocol):
+    """What the engine needs of a broker."""
+
+    outside: bool
+    """True when sending has an effect outside this process: the record must be durable first."""
+
+    def connect(self, state: State, inbox: Inbox) -> None:
+        """Take up the open orders of `state` and hand every report to `inbox` from now on.
+
+        `state` goes on being folded: a broker inside the process may read the books from it.
+        """
+        ...
+
+    def submit(self, approved: RiskApproved) -> None:
+        """Send one approved order, whose `order.sending` is folded into the state already.
+
+        A known client order id is never sent twice: the order there is stands.
+        """
+        ...
+
+    def cancel(self, client_order_id: ClientOrderId) -> None:
+        """Ask for a cancel; asking again, or for an order already over, does no harm."""
+        ...
+
+    def observe(self, bar: BarClosed) -> None:
+        """See a bar before the core does: what the bar's trading did to resting orders.
+
+        What a broker inside the process reports of it belongs in one commit with the bar.
+        """
+        ...
+
+    def advance(self, now: datetime) -> None:
+        """Let time pass up to `now`: what ends by itself before it has ended.
+
+        A bar that ends at `now` may still be on its way.
+        """
+        ...
+
+    def corporate_action(self, action: CorporateActionApplied) -> None:
+        """See an action that has just moved the books, its reports in one commit with it."""
+        ...

@@ -1,0 +1,91 @@
+"""Exchange sessions from the calendar library, as the event the folds read. Its only importer.
+
+The library's default calendar reaches from twenty years ago to one year ahead, so bounds are always
+given. News it does not have yet comes from `sessions.extra_closures` and `extra_early_closes`.
+"""
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import exchange_calendars
+
+from daemon.config import SessionsConfig
+from daemon.config_file import ConfigError
+from events import CalendarLoaded, SessionHours
+from projections.calendar import ALWAYS_OPEN
+
+_LIBRARY_NAMES: Final = {"NYSE": "XNYS", "NASDAQ": "XNAS"}
+_NEW_YORK: Final = ZoneInfo("America/New_York")
+_EXTENDED_OPEN: Final = time(4)
+_EXTENDED_CLOSE: Final = time(20)
+_EXTENDED_CLOSE_HALF_DAY: Final = time(17)
+_FULL_DAY_CLOSE: Final = time(16)
+
+
+def load_calendar(
+    exchange: str, first: date, last: date, sessions: SessionsConfig
+) -> CalendarLoaded:
+    """Return the sessions of `exchange` from `first` to `last`, both included.
+
+    Raises:
+        ConfigError: an extra closure or early close is on a day that is no session.
+    """
+    if exchange == ALWAYS_OPEN:
+        days = (first + timedelta(days=number) for number in range((last - first).days + 1))
+        return CalendarLoaded(exchange, "every UTC day", tuple(_whole_day(day) for day in days))
+    # A month of margin, because the library refuses bounds without any session between them.
+    margin = timedelta(days=31)
+    calendar = exchange_calendars.get_calendar(
+        _LIBRARY_NAMES[exchange], start=str(first - margin), end=str(last + margin)
+    )
+    schedule = calendar.schedule.loc[str(first) : str(last)]
+    days = [stamp.date() for stamp in schedule.index]
+    opens = [stamp.to_pydatetime().astimezone(UTC) for stamp in schedule["open"]]
+    closes = [stamp.to_pydatetime().astimezone(UTC) for stamp in schedule["close"]]
+    found = dict(zip(days, zip(opens, closes, strict=True), strict=True))
+    _apply_extras(found, sessions, first, last)
+    return CalendarLoaded(
+        exchange,
+        f"exchange_calendars {exchange_calendars.__version__} {_LIBRARY_NAMES[exchange]}",
+        tuple(_session(day, *found[day]) for day in sorted(found)),
+    )
+
+
+def _apply_extras(
+    found: dict[date, tuple[datetime, datetime]], sessions: SessionsConfig, first: date, last: date
+) -> None:
+    unknown = [
+        f"sessions.{option}: {day} is no session"
+        for option, days in (
+            ("extra_closures", sessions.extra_closures),
+            ("extra_early_closes", sessions.extra_early_closes),
+        )
+        for day in days
+        if first <= day <= last and day not in found
+    ]
+    if unknown:
+        raise ConfigError(unknown)
+    for day in sessions.extra_closures:
+        found.pop(day, None)
+    for day, closes_at in sessions.extra_early_closes.items():
+        if day in found:
+            found[day] = (found[day][0], _new_york(day, closes_at))
+
+
+def _session(day: date, opens: datetime, closes: datetime) -> SessionHours:
+    is_full = closes == _new_york(day, _FULL_DAY_CLOSE)
+    extended_close = _EXTENDED_CLOSE if is_full else _EXTENDED_CLOSE_HALF_DAY
+    return SessionHours(
+        day, opens, closes, _new_york(day, _EXTENDED_OPEN), _new_york(day, extended_close)
+    )
+
+
+def _whole_day(day: date) -> SessionHours:
+    starts = datetime.combine(day, time(), UTC)
+    ends = starts + timedelta(days=1)
+    return SessionHours(day, starts, ends, starts, ends)
+
+
+def _new_york(day: date, at: time) -> datetime:
+    return datetime.combine(day, at, _NEW_YORK).astimezone(UTC)

@@ -1,0 +1,120 @@
+"""The configuration's shape: every option with its unit, its default and the reason for it.
+
+`daemon.config_file` reads it from TOML and the environment; `traded sample-config` documents it.
+"""
+
+from datetime import date, time
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from daemon.bounds import NonNegativeDecimal, PositiveDecimal, Share
+from daemon.gate.limits import Limits
+from events import Mode, Symbol
+
+Positive = Annotated[int, Meta(gt=0)]
+
+
+class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of the file: frozen, and an unknown key is an error."""
+
+
+class JournalConfig(_Table, frozen=True):
+    """Where the journal lies and how often the books are snapshotted."""
+
+    path: str = ""
+    snapshot_every_events: Positive = 50_000
+    snapshots_kept: Positive = 10
+
+
+class Exchange(StrEnum):
+    """Where a symbol trades; 24/7 has no sessions."""
+
+    NYSE = "NYSE"
+    NASDAQ = "NASDAQ"
+    ALWAYS = "24/7"
+
+
+class SymbolConfig(_Table, frozen=True):
+    """One symbol."""
+
+    exchange: Exchange = Exchange.NYSE
+
+
+class SessionsConfig(_Table, frozen=True):
+    """Which hours count. Extra closures are for news the calendar library does not have yet."""
+
+    enforce_trading_hours: bool = True
+    allow_extended_hours: bool = False
+    extra_closures: tuple[date, ...] = ()
+    extra_early_closes: dict[date, time] = {}
+
+
+class StrategyConfig(_Table, frozen=True):
+    """One strategy: its class as `module:Class`, its symbols (empty: all), its own parameters."""
+
+    strategy_class: str = msgspec.field(name="class")
+    symbols: tuple[Symbol, ...] = ()
+    params: dict[str, object] = {}
+
+
+class Commission(StrEnum):
+    """IBKR's two plans for US equities, or none."""
+
+    FIXED = "fixed"
+    TIERED = "tiered"
+    NONE = "none"
+
+
+class BrokerConfig(_Table, frozen=True):
+    """`kind` is "paper" or `module:Class`. The rest tunes the paper broker.
+
+    `slippage_bps` worsens market and stop fills; `volume_share_max` is the share of a bar's volume
+    one bar may fill. `answer_deadline_s` is how long a sent order or cancel may go unanswered
+    before it counts as UNKNOWN.
+    """
+
+    kind: str = "paper"
+    capital_usd: PositiveDecimal = Decimal(100_000)
+    commission: Commission = Commission.FIXED
+    slippage_bps: NonNegativeDecimal = Decimal(1)
+    volume_share_max: Share = Decimal("0.10")
+    answer_deadline_s: Positive = 30
+    params: dict[str, object] = {}
+
+
+class FeedConfig(_Table, frozen=True):
+    """`kind` is "file" or `module:Class`. A file feed reads `paths` (files or folders).
+
+    `bar_seconds` is the size of bars shorter than a day; None takes the smallest step in the files.
+    """
+
+    kind: str = "file"
+    paths: tuple[str, ...] = ()
+    bar_seconds: Positive | None = None
+    params: dict[str, object] = {}
+
+
+class CorporateActionsConfig(_Table, frozen=True):
+    """The operator's list of splits and dividends; empty means none are known."""
+
+    path: str = ""
+
+
+class Config(_Table, frozen=True):
+    """The whole configuration."""
+
+    mode: Mode = Mode.BACKTEST
+    account: str = "paper"
+    dry_run: bool = False
+    journal: JournalConfig = JournalConfig()
+    symbols: dict[Symbol, SymbolConfig] = {}
+    sessions: SessionsConfig = SessionsConfig()
+    strategies: dict[str, StrategyConfig] = {}
+    broker: BrokerConfig = BrokerConfig()
+    feed: FeedConfig = FeedConfig()
+    corporate_actions: CorporateActionsConfig = CorporateActionsConfig()
+    limits: Limits = Limits()

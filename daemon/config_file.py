@@ -1,0 +1,240 @@
+"""Reads the configuration: defaults, then the TOML file, then the environment, then the command line.
+
+Nothing is guessed: a key nobody knows, a number out of bounds or a file that is not what it should
+be refuses the whole configuration, with every mistake listed.
+"""
+
+import re
+import stat
+import tomllib
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from daemon.bounds import Problems, convert
+from daemon.config import Config
+from events import ConfigLoaded, SymbolTerms
+
+ENVIRONMENT_PREFIX = "TRADED_"
+ENVIRONMENT_ELSEWHERE = frozenset({"TRADED_CONFIG"})
+"""Variables with our prefix that are no options of the file."""
+SIZE_MAX_BYTES = 1_000_000
+SYSTEM_CONFIG = Path("/etc/traded/traded.toml")
+
+_CLASS_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+
+
+class ConfigError(Exception):
+    """The configuration is refused; `problems` lists everything that is wrong with it."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        """Keep the problems, one line each."""
+        super().__init__("\n".join(problems))
+        self.problems = list(problems)
+
+
+class Layered(msgspec.Struct, frozen=True):
+    """A configuration, and for each option set somewhere which layer set it last."""
+
+    config: Config
+    sources: dict[str, str]
+
+
+def load(path: Path, environment: Mapping[str, str], overrides: Sequence[str] = ()) -> Config:
+    """Return the configuration at `path` under `environment` and `overrides` (`key.path=value`).
+
+    Raises:
+        ConfigError: anything is wrong with any of them.
+    """
+    return load_layered(path, environment, overrides).config
+
+
+def load_layered(
+    path: Path, environment: Mapping[str, str], overrides: Sequence[str] = ()
+) -> Layered:
+    """Return what `load` returns, with the source of each option that was set."""
+    problems = Problems()
+    tree = _read(path)
+    sources = dict.fromkeys(_leaf_paths(tree, ""), str(path))
+    for name, text in sorted(environment.items()):
+        if name.startswith(ENVIRONMENT_PREFIX) and name not in ENVIRONMENT_ELSEWHERE:
+            keys = name.removeprefix(ENVIRONMENT_PREFIX).split("__")
+            keys = _spelled(keys, Config)
+            _set(tree, keys, text, name, problems)
+            sources[".".join(keys)] = name
+    for override in overrides:
+        dotted, equals, text = override.partition("=")
+        if not equals:
+            problems.add(f"--set {override}", "must be key=value")
+            continue
+        _set(tree, dotted.strip().split("."), text, f"--set {dotted}", problems)
+        sources[dotted.strip()] = "--set"
+    config = convert(tree, Config, "", problems)
+    if isinstance(config, Config):
+        _check_together(config, problems)
+    if problems:
+        raise ConfigError([f"{path}: {problem}" for problem in problems])
+    return Layered(config, sources)
+
+
+def find_config(
+    explicit: Path | None, environment: Mapping[str, str], folder: Path
+) -> Path | None:
+    """Return the configuration file to use, None where there is none.
+
+    An explicit file and `$TRADED_CONFIG` are returned even when they do not exist: asking for a
+    file that is not there is a mistake, not a reason to use another.
+    """
+    if explicit is not None:
+        return folder / explicit
+    if environment.get("TRADED_CONFIG"):
+        return folder / environment["TRADED_CONFIG"]
+    home = Path(environment.get("HOME", "/"))
+    user = Path(environment.get("XDG_CONFIG_HOME") or home / ".config")
+    candidates = (folder / "traded.toml", user / "traded" / "traded.toml", SYSTEM_CONFIG)
+    return next((each for each in candidates if each.is_file()), None)
+
+
+def journal_path(config: Config, config_path: Path, environment: Mapping[str, str]) -> Path:
+    """Return where the journal lies: as configured, else in the state folder under its account."""
+    if config.journal.path:
+        return config_path.parent / config.journal.path
+    name = f"{config.account}-{config.mode}.db"
+    if environment.get("STATE_DIRECTORY"):
+        return Path(environment["STATE_DIRECTORY"].split(":")[0]) / name
+    home = Path(environment.get("HOME", "/"))
+    state = Path(environment.get("XDG_STATE_HOME") or home / ".local" / "state")
+    return state / "traded" / name
+
+
+def to_event(config: Config) -> ConfigLoaded:
+    """Return `config` as it goes into the journal: whole, defaults included."""
+    builtins: dict[str, object] = msgspec.json.decode(msgspec.json.encode(config))
+    sessions = config.sessions
+    terms = {
+        name: SymbolTerms(
+            exchange=table.exchange.value,
+            enforce_hours=sessions.enforce_trading_hours,
+            extended_hours=sessions.allow_extended_hours,
+        )
+        for name, table in config.symbols.items()
+    }
+    return ConfigLoaded(builtins, terms)
+
+
+def from_event(event: ConfigLoaded) -> Config:
+    """Return the configuration a journal recorded."""
+    return msgspec.convert(event.config, Config, strict=False)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return the file's tables; floats stay exact.
+
+    Raises:
+        ConfigError: it is not a readable TOML file of a sensible size that only its owner changes.
+    """
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise ConfigError([f"{path}: is not a file"])
+        if found.st_mode & stat.S_IWOTH:
+            raise ConfigError([f"{path}: anybody may write it; run `chmod o-w {path}`"])
+        if found.st_size > SIZE_MAX_BYTES:
+            raise ConfigError([f"{path}: is larger than {SIZE_MAX_BYTES} bytes"])
+        text = path.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError([f"{path}: is not UTF-8 at byte {error.start}"]) from error
+    if text.startswith("\ufeff"):
+        raise ConfigError([f"{path}: starts with a byte order mark; save it without one"])
+    try:
+        return tomllib.loads(text, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([f"{path}: {error}"]) from error
+    except RecursionError as error:
+        raise ConfigError([f"{path}: is nested too deeply"]) from error
+
+
+def _set(
+    tree: dict[str, Any], keys: Sequence[str], text: str, where: str, problems: Problems
+) -> None:
+    """Put `text` at `keys`, read as the TOML value it looks like, else as a string."""
+    table: Any = tree
+    for key in keys[:-1]:
+        table = table.setdefault(key, {})
+        if not isinstance(table, dict):
+            problems.add(where, f"{key} is a value, not a table")
+            return
+    try:
+        table[keys[-1]] = tomllib.loads(f"value = {text}", parse_float=Decimal)["value"]
+    except (tomllib.TOMLDecodeError, RecursionError):
+        table[keys[-1]] = text
+
+
+def _spelled(keys: Sequence[str], kind: type[msgspec.Struct]) -> list[str]:
+    """Return environment keys in the spelling of the options; names of the operator's keep theirs.
+
+    Options are lower case. Below a table keyed by the operator (symbols, strategies) the key is
+    taken as it is written, so symbols work and strategy names are upper case there.
+    """
+    spelled = []
+    hints: Mapping[str, Any] | None = _encoded_hints(kind)
+    for key in keys:
+        known = key.lower() if hints is not None and key.lower() in hints else None
+        spelled.append(known or (key if hints is None else key.lower()))
+        inner = hints.get(known) if hints is not None and known else None
+        hints = _inner_hints(inner)
+    return spelled
+
+
+def _encoded_hints(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    return {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
+
+
+def _inner_hints(inner: Any) -> dict[str, Any] | None:  # noqa: ANN401
+    if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
+        return _encoded_hints(inner)
+    return None
+
+
+def _leaf_paths(tree: Mapping[str, Any], prefix: str) -> list[str]:
+    paths = []
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            paths += _leaf_paths(value, f"{prefix}{name}.")
+        else:
+            paths.append(f"{prefix}{name}")
+    return paths
+
+
+def _check_together(config: Config, problems: Problems) -> None:
+    """Look at options that only make sense together."""
+    for name, table in config.strategies.items():
+        if not _CLASS_PATH.fullmatch(table.strategy_class):
+            problems.add(
+                f"strategies.{name}.class", f"{table.strategy_class!r} is not module:Class"
+            )
+        for symbol in table.symbols:
+            if symbol not in config.symbols:
+                problems.add(f"strategies.{name}.symbols", f"{symbol} is not under [symbols]")
+    for what, names in (("symbols", config.limits.symbols), ("strategies", config.limits.strategies)):
+        known: Mapping[Any, object] = getattr(config, what)
+        for name in names:
+            if name not in known:
+                problems.add(f"limits.{what}.{name}", f"is not under [{what}]")
+    for key, kind, built_in in (
+        ("broker.kind", config.broker.kind, "paper"),
+        ("feed.kind", config.feed.kind, "file"),
+    ):
+        if kind != built_in and not _CLASS_PATH.fullmatch(kind):
+            problems.add(key, f"{kind!r} is neither {built_in!r} nor module:Class")
+    if config.feed.kind == "file" and not config.feed.paths:
+        problems.add("feed.paths", "is empty: name the files or folders with the bars")
+    if not config.symbols:
+        problems.add("symbols", "is empty: name at least one, such as [symbols.AAPL]")
+
+

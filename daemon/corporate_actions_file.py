@@ -1,0 +1,119 @@
+"""Reads the operator's list of splits and dividends; all mistakes are listed at once."""
+
+import csv
+import re
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from fractions import Fraction
+from pathlib import Path
+
+from daemon.bounds import is_symbol
+from events import CorporateActionAnnounced, CorporateActionKind, Symbol
+
+HEADER = ["symbol", "ex_date", "kind", "ratio", "cash_per_share_usd", "pay_date"]
+_RATIO = re.compile(r"([1-9][0-9]*):([1-9][0-9]*)")
+_SUGGESTED_DENOMINATOR_MAX = 50
+
+
+class BadCorporateActions(Exception):
+    """The file is refused as a whole; the text lists every line that is wrong."""
+
+
+def read_corporate_actions(path: Path) -> list[CorporateActionAnnounced]:
+    """Return the actions in `path`, by ex date.
+
+    The header is `symbol,ex_date,kind,ratio,cash_per_share_usd,pay_date`; a ratio reads new:old,
+    `7:1`, a reverse split `1:20`; `pay_date` may be empty where nobody knows it yet.
+
+    Raises:
+        BadCorporateActions: anything in it is wrong; nothing of it is used then.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.reader(file))
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"{path}: cannot be read: {error}"
+        raise BadCorporateActions(message) from error
+    if not rows or rows[0] != HEADER:
+        message = f"{path}:1: the header must be {','.join(HEADER)}"
+        raise BadCorporateActions(message)
+    problems: list[str] = []
+    actions: dict[str, CorporateActionAnnounced] = {}
+    for number, row in enumerate(rows[1:], start=2):
+        try:
+            action = _action(row)
+        except ValueError as error:
+            problems.append(f"{path}:{number}: {error}")
+            continue
+        if action.action_id in actions:
+            problems.append(f"{path}:{number}: {action.action_id} is there twice")
+        actions[action.action_id] = action
+    if problems:
+        raise BadCorporateActions("\n".join(problems))
+    return sorted(actions.values(), key=lambda action: (action.ex_date, action.action_id))
+
+
+def _action(row: list[str]) -> CorporateActionAnnounced:
+    if len(row) != len(HEADER):
+        message = f"{len(row)} columns, not {len(HEADER)}"
+        raise ValueError(message)
+    symbol, ex_text, kind_text, ratio, cash, pay_text = (cell.strip() for cell in row)
+    if not is_symbol(symbol):
+        message = f"{symbol!r} is not a symbol"
+        raise ValueError(message)
+    ex_date = date.fromisoformat(ex_text)
+    kind = CorporateActionKind(kind_text)
+    action_id = f"{symbol}-{ex_date}-{kind}"
+    if kind is CorporateActionKind.SPLIT:
+        if cash or pay_text:
+            message = "a split has neither cash_per_share_usd nor pay_date"
+            raise ValueError(message)
+        new, old = _ratio(ratio)
+        return CorporateActionAnnounced(action_id, Symbol(symbol), ex_date, kind, new, old)
+    if ratio:
+        message = "a dividend has no ratio"
+        raise ValueError(message)
+    pay_date = date.fromisoformat(pay_text) if pay_text else None
+    if pay_date is not None and pay_date < ex_date:
+        message = f"the pay date {pay_date} is before the ex date {ex_date}"
+        raise ValueError(message)
+    return CorporateActionAnnounced(
+        action_id,
+        Symbol(symbol),
+        ex_date,
+        kind,
+        cash_per_share=_cash(cash),
+        pay_date=pay_date,
+    )
+
+
+def _ratio(text: str) -> tuple[int, int]:
+    found = _RATIO.fullmatch(text)
+    if found is None:
+        message = f"the ratio {text!r} is not new:old{_suggestion(text)}"
+        raise ValueError(message)
+    new, old = int(found[1]), int(found[2])
+    if new == old:
+        message = f"the ratio {text} changes nothing"
+        raise ValueError(message)
+    return new, old
+
+
+def _suggestion(text: str) -> str:
+    try:
+        near = Fraction(text).limit_denominator(_SUGGESTED_DENOMINATOR_MAX)
+    except (ValueError, ZeroDivisionError):
+        return ", such as 7:1"
+    return f"; did you mean {near.numerator}:{near.denominator}?"
+
+
+def _cash(text: str) -> Decimal:
+    try:
+        amount = Decimal(text)
+    except InvalidOperation as error:
+        message = f"the dividend {text!r} is not an amount"
+        raise ValueError(message) from error
+    if not amount.is_finite() or amount <= 0:
+        message = f"the dividend must be above 0, it is {text}"
+        raise ValueError(message)
+    return amount

@@ -1,0 +1,176 @@
+"""The engine: hands inputs to the core, makes the records durable, and only then acts outside.
+
+It drains what is there into one turn and one commit. A broker inside the process has no effect
+outside it, so its bars share a commit with their fills; for any other broker nothing is sent
+before the record of the sending is durable.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import assert_never
+
+import msgspec
+
+from daemon.brokers import Broker
+from daemon.clock import Clock
+from daemon.code_hash import fold_code_hash
+from daemon.core import Cancel, Core
+from daemon.feeds import Feed
+from daemon.gate import RiskApproved
+from daemon.snapshots import SnapshotFolder
+from events import BarClosed, CorporateActionApplied, OrderWithheld, TimerFired, nanoseconds
+from events.codec import Input
+from events.journal import Journal
+from projections.snapshot import Snapshot, StrategyPart
+
+
+class EngineSettings(msgspec.Struct, frozen=True):
+    """What the engine takes from the configuration."""
+
+    dry_run: bool
+    snapshot_every_events: int
+    snapshots_kept: int
+
+
+class Engine:
+    """One turn after the other, until the feed ends or a stop is asked for."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 (the engine is where all parts meet)
+        self,
+        core: Core,
+        journal: Journal,
+        broker: Broker,
+        clock: Clock,
+        snapshots: SnapshotFolder,
+        settings: EngineSettings,
+    ) -> None:
+        """Bind the parts; nothing happens before `take` or `run`."""
+        self.core = core
+        self.journal = journal
+        self.broker = broker
+        self.clock = clock
+        self.snapshots = snapshots
+        self.settings = settings
+        self.stop_reason = ""
+        self._snapshot_seq = core.state.seq
+        self._last_end = None
+        self._last_at = 0
+
+    def request_stop(self, reason: str) -> None:
+        """Ask the run to end after the turn in hand; the first reason stands."""
+        self.stop_reason = self.stop_reason or reason
+
+    async def take(self, *events: Input) -> None:
+        """Take inputs that are neither bars nor reports, such as a session's start."""
+        for event in events:
+            self.core.step(event, self.clock.now())
+        await self.commit()
+
+    def report(self, event: Input) -> None:
+        """Take one report of the broker: its inbox."""
+        self.core.step(event, self.clock.now())
+
+    async def connect_broker(self) -> None:
+        """Let the broker take up the open orders of the books."""
+        self.broker.connect(self.core.state, self.report)
+        await self.commit()
+
+    async def run(self, feed: Feed, progress: Callable[[int], None], *, once: bool = False) -> None:
+        """Take bars until the feed ends, a stop is asked for, or (`once`, live) one block is done.
+
+        `progress` is told how many bars were taken after each commit.
+        """
+        async for block in feed.blocks(self.core.state.market.newest_end):
+            for bar in block:
+                self.take_bar(bar)
+                if self.broker.outside:
+                    await self.commit()
+            await self.commit()
+            progress(len(block))
+            if self.stop_reason or (once and feed.live):
+                return
+            # Signals are only seen when the loop gets a turn of its own.
+            await asyncio.sleep(0)
+        self.request_stop("the feed ended")
+
+    def take_bar(self, bar: BarClosed) -> None:
+        """Take one bar: what came due before it, what it did to resting orders, the bar itself."""
+        end = bar.end
+        if self.core.deadlines.next_due < end:
+            self._fire_timers(bar)
+        if end is not self._last_end:
+            self._last_end, self._last_at = end, nanoseconds(end)
+            self.clock.set(self._last_at)
+        self.broker.observe(bar)
+        self.core.step(bar, self.clock.now())
+        if self.core.effects and not self.broker.outside:
+            self._act()
+
+    async def commit(self) -> None:
+        """Make the records so far durable, then carry out what they decided outside."""
+        while self.core.records or self.core.effects:
+            records, self.core.records = self.core.records, []
+            if records:
+                await self.journal.append(records)
+            self._act()
+        if self.core.state.seq - self._snapshot_seq >= self.settings.snapshot_every_events:
+            await self.write_snapshot()
+        if self.journal.checkpoint_due:
+            await self.journal.checkpoint()
+
+    async def write_snapshot(self) -> None:
+        """Snapshot the books as of the last durable row."""
+        state = self.core.state
+        head = self.journal.head
+        if state.seq != head.seq or head.seq == self._snapshot_seq or state.identity.opened is None:
+            return
+        self._snapshot_seq = head.seq
+        made = Snapshot(
+            journal_id=state.identity.opened.journal_id,
+            seq=head.seq,
+            row_hash=head.hash.hex(),
+            fold_code=fold_code_hash(),
+            state=state,
+            strategies={
+                run.name: StrategyPart(run.code_hash, msgspec.Raw(run.fields()))
+                for run in self.core.runs.values()
+            },
+        )
+        self.snapshots.write(made, self.settings.snapshots_kept)
+
+    def _fire_timers(self, bar: BarClosed) -> None:
+        while (timer := self.core.deadlines.take_due(bar.end)) is not None:
+            self.fire(timer)
+
+    def fire(self, timer: TimerFired) -> None:
+        """Take one timer at the moment it was due, or now where the clock is past that."""
+        self.clock.set(nanoseconds(timer.due))
+        self.broker.advance(timer.due)
+        self.core.step(timer, self.clock.now())
+        if not self.broker.outside:
+            self._act()
+
+    def _act(self) -> None:
+        """Carry out effects in order; an answer within the process may lead to more of them."""
+        while self.core.effects:
+            effects, self.core.effects = self.core.effects, []
+            for effect in effects:
+                match effect:
+                    case RiskApproved():
+                        self._send(effect)
+                    case Cancel(client_order_id):
+                        self.broker.cancel(client_order_id)
+                    case CorporateActionApplied():
+                        self.broker.corporate_action(effect)
+                    case _:
+                        assert_never(effect)
+
+    def _send(self, approved: RiskApproved) -> None:
+        """The send point: the last look before an order leaves."""
+        order_id = approved.intent.client_order_id
+        if self.settings.dry_run:
+            self.report(OrderWithheld(order_id, "dry run"))
+        elif self.journal.poisoned:
+            self.report(OrderWithheld(order_id, "the journal failed to write"))
+        else:
+            self.broker.submit(approved)

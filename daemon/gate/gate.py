@@ -1,0 +1,54 @@
+"""The one function every order passes: all checks, in a fixed order, each recorded.
+
+Pure: the same batch, state, limits and time give the same answer. It fails closed: a missing limit,
+a missing price, a number that is not finite or an exception inside a check refuses.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from daemon.gate.checks import CHECKS, Question
+from daemon.gate.decision import RiskApproved, RiskRefused, approve
+from daemon.gate.limits import Limits
+from events import Check, OrderIntended
+from projections import State
+
+Decision = tuple[RiskApproved, ...] | tuple[RiskRefused, ...]
+
+
+def check(
+    batch: Sequence[OrderIntended], state: State, limits: Limits, now: datetime
+) -> Decision:
+    """Hold `batch` against every check; it passes or is refused as a whole.
+
+    An intent counts as reserved for those after it in the batch. `now` is the time of the input
+    that led here.
+    """
+    answers: list[tuple[Check, ...]] = []
+    for index, intent in enumerate(batch):
+        question = Question(intent, batch[:index], state, limits, now)
+        answers.append(_ask_all(question))
+    if all(each.passed for checks in answers for each in checks):
+        return tuple(
+            approve(intent, checks) for intent, checks in zip(batch, answers, strict=True)
+        )
+    return tuple(
+        RiskRefused(intent, _with_batch(checks))
+        for intent, checks in zip(batch, answers, strict=True)
+    )
+
+
+def _ask_all(question: Question) -> tuple[Check, ...]:
+    checks = []
+    for ask in CHECKS:
+        try:
+            checks.append(ask(question))
+        except Exception as error:  # noqa: BLE001 (a check that cannot answer refuses)
+            checks.append(Check(ask.__name__, passed=False, note=f"{type(error).__name__}: {error}"))
+    return tuple(checks)
+
+
+def _with_batch(checks: tuple[Check, ...]) -> tuple[Check, ...]:
+    if all(each.passed for each in checks):
+        return (*checks, Check("batch", passed=False, note="another order of its batch is refused"))
+    return checks

@@ -1,0 +1,96 @@
+"""Loads classes by `module:Class`, the user's own included, and says which part failed."""
+
+import importlib
+import inspect
+import sys
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+
+from daemon.bounds import Problems, convert
+from daemon.config import StrategyConfig
+from daemon.strategies import Strategy
+from events import Symbol
+
+
+class LoadError(Exception):
+    """A class named in the configuration cannot be used; the text says why and where it is named."""
+
+
+def look_in(folder: Path) -> None:
+    """Let modules beside the configuration file be imported, behind everything installed."""
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
+
+
+def load_class(path: str, base: type | None, what: str) -> type:
+    """Return the class at `path` (`module:Class`), a subclass of `base` where one is given.
+
+    `what` is the key in the configuration that names it.
+
+    Raises:
+        LoadError: the module cannot be imported, or has no such class.
+    """
+    module_name, _, class_name = path.partition(":")
+    if not module_name or not class_name:
+        message = f"{what}: {path!r} is not of the form module:Class"
+        raise LoadError(message)
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:
+        cause = f"{type(error).__name__}: {error}"
+        message = f"{what}: importing {module_name} failed ({cause})"
+        raise LoadError(message) from error
+    found = getattr(module, class_name, None)
+    if not inspect.isclass(found):
+        message = f"{what}: {module_name} has no class {class_name}"
+        raise LoadError(message)
+    if base is not None and not issubclass(found, base):
+        message = f"{what}: {path} is not a {base.__name__}"
+        raise LoadError(message)
+    return found
+
+
+def build_strategy(name: str, table: StrategyConfig, all_symbols: Sequence[Symbol]) -> Strategy:
+    """Return the strategy that `[strategies.NAME]` describes, with its parameters checked.
+
+    Raises:
+        LoadError: the class cannot be loaded, or a parameter is unknown or of the wrong kind.
+    """
+    where = f"strategies.{name}"
+    kind = load_class(table.strategy_class, Strategy, f"{where}.class")
+    allowed = {field.name for field in msgspec.structs.fields(kind)} - set(kind.state_fields)
+    unknown = sorted(set(table.params) - allowed)
+    if unknown:
+        message = (
+            f"{where}.params: unknown {', '.join(unknown)}; "
+            f"{table.strategy_class} takes {', '.join(sorted(allowed)) or 'none'}"
+        )
+        raise LoadError(message)
+    problems = Problems(text_numbers=True)
+    strategy = convert(table.params, kind, f"{where}.params", problems)
+    if problems:
+        raise LoadError("\n".join(problems))
+    assert isinstance(strategy, Strategy), "a Struct without problems is built"
+    try:
+        strategy.check(tuple(table.symbols or all_symbols))
+    except ValueError as error:
+        message = f"{where}.params: {error}"
+        raise LoadError(message) from error
+    return strategy
+
+
+def code_hash(kind: type) -> str:
+    """Return the hash of the source of every module that defines `kind` or one of its bases.
+
+    It does not cover what those modules import; a strategy's own helpers belong into its module.
+    """
+    digest = sha256()
+    for each in kind.__mro__:
+        if issubclass(each, Strategy):
+            module = inspect.getmodule(each)
+            if module is not None:
+                digest.update(inspect.getsource(module).encode())
+    return digest.hexdigest()

@@ -1,0 +1,58 @@
+"""Snapshot files beside the journal: written whole or not at all, the newest usable one found."""
+
+import os
+from pathlib import Path
+
+from daemon.code_hash import fold_code_hash
+from events.journal import JournalReader
+from events.witness import fsync_folder
+from projections import snapshot
+from projections.snapshot import Snapshot, SnapshotUnusable
+
+
+class SnapshotFolder:
+    """The snapshots of the journal at `journal`. `skipped` says which were unusable, and why."""
+
+    def __init__(self, journal: Path) -> None:
+        """Bind to the folder beside `journal`; it is made with the first snapshot."""
+        self.path = journal.with_name(journal.name + ".snapshots")
+        self.skipped: list[str] = []
+
+    def write(self, made: Snapshot, keep: int) -> None:
+        """Write one snapshot durably and drop all but the newest `keep`."""
+        self.path.mkdir(mode=0o700, exist_ok=True)
+        target = self.path / f"{made.seq:015d}.json"
+        unfinished = target.with_suffix(".new")
+        with unfinished.open("wb") as file:
+            file.write(snapshot.encode(made))
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.rename(target)
+        fsync_folder(self.path)
+        for old in self._files()[keep:]:
+            old.unlink()
+
+    def newest(self, reader: JournalReader, upto: int | None = None) -> Snapshot | None:
+        """Return the newest snapshot that the journal itself confirms, at or before `upto`."""
+        self.skipped = []
+        for file in self._files():
+            if upto is not None and int(file.stem) > upto:
+                continue
+            try:
+                found = snapshot.decode(file.read_bytes(), fold_code_hash())
+                row_hash = reader.hash_at(found.seq)
+                if row_hash is None or row_hash.hex() != found.row_hash:
+                    self.skipped.append(f"{file.name}: the journal has another row at {found.seq}")
+                    continue
+            except SnapshotUnusable as error:
+                self.skipped.append(f"{file.name}: {error}")
+                continue
+            return found
+        return None
+
+    def _files(self) -> list[Path]:
+        """Return the snapshot files, newest first."""
+        if not self.path.is_dir():
+            return []
+        named = (file for file in self.path.glob("*.json") if file.stem.isdigit())
+        return sorted(named, key=lambda file: int(file.stem), reverse=True)

@@ -1,0 +1,101 @@
+"""A strategy at work: the strategy itself, what it has seen, and what it is shown."""
+
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+
+from daemon.strategies import Strategy
+from events import Symbol
+from projections import State
+
+_ZERO = Decimal(0)
+
+
+class Tally(msgspec.Struct):
+    """The standing answer about one symbol, and how often it was given in a row."""
+
+    stage: str
+    reason: str
+    evaluations: int = 0
+
+
+class StrategyMemory(msgspec.Struct):
+    """What a strategy run remembers besides the strategy's own fields."""
+
+    bars_seen: dict[Symbol, int] = {}
+    tallies: dict[Symbol, Tally] = {}
+
+
+class StrategyRun:
+    """One configured strategy. `failed` runs are asked nothing more."""
+
+    def __init__(
+        self, name: str, strategy: Strategy, code_hash: str, symbols: frozenset[Symbol]
+    ) -> None:
+        """Bind the strategy to its name and the symbols it is asked about."""
+        self.name = name
+        self.strategy = strategy
+        self.code_hash = code_hash
+        self.symbols = symbols
+        self.warmup = strategy.warmup()
+        self.schedules = {f"{name}/{each.name}": each for each in strategy.schedules()}
+        self.memory = StrategyMemory()
+        self.failed = False
+
+    def fields(self) -> bytes:
+        """Return everything the run remembers, as JSON: what a snapshot keeps."""
+        return msgspec.json.encode((self.strategy, self.memory))
+
+    def restore(self, fields: bytes) -> None:
+        """Take over what `fields` returned.
+
+        Raises:
+            msgspec.ValidationError: it does not fit the strategy as it is now.
+        """
+        kind = tuple[type(self.strategy), StrategyMemory]  # type: ignore[misc] # a run-time type
+        self.strategy, self.memory = msgspec.json.decode(fields, type=kind)
+
+
+class StateView:
+    """The read-only view one strategy has of the books."""
+
+    __slots__ = ("_state", "_strategy", "now")
+
+    def __init__(self, state: State, strategy: str, now: datetime) -> None:
+        """Show `state` as `strategy` may see it."""
+        self._state = state
+        self._strategy = strategy
+        self.now = now
+
+    @property
+    def equity(self) -> Decimal:
+        """The account's equity in US dollars."""
+        return self._state.pnl.equity
+
+    @property
+    def cash(self) -> Decimal:
+        """The account's cash in US dollars."""
+        return self._state.cash.balance
+
+    def quantity(self, symbol: Symbol) -> Decimal:
+        """Return this strategy's signed position in `symbol`."""
+        return self._state.positions.held_by(self._strategy, symbol).quantity
+
+    def pending(self, symbol: Symbol) -> Decimal:
+        """Return the signed quantity this strategy's open orders in `symbol` may still fill."""
+        orders = self._state.orders.open
+        if not orders:
+            return _ZERO
+        return sum(
+            (
+                order.reserved
+                for order in orders.values()
+                if order.intent.symbol == symbol and order.intent.strategy == self._strategy
+            ),
+            _ZERO,
+        )
+
+    def price(self, symbol: Symbol) -> Decimal | None:
+        """Return the last close of `symbol`, None when there is none."""
+        return self._state.market.price(symbol)

@@ -1,0 +1,59 @@
+"""The shape every event shares, the ids of the domain, and the envelope the journal puts around an event."""
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, NewType
+
+import msgspec
+
+if TYPE_CHECKING:
+    from events.codec import JournalEvent
+
+Symbol = NewType("Symbol", str)
+ClientOrderId = NewType("ClientOrderId", str)
+ExecutionId = NewType("ExecutionId", str)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Event(
+    msgspec.Struct,
+    frozen=True,
+    gc=False,
+    tag_field="type",
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+):
+    """A fact. Its tag is the stored name for ever; a default never changes once released.
+
+    `gc=False` is safe because events hold only values, never references back to themselves.
+    """
+
+    def key(self) -> str | None:
+        """Return the natural identity within the event's type, None where repeats are no concern."""
+        return None
+
+
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """An event with its place in the journal.
+
+    `seq` alone orders the journal; `at` is the wall clock as read, in nanoseconds UTC, and may go
+    back. `cause` is the seq of the event that led to this one and `trace` the seq of the root of
+    that walk; both are None for a root, such as a bar.
+    """
+
+    seq: int
+    at: int
+    event: "JournalEvent"
+    trace: int | None = None
+    cause: int | None = None
+
+
+def nanoseconds(moment: datetime) -> int:
+    """Return aware `moment` as nanoseconds since 1970 UTC, exact to the microsecond."""
+    return (moment - _EPOCH) // _MICROSECOND * 1000
+
+
+def utc_from_nanoseconds(at: int) -> datetime:
+    """Return the aware UTC time of `at`, cut to the microsecond."""
+    return _EPOCH + timedelta(microseconds=at // 1000)

@@ -1,0 +1,116 @@
+"""Events to JSON text and back: the one list of all events, Decimals exact, times in UTC."""
+
+from typing import Final, get_args
+
+import msgspec
+
+from events.account import (
+    CashMoved,
+    CommissionCharged,
+    CorporateActionAnnounced,
+    CorporateActionApplied,
+)
+from events.errors import UnknownEvent
+from events.holds import HoldLifted, HoldPlaced
+from events.market import BarClosed
+from events.orders import (
+    CancelSending,
+    IntentApproved,
+    IntentRefused,
+    OrderAcknowledged,
+    OrderCancelled,
+    OrderExpired,
+    OrderFilled,
+    OrderIntended,
+    OrderRejected,
+    OrderSending,
+    OrderUnknown,
+    OrderWithheld,
+    OrderWorking,
+)
+from events.session import (
+    CalendarLoaded,
+    ConfigLoaded,
+    JournalOpened,
+    SessionEnded,
+    SessionStarted,
+    TimerFired,
+)
+from events.strategy import StrategyDeclined, StrategyFailed
+from events.upcast import UPCASTS, Upcast
+
+Input = (
+    BarClosed
+    | OrderWithheld
+    | OrderAcknowledged
+    | OrderWorking
+    | OrderRejected
+    | OrderCancelled
+    | OrderExpired
+    | OrderFilled
+    | CommissionCharged
+    | CashMoved
+    | TimerFired
+    | CorporateActionAnnounced
+    | JournalOpened
+    | SessionStarted
+    | SessionEnded
+    | ConfigLoaded
+    | CalendarLoaded
+)
+"""What came from outside: replayed as it was, never decided again."""
+
+Decided = (
+    OrderIntended
+    | IntentApproved
+    | IntentRefused
+    | OrderSending
+    | CancelSending
+    | OrderUnknown
+    | HoldPlaced
+    | HoldLifted
+    | StrategyDeclined
+    | StrategyFailed
+    | CorporateActionApplied
+)
+"""What the core answered: the same inputs give the same again."""
+
+JournalEvent = Input | Decided
+
+INPUTS: Final[frozenset[type]] = frozenset(get_args(Input))
+TAGS: Final[dict[type, str]] = {
+    kind: str(kind.__struct_config__.tag) for kind in get_args(JournalEvent)
+}
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[JournalEvent] = msgspec.json.Decoder(JournalEvent)
+
+encode = _encoder.encode
+"""Return the event as UTF-8 JSON with its tag under `type`."""
+
+
+def decode(body: bytes | str, upcasts: dict[str, Upcast] = UPCASTS) -> JournalEvent:
+    """Return the event `body` holds, older forms brought up to date.
+
+    Raises:
+        UnknownEvent: the tag, or a field, belongs to no event this version knows.
+    """
+    try:
+        return _decoder.decode(body)
+    except msgspec.ValidationError as error:
+        return _decode_older(body, upcasts, error)
+
+
+def _decode_older(
+    body: bytes | str, upcasts: dict[str, Upcast], error: msgspec.ValidationError
+) -> JournalEvent:
+    fields = msgspec.json.decode(body)
+    tag = fields.get("type") if isinstance(fields, dict) else None
+    if tag not in upcasts:
+        raise UnknownEvent(f"{error} (type {tag!r})") from error
+    while fields["type"] in upcasts:
+        fields = upcasts[fields["type"]](fields)
+    try:
+        return msgspec.convert(fields, JournalEvent)
+    except msgspec.ValidationError as still_wrong:
+        raise UnknownEvent(f"{still_wrong} (type {tag!r}, brought up to date)") from still_wrong

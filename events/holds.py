@@ -1,0 +1,66 @@
+"""Holds: the one mechanism that stops orders, and how each hold ends."""
+
+from enum import StrEnum
+
+from events.base import Event
+
+
+class HoldScope(StrEnum):
+    """What a hold covers."""
+
+    ALL = "all"
+    STRATEGY = "strategy"
+    SYMBOL = "symbol"
+
+
+class HoldLevel(StrEnum):
+    """REDUCE lets only risk-reducing orders pass, HALT none. Cancels always pass."""
+
+    REDUCE = "REDUCE"
+    HALT = "HALT"
+
+
+class HoldLifts(StrEnum):
+    """Who or what may end a hold."""
+
+    OPERATOR = "operator"
+    CONDITION = "condition"
+    NEXT_SESSION = "next session"
+
+
+class WorkingOrders(StrEnum):
+    """What a hold does to orders that are already working."""
+
+    KEEP = "KEEP"
+    CANCEL_INCREASING = "CANCEL_INCREASING"
+    CANCEL_ALL = "CANCEL_ALL"
+
+
+class HoldPlaced(Event, frozen=True, tag="hold.placed"):
+    """Orders in scope are stopped until this hold is lifted. `target` names strategy or symbol."""
+
+    hold_id: str
+    scope: HoldScope
+    level: HoldLevel
+    cause: str
+    by: str
+    why: str
+    lifts: HoldLifts
+    target: str = ""
+    working: WorkingOrders = WorkingOrders.KEEP
+
+    def key(self) -> str | None:
+        """Return the hold's id."""
+        return self.hold_id
+
+
+class HoldLifted(Event, frozen=True, tag="hold.lifted"):
+    """The hold of that id is over; no other hold is touched."""
+
+    hold_id: str
+    by: str
+    why: str
+
+    def key(self) -> str | None:
+        """Return the hold's id: a hold is lifted once."""
+        return self.hold_id

@@ -1,0 +1,441 @@
+"""Writing the journal and reading it: the only file that knows SQLite.
+
+Writing is one connection, in its own thread, one transaction a turn, durable when `append`
+returns. Reading is by other connections, read-only, in short transactions. Nothing is ever
+repaired in place: a journal that contradicts itself is refused.
+"""
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from importlib import resources
+from itertools import chain as flatten
+from pathlib import Path
+from typing import Any, Self
+
+import aiosqlite
+
+from events.base import Event, Record
+from events.chain import GENESIS, Row
+from events.codec import TAGS, decode
+from events.errors import (
+    JournalDamaged,
+    JournalError,
+    JournalForeign,
+    JournalMissing,
+    JournalNewer,
+    JournalTailLost,
+    JournalWriteFailed,
+)
+from events.lock import FileLock, lock_path
+from events.rows import Finding, Head, proved_records, records_in, rows_after
+from events.session import JournalOpened
+from events.witness import (
+    Witness,
+    WitnessFile,
+    check_witness,
+    fsync_folder,
+    read_witness,
+    witness_path,
+)
+
+__all__ = ["Finding", "Head", "Journal", "JournalReader"]
+
+APPLICATION_ID = 0x54524144
+"""The letters TRAD, in the SQLite header."""
+USER_VERSION = 1
+PAGE_BYTES = 4096
+"""With the append-only trigger small pages insert a fifth faster than 16k ones (measured)."""
+ROWS_A_STATEMENT = 250
+PAGE_ROWS = 10_000
+WAL_BYTES = 8 * 2**20
+"""The write-ahead log is grown to this size at once: a commit that grows it costs twice (measured)."""
+CHECKPOINT_PAGES = 8_000
+PAGES_A_COMMIT = 4
+ROWS_A_PAGE = 8
+"""What one commit and its rows put into the write-ahead log, roughly, to know when to fold it."""
+
+_LAST = 2**63 - 1
+"""No row has a greater seq."""
+_COLUMNS = "seq, at, type, key, trace, cause, body, hash"
+_ONE = "(?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT = f"INSERT INTO event VALUES {_ONE}"
+_INSERT_MANY = f"INSERT INTO event VALUES {', '.join([_ONE] * ROWS_A_STATEMENT)}"
+
+
+class JournalReader:
+    """Reads a journal, written to or not, without ever standing in the writer's way."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the journal at `path` read-only.
+
+        Raises:
+            JournalMissing, JournalForeign, JournalNewer, JournalDamaged: it cannot be read.
+        """
+        _check_identity(path)
+        self.path = path
+        self._connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+        self._connection.execute("PRAGMA query_only = ON")
+
+    def __enter__(self) -> Self:
+        """Return self."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the connection."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def head(self) -> Head:
+        """Return where the journal ends now."""
+        found = self._ask("SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1")
+        return Head(*found[0]) if found else Head()
+
+    def hash_at(self, seq: int) -> bytes | None:
+        """Return the hash of the row at `seq`, None when there is no such row."""
+        if seq == 0:
+            return GENESIS
+        found = self._ask("SELECT hash FROM event WHERE seq = ?", seq)
+        return found[0][0] if found else None
+
+    def seq_at(self, at: int) -> int:
+        """Return the last seq recorded at or before `at` (ns UTC), 0 when there is none."""
+        found = self._ask("SELECT max(seq) FROM event WHERE at <= ?", at)
+        return found[0][0] or 0
+
+    def rows(self, after: int = 0, upto: int | None = None) -> Iterator[Row]:
+        """Yield the rows with `after` < seq <= `upto`, each page in a transaction of its own."""
+        last = upto if upto is not None else _LAST
+        while page := self._ask(
+            f"SELECT {_COLUMNS} FROM event WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",  # noqa: S608 (constants)
+            after,
+            last,
+            PAGE_ROWS,
+        ):
+            yield from page
+            after = page[-1][0]
+
+    def records(self, after: int = 0, upto: int | None = None) -> Iterator[Record]:
+        """Yield the records with `after` < seq <= `upto`, as far as the journal goes now."""
+        return records_in(self.path, self.rows(after, upto))
+
+    def verified_records(self, start: Head, upto: int | None = None) -> Iterator[Record]:
+        """Yield the records after `start`, each only once its place in the chain is proved.
+
+        Raises:
+            JournalDamaged: a row is missing, was changed, or is not what its type says.
+        """
+        return proved_records(self.path, self.rows(start.seq, upto), start)
+
+    def records_back(
+        self, upto: int | None = None, *, after: int = 0, kind: type[Event] | None = None
+    ) -> Iterator[Record]:
+        """Yield the records (of `kind`) with `after` < seq <= `upto`, newest first."""
+        last = upto if upto is not None else _LAST
+        tag = None if kind is None else TAGS[kind]
+        while page := self._ask(
+            f"SELECT {_COLUMNS} FROM event WHERE seq > ? AND seq <= ? AND type = coalesce(?, type)"  # noqa: S608 (constants)
+            " ORDER BY seq DESC LIMIT 500",
+            after,
+            last,
+            tag,
+        ):
+            yield from records_in(self.path, page)
+            last = page[-1][0] - 1
+
+    def record(self, seq: int) -> Record | None:
+        """Return the record at `seq`, None when there is no such row."""
+        return next(self.records(seq - 1, seq), None)
+
+    def traced(self, root: int) -> list[Record]:
+        """Return the walk that starts at `root`: that record and all that followed from it."""
+        return self._select("seq = ? OR trace = ? ORDER BY seq", root, root)
+
+    def find(self, kind: type[Event], key: str) -> Record | None:
+        """Return the record of `kind` whose natural identity is `key`, None when there is none."""
+        return next(iter(self._select("type = ? AND key = ?", TAGS[kind], key)), None)
+
+    def of_kind(self, kind: type[Event], upto: int | None = None) -> list[Record]:
+        """Return the records of `kind` up to row `upto`, in order.
+
+        They are found by their natural identity, without reading the rest of the journal; of a
+        kind that has none there are none here.
+        """
+        last = upto if upto is not None else _LAST
+        where = "type = ? AND key IS NOT NULL AND seq <= ? ORDER BY seq"
+        return self._select(where, TAGS[kind], last)
+
+    def keys_of(self, kind: type[Event], start: str, limit: int) -> list[str]:
+        """Return, in order, up to `limit` natural identities of `kind` that begin with `start`."""
+        found = self._ask(
+            "SELECT key FROM event WHERE type = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?",
+            TAGS[kind],
+            start,
+            start + "\U0010ffff",
+            limit,
+        )
+        return [key for (key,) in found]
+
+    def follow(self, after: int, wait: Callable[[], bool]) -> Iterator[Record]:
+        """Yield records after `after` as they come; `wait` pauses and says whether to go on."""
+        while True:
+            for record in self.records(after):
+                after = record.seq
+                yield record
+            if not wait():
+                return
+
+    def check(self, progress: Callable[[int], None] = lambda _: None) -> list[Finding]:
+        """Read the whole file against its chain, its witness and SQLite's own check.
+
+        `progress` is told the seq reached, the last one included. Returns what is wrong; an empty
+        list is a sound journal.
+        """
+        reached, findings = 0, []
+        try:
+            for record in self.verified_records(Head()):
+                reached = record.seq
+                if reached % PAGE_ROWS == 0:
+                    progress(reached)
+        except JournalError as error:
+            findings.append(Finding(reached + 1, error.args[0]))
+        progress(reached)
+        for look in (self._check_file, self._check_witness):
+            try:
+                look()
+            except JournalError as error:
+                findings.append(Finding(0, error.args[0]))
+        return findings
+
+    def _check_file(self) -> None:
+        found = [text for (text,) in self._ask("PRAGMA quick_check(10)") if text != "ok"]
+        if found:
+            raise JournalDamaged(f"SQLite finds: {'; '.join(found)}")
+
+    def _check_witness(self) -> None:
+        # The witness first: it is written after its rows, so a running writer is no contradiction.
+        witness = read_witness(witness_path(self.path))
+        check_witness(self.path, witness, self.head(), self.hash_at)
+
+    def _select(self, where: str, *values: object) -> list[Record]:
+        rows = self._ask(f"SELECT {_COLUMNS} FROM event WHERE {where}", *values)  # noqa: S608 (constants)
+        return list(records_in(self.path, rows))
+
+    def _ask(self, query: str, *values: object) -> list[Any]:
+        try:
+            return self._connection.execute(query, values).fetchall()
+        except sqlite3.DatabaseError as error:
+            message = f"{self.path} cannot be read: {error}"
+            raise JournalDamaged(message) from error
+
+
+class Journal:
+    """The writer. Open it with `Journal.open`; there is one a journal, enforced by a lock."""
+
+    def __init__(self, path: Path, lock: FileLock, connection: aiosqlite.Connection) -> None:
+        """Take over an open connection; use `Journal.open`."""
+        self.path = path
+        self.poisoned = False
+        self.head = Head()
+        self._lock = lock
+        self._connection = connection
+        self._pages_logged = 0
+
+    @classmethod
+    async def open(cls, path: Path) -> Self:
+        """Lock and open the journal at `path`, creating an empty one where there is none.
+
+        Raises:
+            JournalLocked: another process writes it.
+            JournalForeign, JournalNewer, JournalDamaged, JournalTailLost: it cannot be trusted.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(lock_path(path))
+        try:
+            if not path.exists():
+                _create(path)
+            with JournalReader(path) as reader:
+                head = reader.head()
+                check_witness(path, read_witness(witness_path(path)), head, reader.hash_at)
+            connection = await aiosqlite.connect(
+                f"{path.resolve().as_uri()}?mode=rw",
+                uri=True,
+                isolation_level=None,
+                factory=partial(_Connection, witness=WitnessFile(witness_path(path))),
+            )
+        except BaseException:
+            lock.release()
+            raise
+        journal = cls(path, lock, connection)
+        journal.head = head
+        await journal._assert_settings()
+        _grow_log(path)
+        return journal
+
+    async def append(self, records: Sequence[Record]) -> None:
+        """Write `records` in one transaction, then the witness; durable when this returns.
+
+        Raises:
+            JournalWriteFailed: the outcome is unknown. The journal is poisoned: this process must
+                not send, nor append again; a restart reads what is really there.
+        """
+        if self.poisoned:
+            message = f"{self.path} failed to write before; nothing more is appended"
+            raise JournalWriteFailed(message)
+        assert records[0].seq == self.head.seq + 1, "the records must follow the head"
+        rows = rows_after(self.head.hash, records)
+        try:
+            await self._connection.executemany(_INSERT, rows)
+        except BaseException as error:
+            self.poisoned = True
+            if not isinstance(error, Exception):
+                raise
+            message = (
+                f"{self.path}: writing events {rows[0][0]} to {rows[-1][0]} failed ({error}); "
+                "they may or may not be in the file"
+            )
+            raise JournalWriteFailed(message) from error
+        self.head = Head(rows[-1][0], rows[-1][7])
+        self._pages_logged += PAGES_A_COMMIT + len(rows) // ROWS_A_PAGE
+
+    @property
+    def checkpoint_due(self) -> bool:
+        """Say whether the write-ahead log has grown enough to be folded back."""
+        return self._pages_logged >= CHECKPOINT_PAGES
+
+    async def checkpoint(self) -> None:
+        """Fold the write-ahead log back as far as readers allow; nobody waits for a commit here."""
+        self._pages_logged = 0
+        async with self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)") as cursor:
+            await cursor.fetchall()
+
+    async def close(self) -> None:
+        """Close the connection and give the lock back."""
+        await self._connection.close()
+        self._lock.release()
+
+    async def _assert_settings(self) -> None:
+        """Set what durability rests on, read it back, and refuse to go on with anything else."""
+        for pragma, wanted in (
+            ("journal_mode", "wal"),
+            ("synchronous", 2),
+            ("locking_mode", "normal"),
+            ("wal_autocheckpoint", 0),
+        ):
+            await self._connection.execute(f"PRAGMA {pragma} = {wanted}")
+            async with self._connection.execute(f"PRAGMA {pragma}") as cursor:
+                row = await cursor.fetchone()
+            if row is None or row[0] != wanted:
+                await self.close()
+                message = f"{self.path}: SQLite keeps {pragma} at {row and row[0]}, not {wanted}"
+                raise JournalForeign(message, "put the journal on a local file system")
+
+
+class _Connection(sqlite3.Connection):
+    """A connection whose `executemany` is a whole turn: one hop to its thread, one commit."""
+
+    def __init__(self, *args: Any, witness: WitnessFile, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._witness = witness
+        self._identity: tuple[str, int] | None = None
+
+    def executemany(self, sql: str, rows: Any, /) -> sqlite3.Cursor:  # noqa: ANN401 (sqlite3's own)
+        """Insert `rows` in one transaction, then write the witness."""
+        cursor = self.cursor()
+        cursor.execute("BEGIN IMMEDIATE")
+        whole = len(rows) - len(rows) % ROWS_A_STATEMENT
+        if whole:
+            # Many rows a statement: fewer steps, and the interpreter lock changes hands less.
+            cursor.executemany(
+                _INSERT_MANY,
+                [
+                    list(flatten.from_iterable(rows[start : start + ROWS_A_STATEMENT]))
+                    for start in range(0, whole, ROWS_A_STATEMENT)
+                ],
+            )
+        cursor.executemany(sql, rows[whole:])
+        cursor.execute("COMMIT")
+        journal_id, epoch = self._identity or self._read_identity()
+        self._witness.write(Witness(journal_id, epoch, rows[-1][0], rows[-1][7].hex()))
+        return cursor
+
+    def close(self) -> None:
+        """Close the witness with the connection."""
+        self._witness.close()
+        super().close()
+
+    def _read_identity(self) -> tuple[str, int]:
+        (body,) = self.execute("SELECT body FROM event WHERE seq = 1").fetchone()
+        opened = decode(body)
+        assert isinstance(opened, JournalOpened), "event 1 names the journal"
+        self._identity = (opened.journal_id, opened.epoch)
+        return self._identity
+
+
+def _create(path: Path) -> None:
+    """Make an empty journal, whole or not at all."""
+    for left in (path.with_name(path.name + "-wal"), witness_path(path)):
+        if left.exists():
+            message = f"{path} is missing, and {left.name} of an earlier journal is still there"
+            raise JournalTailLost(message, "put the journal back, or move what is left elsewhere")
+    made = path.with_name(path.name + ".new")
+    made.unlink(missing_ok=True)
+    connection = sqlite3.connect(made, isolation_level=None)
+    connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.executescript(resources.files("events").joinpath("schema.sql").read_text())
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {USER_VERSION}")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.close()
+    made.chmod(0o600)
+    made.rename(path)
+    fsync_folder(path.parent)
+
+
+def _grow_log(path: Path) -> None:
+    """Fill the write-ahead log with zeros up to its working size.
+
+    SQLite ends its log at the first frame that does not carry the log's own salt, so zeros behind
+    it are nothing. The log is not the file that carries SQLite's locks, so opening it is safe.
+    """
+    with path.with_name(path.name + "-wal").open("ab") as log:
+        missing = WAL_BYTES - log.tell()
+        if missing > 0:
+            log.write(bytes(missing))
+            log.flush()
+            os.fsync(log.fileno())
+
+
+def _check_identity(path: Path) -> None:
+    """Refuse what is not a journal of ours, without touching it.
+
+    `immutable` keeps SQLite from making files beside it; the header is in the main file since the
+    journal was created.
+    """
+    if not path.exists():
+        message = f"there is no journal at {path}"
+        raise JournalMissing(message)
+    if not path.is_file():
+        message = f"{path} is not a file"
+        raise JournalForeign(message)
+    try:
+        connection = sqlite3.connect(f"{path.resolve().as_uri()}?immutable=1", uri=True)
+        try:
+            (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+            (user_version,) = connection.execute("PRAGMA user_version").fetchone()
+        finally:
+            connection.close()
+    except sqlite3.DatabaseError as error:
+        message = f"{path} is not a journal: {error}"
+        raise JournalForeign(message) from error
+    if application_id != APPLICATION_ID:
+        message = f"{path} is an SQLite file of another application ({application_id:#x})"
+        raise JournalForeign(message)
+    if user_version > USER_VERSION:
+        message = f"{path} has form {user_version}, this traded knows up to {USER_VERSION}"
+        raise JournalNewer(message)

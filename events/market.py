@@ -1,0 +1,33 @@
+"""What the market showed."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from events.base import Event, Symbol
+
+
+class BarClosed(Event, frozen=True, tag="bar.closed"):
+    """One finished bar: trades of `symbol` in [end - span, end), prices in US dollars, raw.
+
+    `span_s` is the bar size in seconds. A daily bar spans its exchange session, so its `span_s`
+    is the session's length, shorter on a half day. `volume` is in shares (or coins).
+    """
+
+    symbol: Symbol
+    span_s: int
+    end: datetime
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal
+
+    @property
+    def start(self) -> datetime:
+        """The first moment of the bar."""
+        return self.end - timedelta(seconds=self.span_s)
+
+    @property
+    def natural_key(self) -> str:
+        """Symbol, bar size and bar end: what an order decided on this bar is named after."""
+        return f"{self.symbol}|{self.span_s}|{self.end:%Y%m%dT%H%M%S}"

@@ -1,0 +1,98 @@
+"""What the daemon itself was, read and was told: all that decisions depend on besides the market."""
+
+from datetime import date, datetime
+from enum import StrEnum
+
+import msgspec
+
+from events.base import Event, Symbol
+
+
+class Mode(StrEnum):
+    """What kind of trading a journal holds. It never changes within a journal."""
+
+    BACKTEST = "backtest"
+    PAPER = "paper"
+    BROKER_PAPER = "broker-paper"
+    LIVE = "live"
+
+
+class JournalOpened(Event, frozen=True, tag="journal.opened"):
+    """Event 1 of every journal: its identity. `account` is an alias, never an account number."""
+
+    journal_id: str
+    mode: Mode
+    account: str
+    base_currency: str = "USD"
+    epoch: int = 1
+
+
+class SessionStarted(Event, frozen=True, tag="session.started"):
+    """A daemon process took the journal over. `strategies` maps each name to its code's hash."""
+
+    code_version: str
+    strategies: dict[str, str]
+    libraries: dict[str, str]
+
+
+class SessionEnded(Event, frozen=True, tag="session.ended"):
+    """The daemon process gave the journal back in order."""
+
+    reason: str
+
+
+class SymbolTerms(msgspec.Struct, frozen=True, gc=False):
+    """Where a symbol trades and which hours count: `enforce_hours` false means at any time."""
+
+    exchange: str
+    enforce_hours: bool
+    extended_hours: bool
+
+
+class ConfigLoaded(Event, frozen=True, tag="config.loaded"):
+    """The whole effective configuration, defaults included, secrets never.
+
+    `symbols` is the part the folds read, in their own terms.
+    """
+
+    config: dict[str, object]
+    symbols: dict[Symbol, SymbolTerms]
+
+
+class SessionHours(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """One exchange session: regular [open, close), extended [extended_open, extended_close)."""
+
+    day: date
+    open: datetime
+    close: datetime
+    extended_open: datetime
+    extended_close: datetime
+
+
+class CalendarLoaded(Event, frozen=True, tag="calendar.loaded"):
+    """The sessions of one exchange between two dates, as the daemon will use them."""
+
+    exchange: str
+    source: str
+    sessions: tuple[SessionHours, ...]
+
+
+class TimerKind(StrEnum):
+    """What a timer is for."""
+
+    SCHEDULE = "schedule"
+    CANCEL_AFTER = "cancel-after"
+    ANSWER_DEADLINE = "answer-deadline"
+    CORPORATE_ACTION = "corporate-action"
+
+
+class TimerFired(Event, frozen=True, tag="timer.fired"):
+    """The moment `due` has come. `subject` is the schedule, order or action it was set for."""
+
+    kind: TimerKind
+    subject: str
+    due: datetime
+
+    def key(self) -> str | None:
+        """Return kind, subject and due time: a timer fires once."""
+        return f"{self.kind}|{self.subject}|{self.due:%Y%m%dT%H%M%S}"

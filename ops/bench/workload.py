@@ -1,0 +1,111 @@
+"""What the daemon is given to do in the benchmarks, and the journals it leaves.
+
+The events that are appended, replayed and recovered are those of real runs: bars of twenty symbols
+in exchange hours, about 85 % of all events, and the orders of a trend strategy, keyed and traced.
+"""
+
+import sys
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+
+from daemon.app import Outcome
+from daemon.config import (
+    BrokerConfig,
+    Config,
+    Exchange,
+    FeedConfig,
+    JournalConfig,
+    SessionsConfig,
+    StrategyConfig,
+    SymbolConfig,
+)
+from daemon.gate import Limits
+from daemon.gate.limits import AccountLimits
+from events import Symbol
+from ops.bench.market import symbols
+from ops.bench.measure import ours, print_figures, run
+from ops.daemon_run import run_daemon
+
+SYMBOLS = 20
+BARS_AN_EVENT = 0.9
+"""More bars than a run needs to reach a number of events: about 85 % of the events are bars."""
+CAPITAL_USD = Decimal(1_000_000)
+LIMITS = Limits(
+    account=AccountLimits(
+        max_order_shares=Decimal(1_000),
+        max_order_usd=Decimal(100_000),
+        max_position_shares=Decimal(1_000),
+        max_position_usd=Decimal(100_000),
+        max_daily_loss_usd=Decimal(500_000),
+        max_drawdown=Decimal("0.9"),
+    )
+)
+"""Set, checked and recorded for every order; wide enough never to end a benchmark."""
+
+
+def config(  # noqa: PLR0913 (what differs between the benchmarks)
+    feed: FeedConfig,
+    names: list[Symbol],
+    exchange: Exchange,
+    *,
+    fast: int,
+    slow: int,
+    snapshot_every_events: int = 50_000,
+) -> Config:
+    """Return a backtest of the moving-average strategy, 100 shares an order, fees on."""
+    params: Mapping[str, object] = {"fast": fast, "slow": slow, "shares": "100"}
+    return Config(
+        journal=JournalConfig(snapshot_every_events=snapshot_every_events),
+        symbols={name: SymbolConfig(exchange=exchange) for name in names},
+        sessions=SessionsConfig(enforce_trading_hours=exchange is not Exchange.ALWAYS),
+        strategies={
+            "trend": StrategyConfig(
+                strategy_class="daemon.strategies.moving_average:MovingAverage", params=dict(params)
+            )
+        },
+        broker=BrokerConfig(capital_usd=CAPITAL_USD, slippage_bps=Decimal(0)),
+        feed=feed,
+        limits=LIMITS,
+    )
+
+
+def synthetic(bars: int, *, snapshot_every_events: int = 50_000) -> Config:
+    """Return a run over `bars` made-up bars of twenty symbols at New York's exchange."""
+    feed = FeedConfig(
+        kind="ops.bench.market:SyntheticFeed", params={"bars": bars, "symbols": SYMBOLS}
+    )
+    return config(
+        feed,
+        symbols(SYMBOLS),
+        Exchange.NYSE,
+        fast=20,
+        slow=60,
+        snapshot_every_events=snapshot_every_events,
+    )
+
+
+def trade(asked: Config, journal: Path) -> Outcome:
+    """Run the daemon as `traded run` does, into a new journal at `journal`."""
+    return run_daemon(asked, journal.parent, journal, once=False)
+
+
+def source_journal(folder: Path, events: int) -> Path:
+    """Return a journal of at least `events` events in `folder`, made unless it is there already."""
+    path = folder / f"source-{events}.db"
+    if not path.exists():
+        run(ours("workload", path, int(events * BARS_AN_EVENT)))
+    return path
+
+
+def main(path: str, bars: str) -> None:
+    """Make the journal at `path` out of so many bars."""
+    outcome = trade(synthetic(int(bars)), Path(path))
+    state = outcome.state
+    print_figures(
+        {"events": state.seq, "bars": state.market.bars, "fills": state.orders.fills}
+    )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,126 @@
+"""`traded run`: the daemon in the foreground."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+import msgspec
+
+from daemon.app import Outcome
+from daemon.config import Config, SymbolConfig
+from daemon.config_file import ConfigError, find_config, journal_path, load
+from events import Symbol
+from ops.daemon_run import run_daemon
+from ops.render import money, percent
+
+
+@click.command()
+@click.option("--config", "config_file", type=click.Path(path_type=Path), help="The TOML file.")
+@click.option("--symbols", help="Only these symbols, comma-separated.")
+@click.option("--capital", type=float, help="Opening capital of a new paper journal, in USD.")
+@click.option("--max-position-usd", type=float, help="limits.account.max_position_usd.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any option by path.")
+@click.option("--output", type=click.Path(path_type=Path), help="Write the outcome as JSON there.")
+@click.option("--verbose", is_flag=True, help="Say more on stderr.")
+@click.option("--dry-run", is_flag=True, help="Decide and record everything, send nothing.")
+@click.option("--once", is_flag=True, help="Take what is there and end.")
+def command(  # noqa: PLR0913, PLR0917 (one parameter an option)
+    config_file: Path | None,
+    symbols: str | None,
+    capital: float | None,
+    max_position_usd: float | None,
+    settings: tuple[str, ...],
+    output: Path | None,
+    verbose: bool,  # noqa: FBT001 (click's way)
+    dry_run: bool,  # noqa: FBT001
+    once: bool,  # noqa: FBT001
+) -> None:
+    """Run the daemon until its feed ends or a signal stops it.
+
+    The configuration is --config, else $TRADED_CONFIG, ./traded.toml,
+    $XDG_CONFIG_HOME/traded/traded.toml or /etc/traded/traded.toml. Stop it with Ctrl-C or SIGTERM:
+    it finishes the turn in hand, records why, and starts again where it was.
+
+    Example: traded run --config traded.toml --symbols AAPL,MSFT --capital 50000
+    """
+    path = find_config(config_file, os.environ, Path.cwd())
+    if path is None:
+        raise ConfigError(
+            ["no configuration: give --config, or make one: traded sample-config > traded.toml"]
+        )
+    overrides = list(settings)
+    if capital is not None:
+        overrides.append(f"broker.capital_usd={capital}")
+    if max_position_usd is not None:
+        overrides.append(f"limits.account.max_position_usd={max_position_usd}")
+    if dry_run:
+        overrides.append("dry_run=true")
+    config = load(path, os.environ, overrides)
+    if symbols:
+        config = only_symbols(config, symbols)
+    journal = journal_path(config, path, os.environ)
+    click.echo(f"config: {path}", err=True)
+    outcome = run_daemon(config, path.parent, journal, once=once, verbose=verbose)
+    click.echo(summary(outcome, config))
+    if output:
+        output.write_bytes(msgspec.json.format(msgspec.json.encode(as_json(outcome)), indent=2))
+    sys.stdout.flush()
+
+
+def only_symbols(config: Config, names: str) -> Config:
+    """Return `config` for the symbols in `names` alone; a new one gets the default terms."""
+    wanted = [Symbol(name.strip()) for name in names.split(",") if name.strip()]
+    return msgspec.structs.replace(
+        config,
+        symbols={name: config.symbols.get(name, SymbolConfig()) for name in wanted},
+        strategies={
+            name: msgspec.structs.replace(
+                table, symbols=tuple(each for each in table.symbols if each in wanted)
+            )
+            for name, table in config.strategies.items()
+            if not table.symbols or set(table.symbols) & set(wanted)
+        },
+    )
+
+
+def summary(outcome: Outcome, config: Config) -> str:
+    """Return the run in one line."""
+    state = outcome.state
+    dry = "DRY RUN, nothing was sent: " if config.dry_run else ""
+    return (
+        f"{dry}{state.market.bars} bars, {state.seq} events, {state.orders.fills} fills, "
+        f"{state.orders.refused} refused; equity {money(state.pnl.equity)} USD, "
+        f"fees {money(state.cash.fees)}, worst drawdown {percent(state.pnl.drawdown_max)}; "
+        f"{len(state.orders.open)} orders open; stopped: {outcome.reason}"
+    )
+
+
+def as_json(outcome: Outcome) -> dict[str, object]:
+    """Return the run for a machine."""
+    state = outcome.state
+    return {
+        "schema_version": 1,
+        "reason": outcome.reason,
+        "state_hash": outcome.state_hash,
+        "seq": state.seq,
+        "events": outcome.events,
+        "bars": state.market.bars,
+        "intended": state.orders.intended,
+        "refused": state.orders.refused,
+        "sent": state.orders.sent,
+        "fills": state.orders.fills,
+        "open_orders": len(state.orders.open),
+        "equity_usd": state.pnl.equity,
+        "cash_usd": state.cash.balance,
+        "fees_usd": state.cash.fees,
+        "drawdown_max": state.pnl.drawdown_max,
+        "positions": {
+            symbol: {
+                "quantity": position.quantity,
+                "average_entry_price": position.average_entry_price,
+                "realised_pnl": position.realised_pnl,
+            }
+            for symbol, position in state.positions.account.items()
+        },
+    }

@@ -1,0 +1,67 @@
+"""Moments as an operator writes them: an event's number, a time, or how long ago."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import click
+
+from events import JournalOpened, Mode, nanoseconds, utc_from_nanoseconds
+from events.journal import JournalReader
+from ops.render import moment
+
+_AGO = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
+_UNIT_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+
+def now_of(reader: JournalReader) -> datetime:
+    """Return the time ages count from: now, but the last event's time in a backtest's journal."""
+    first, last = reader.record(1), next(reader.records_back(), None)
+    if first is None or last is None or not isinstance(first.event, JournalOpened):
+        return datetime.now(UTC)
+    return utc_from_nanoseconds(last.at) if first.event.mode is Mode.BACKTEST else datetime.now(UTC)
+
+
+def parse_time(text: str, now: datetime, option: str) -> datetime:
+    """Return the time `text` means: ISO 8601, UTC where it names no zone, or an age like `2h`.
+
+    What was understood is said on stderr where it is not what was written.
+
+    Raises:
+        click.UsageError: it is neither.
+    """
+    ago = _AGO.fullmatch(text)
+    if ago is not None:
+        time = now - timedelta(seconds=float(ago[1]) * _UNIT_S[ago[2]])
+        click.echo(f"{option} {text}: {moment(time)} UTC, counted from {moment(now)}", err=True)
+        return time
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.UsageError(
+            f"{option} {text!r} is no time: write 2013-02-28, 2013-02-28T15:30, "
+            "2013-02-28T15:30-05:00, or an age such as 90s, 15m, 2h, 3d"
+        ) from None
+    if time.tzinfo is None:
+        time = time.replace(tzinfo=UTC)
+        click.echo(f"{option} {text}: taken as UTC", err=True)
+    return time.astimezone(UTC)
+
+
+def seq_of(reader: JournalReader, at: str) -> int:
+    """Return the seq `at` names: the number of an event, or the last event up to a time.
+
+    Raises:
+        click.UsageError: there is no such event.
+    """
+    last = reader.head().seq
+    if at.isdecimal():
+        if not 1 <= int(at) <= last:
+            raise click.UsageError(f"--at {at}: the journal has events 1 to {last}")
+        return int(at)
+    time = parse_time(at, now_of(reader), "--at")
+    seq = reader.seq_at(nanoseconds(time))
+    if seq == 0:
+        first = reader.record(1)
+        begins = f"begins at {moment(utc_from_nanoseconds(first.at))} UTC" if first else "is empty"
+        raise click.UsageError(f"--at {at}: the journal {begins}")
+    return seq

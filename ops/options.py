@@ -1,0 +1,50 @@
+"""The options every command that reads a journal shares, and where the journal is by default."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+Command = Callable[..., Any]
+
+
+def journal_option(command: Command) -> Command:
+    """Add `--journal FILE`; without it the journal is the one the configuration names."""
+    return click.option(
+        "--journal",
+        type=click.Path(path_type=Path),
+        callback=lambda _context, _option, given: given or default_journal(),
+        metavar="FILE",
+        help="The journal. [default: the one the configuration names]",
+    )(command)
+
+
+def json_option(command: Command) -> Command:
+    """Add `--json`, which the command gets as `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help="For machines.")(command)
+
+
+def at_option(command: Command) -> Command:
+    """Add `--at SEQ|TIME`."""
+    text = "As it was then: an event's number, or a time (UTC where it names no zone)."
+    return click.option("--at", metavar="SEQ|TIME", help=text)(command)
+
+
+def default_journal() -> Path:
+    """Return the journal the configuration names, and say on stderr which that is.
+
+    Raises:
+        click.UsageError: there is no configuration.
+        ConfigError: it is not a valid one.
+    """
+    # Only needed here: with --journal nothing of the configuration is read.
+    from daemon.config_file import find_config, journal_path, load  # noqa: PLC0415
+
+    config_file = find_config(None, os.environ, Path.cwd())
+    if config_file is None:
+        raise click.UsageError("no journal: give --journal FILE; no configuration was found either")
+    found = journal_path(load(config_file, os.environ, []), config_file, os.environ)
+    click.echo(f"journal: {found} (from {config_file})", err=True)
+    return found

@@ -1,0 +1,43 @@
+"""What reading commands need of the configuration in a journal, whatever else stands in it.
+
+Unlike `daemon.config` this refuses nothing: a journal of another version stays readable.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+import msgspec
+
+from events import Symbol
+
+
+class LossLimits(msgspec.Struct, frozen=True):
+    """The account's limits that stop trading once reached; None where not set."""
+
+    max_daily_loss_usd: Decimal | None = None
+    max_drawdown: Decimal | None = None
+
+
+class RecordedLimits(msgspec.Struct, frozen=True):
+    """The part of the limits that is about the account."""
+
+    account: LossLimits = LossLimits()
+
+
+class RecordedStrategy(msgspec.Struct, frozen=True):
+    """Which symbols a strategy is asked about (empty: all), and whether it only decides."""
+
+    symbols: tuple[Symbol, ...] = ()
+    shadow: bool = False
+
+
+class RecordedConfig(msgspec.Struct, frozen=True):
+    """The parts of a configuration that are shown."""
+
+    limits: RecordedLimits = RecordedLimits()
+    strategies: dict[str, RecordedStrategy] = {}
+
+
+def recorded_config(config: Mapping[str, object]) -> RecordedConfig:
+    """Return what is known of `config`, as `config.loaded` holds it."""
+    return msgspec.convert(config, RecordedConfig, strict=False)

@@ -1,0 +1,167 @@
+"""Numbers, times and tables as people read them, and the one form in which machines get them.
+
+Data goes to stdout, everything said about it to stderr. `rich` is loaded on a terminal only: a
+pipe gets plain aligned text, and so does a terminal that asks for no colour.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import click
+import msgspec
+
+SCHEMA_VERSION = 1
+"""The form of what `--json` prints; a field that changes its meaning makes it 2."""
+NOTHING = "-"
+PRICE_PLACES_MAX = 8
+"""Markets quote no finer than that; what is finer is the result of a division."""
+
+_CENT = Decimal("0.01")
+_AVERAGE_STEP = Decimal("0.0001")
+_BASIS_POINT_OF_ONE = Decimal("0.0001")
+_MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
+
+
+def money(amount: Decimal | None) -> str:
+    """Return US dollars with cents and thousands: `-1,234.50`."""
+    if amount is None or not amount.is_finite():
+        return _nameless(amount)
+    return f"{amount.quantize(_CENT) + 0:,}"
+
+
+def price(dollars: Decimal | None) -> str:
+    """Return dollars a share as given, with cents at least; an average to the hundredth cent."""
+    if dollars is None or not dollars.is_finite():
+        return _nameless(dollars)
+    places = -int(dollars.normalize().as_tuple().exponent)
+    step = _AVERAGE_STEP if places > PRICE_PLACES_MAX else Decimal(1).scaleb(-max(places, 2))
+    return f"{dollars.quantize(step):,}"
+
+
+def quantity(shares: Decimal | None) -> str:
+    """Return a number of shares (or coins) without trailing zeros: `1,200`, `0.025`."""
+    if shares is None or not shares.is_finite():
+        return _nameless(shares)
+    return f"{shares.normalize() + 0:,f}"
+
+
+def percent(share: Decimal | None) -> str:
+    """Return a share of one as a percentage: `12.34 %`."""
+    if share is None or not share.is_finite():
+        return _nameless(share)
+    return f"{share.quantize(_BASIS_POINT_OF_ONE) * 100 + 0:,.2f} %"
+
+
+def moment(time: datetime | None) -> str:
+    """Return a time as UTC to the second: `2013-02-28 21:00:00`."""
+    return NOTHING if time is None else f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def span(seconds: float) -> str:
+    """Return how long something takes in the largest unit that fits: `6.5 h`, `1 min`, `30 s`."""
+    for unit_s, name in ((_DAY, "days"), (_HOUR, "h"), (_MINUTE, "min")):
+        if abs(seconds) >= unit_s:
+            return f"{round(seconds / unit_s, 1):g} {name}"
+    return f"{round(seconds, 1):g} s"
+
+
+def age(time: datetime, now: datetime) -> str:
+    """Return how long before `now` a time was: `6.5 h ago`."""
+    if time > now:
+        return f"{span((time - now) / timedelta(seconds=1))} ahead"
+    return f"{span((now - time) / timedelta(seconds=1))} ago"
+
+
+def print_json(fields: object) -> None:
+    """Print one JSON object: `fields` (a dict or a Struct) behind the version of its form."""
+    encoded = msgspec.json.encode(versioned(fields))
+    click.echo(msgspec.json.format(encoded, indent=2))
+
+
+def versioned(fields: object) -> dict[str, object]:
+    """Return `fields` (a dict or a Struct) behind the version of their form."""
+    return {"schema_version": SCHEMA_VERSION, **msgspec.to_builtins(fields, str_keys=True)}
+
+
+def print_table(
+    titles: Sequence[str], rows: Sequence[Sequence[str]], numbers: Collection[str] = ()
+) -> None:
+    """Print `rows` under `titles`; the columns in `numbers` are aligned to the right."""
+    if _in_colour():
+        _print_rich_table(titles, rows, numbers)
+        return
+    for line in table_lines(titles, rows, numbers):
+        click.echo(line)
+
+
+def table_lines(
+    titles: Sequence[str], rows: Sequence[Sequence[str]], numbers: Collection[str] = ()
+) -> Iterator[str]:
+    """Yield the table as plain text, its columns two spaces apart."""
+    widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
+    for row in (titles, *rows):
+        cells = [
+            cell.rjust(width) if title in numbers else cell.ljust(width)
+            for title, cell, width in zip(titles, row, widths, strict=True)
+        ]
+        yield "  ".join(cells).rstrip()
+
+
+def print_fields(fields: Sequence[tuple[str, str]]) -> None:
+    """Print names and values under each other; the name is left out where it repeats."""
+    width = max(len(name) for name, _ in fields)
+    before = ""
+    for name, value in fields:
+        click.echo(f"{'' if name == before else name:<{width}}  {value}".rstrip())
+        before = name
+
+
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show a bar on a terminal, moved by telling how far `what` has come; elsewhere say nothing."""
+    if not sys.stderr.isatty():
+        yield lambda _reached: None
+        return
+    from rich.console import Console  # noqa: PLC0415 (only a terminal needs it)
+    from rich.progress import (  # noqa: PLC0415 (as above)
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda reached: bar.update(task, completed=reached)
+
+
+def _nameless(number: Decimal | None) -> str:
+    """Return how no number, or one that a strategy got wrong (NaN), reads."""
+    return NOTHING if number is None else str(number)
+
+
+def _in_colour() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def _print_rich_table(
+    titles: Sequence[str], rows: Sequence[Sequence[str]], numbers: Collection[str]
+) -> None:
+    from rich import box  # noqa: PLC0415 (only a terminal needs it)
+    from rich.console import Console  # noqa: PLC0415 (as above)
+    from rich.table import Table  # noqa: PLC0415 (as above)
+    from rich.text import Text  # noqa: PLC0415 (as above)
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for title in titles:
+        table.add_column(title, justify="right" if title in numbers else "left")
+    for row in rows:
+        # As text, for a reason in brackets is no markup.
+        table.add_row(*map(Text, row))
+    Console().print(table)

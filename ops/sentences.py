@@ -1,0 +1,214 @@
+"""One readable line for every event. A new type of event is a type error here until it has one."""
+
+from decimal import Decimal
+from typing import assert_never
+
+from events import (
+    BarClosed,
+    CalendarLoaded,
+    CancelSending,
+    CashMoved,
+    Check,
+    ClientOrderId,
+    CommissionCharged,
+    ConfigLoaded,
+    CorporateActionAnnounced,
+    CorporateActionApplied,
+    CorporateActionKind,
+    HoldLifted,
+    HoldPlaced,
+    HoldScope,
+    IntentApproved,
+    IntentRefused,
+    JournalOpened,
+    OrderAcknowledged,
+    OrderCancelled,
+    OrderExpired,
+    OrderFilled,
+    OrderIntended,
+    OrderRejected,
+    OrderSending,
+    OrderType,
+    OrderUnknown,
+    OrderWithheld,
+    OrderWorking,
+    SessionEnded,
+    SessionStarted,
+    StrategyDeclined,
+    StrategyFailed,
+    Symbol,
+    TimerFired,
+)
+from events.codec import JournalEvent
+from ops.render import moment, money, percent, price, quantity, span
+
+
+def sentence(event: JournalEvent) -> str:  # noqa: C901, PLR0911, PLR0912 (one branch a type)
+    """Return what happened, in words; the symbol and the order's id are left to the caller."""
+    match event:
+        case BarClosed():
+            return bar_text(event)
+        case OrderIntended():
+            return f"{event.strategy} wants to {order_text(event)}"
+        case IntentApproved():
+            return f"passed all {len(event.checks)} checks"
+        case IntentRefused():
+            return f"refused: {'; '.join(check_text(each) for each in failed(event.checks))}"
+        case OrderSending():
+            return "the order is leaving"
+        case OrderWithheld():
+            return _because("the order did not leave", event.reason)
+        case OrderAcknowledged():
+            return _because("the broker has the order", event.broker_order_id)
+        case OrderWorking():
+            return "the order rests at the exchange"
+        case OrderRejected():
+            return _because("the broker refused the order", event.reason)
+        case OrderCancelled():
+            return _because("the rest of the order is cancelled", event.reason)
+        case OrderExpired():
+            return _because("the order has expired", event.reason)
+        case OrderUnknown():
+            return _because("nobody knows where the order is", event.reason)
+        case CancelSending():
+            return _because("a cancel is leaving", event.reason)
+        case OrderFilled():
+            return f"{_traded(event.quantity)} at {price(event.price)}"
+        case CommissionCharged():
+            return f"{money(event.amount)} commission"
+        case CashMoved():
+            return f"{event.kind} of {money(event.amount)} ({event.reference})"
+        case CorporateActionAnnounced():
+            return _announced_text(event)
+        case CorporateActionApplied():
+            return _applied_text(event)
+        case HoldPlaced():
+            return hold_text(event)
+        case HoldLifted():
+            return _because(f"hold {event.hold_id} lifted by {event.by}", event.why)
+        case StrategyDeclined():
+            return f"{event.strategy} does not trade: {event.stage}: {event.reason}"
+        case StrategyFailed():
+            return f"{event.strategy} failed and is asked no more: {event.error}"
+        case JournalOpened():
+            return f"journal {event.journal_id} of account {event.account}, mode {event.mode}"
+        case SessionStarted():
+            named = ", ".join(event.strategies) or "no strategy"
+            return f"traded {event.code_version} took the journal over with {named}"
+        case SessionEnded():
+            return _because("traded gave the journal back", event.reason)
+        case ConfigLoaded():
+            return f"configuration with {len(event.symbols)} symbols"
+        case CalendarLoaded():
+            return _calendar_text(event)
+        case TimerFired():
+            return f"{event.kind} timer of {event.subject}, due {moment(event.due)}"
+        case _:
+            assert_never(event)
+
+
+def symbol_of(event: JournalEvent) -> Symbol | None:
+    """Return the symbol `event` itself names; an order's reports name only the order."""
+    if isinstance(event, HoldPlaced) and event.scope is HoldScope.SYMBOL:
+        return Symbol(event.target)
+    return getattr(event, "symbol", None)
+
+
+def order_id_of(event: JournalEvent) -> ClientOrderId | None:
+    """Return the client order id `event` is about, None when it is about no order."""
+    return getattr(event, "client_order_id", None)
+
+
+def bar_text(bar: BarClosed) -> str:
+    """Return a bar's prices and volume."""
+    return (
+        f"{span(bar.span_s)} bar: open {price(bar.open)}, high {price(bar.high)}, "
+        f"low {price(bar.low)}, close {price(bar.close)}, volume {quantity(bar.volume)}"
+    )
+
+
+def order_text(intent: OrderIntended) -> str:
+    """Return what an order asks for: `buy 40 at market, DAY`."""
+    match intent.order_type:
+        case OrderType.MARKET:
+            terms = "at market"
+        case OrderType.LIMIT:
+            terms = f"at {price(intent.limit_price)} or better"
+        case OrderType.STOP:
+            terms = f"at market once {price(intent.stop_price)} trades"
+        case OrderType.STOP_LIMIT:
+            stop = price(intent.stop_price)
+            terms = f"at {price(intent.limit_price)} or better once {stop} trades"
+        case _:
+            assert_never(intent.order_type)
+    side = "sell" if intent.quantity.is_signed() else "buy"
+    over = "" if intent.cancel_after_s is None else f", cancelled after {intent.cancel_after_s} s"
+    return f"{side} {quantity(abs(intent.quantity))} {terms}, {intent.time_in_force}{over}"
+
+
+def check_text(check: Check) -> str:
+    """Return what a check measured, against which limit, and the room left or missing."""
+    text = check.name
+    if check.value is not None:
+        text += f" {measure(check.name, check.value)}"
+    if check.limit is not None:
+        text += f" of at most {measure(check.name, check.limit)}"
+    if check.headroom is not None:
+        room = measure(check.name, abs(check.headroom))
+        text += f", {room} too much" if check.headroom < 0 else f", {room} left"
+    return f"{text}: {check.note}" if check.note else text
+
+
+def failed(checks: tuple[Check, ...]) -> list[Check]:
+    """Return the checks that did not pass."""
+    return [each for each in checks if not each.passed]
+
+
+def measure(name: str, value: Decimal) -> str:
+    """Return a check's value in the check's own unit, which its name says."""
+    if name.endswith(("_usd", "_loss")):
+        return money(value)
+    if name == "drawdown":
+        return percent(value)
+    return price(value) if name.startswith("price") else quantity(value)
+
+
+def hold_text(hold: HoldPlaced) -> str:
+    """Return what a hold stops, who placed it and why, and what lifts it."""
+    of = {HoldScope.ALL: "everything", HoldScope.STRATEGY: f"strategy {hold.target}"}
+    covered = of.get(hold.scope, hold.target)
+    return (
+        f"{hold.level} on {covered} by {hold.by}: {hold.cause}: {hold.why} "
+        f"(lifted by: {hold.lifts})"
+    )
+
+
+def _because(what: str, why: str) -> str:
+    return f"{what}: {why}" if why else what
+
+
+def _traded(shares: Decimal) -> str:
+    return f"{'bought' if shares > 0 else 'sold'} {quantity(abs(shares))}"
+
+
+def _announced_text(action: CorporateActionAnnounced) -> str:
+    if action.kind is CorporateActionKind.SPLIT:
+        return f"{action.new_shares}:{action.old_shares} split announced for {action.ex_date}"
+    paid = f"paid {action.pay_date}" if action.pay_date else "pay date not known"
+    return f"dividend of {price(action.cash_per_share)} a share, ex {action.ex_date}, {paid}"
+
+
+def _applied_text(action: CorporateActionApplied) -> str:
+    if action.kind is CorporateActionKind.DIVIDEND:
+        per_share = price(action.cash_per_share)
+        return f"gone ex {per_share} a share: {money(action.receivable)} to come"
+    became = f"{quantity(action.quantity_before)} became {quantity(action.quantity_after)} shares"
+    lieu = f", {money(action.cash_in_lieu)} paid for the fraction" if action.cash_in_lieu else ""
+    return f"{action.new_shares}:{action.old_shares} split: {became}{lieu}"
+
+
+def _calendar_text(event: CalendarLoaded) -> str:
+    if not event.sessions:
+        return f"{event.exchange}: no sessions, from {event.source}"
+    first, last = event.sessions[0].day, event.sessions[-1].day
+    return f"{event.exchange}: {len(event.sessions)} sessions, {first} to {last}, {event.source}"

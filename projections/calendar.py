@@ -1,0 +1,104 @@
+"""Exchange sessions as loaded into the journal: may we trade now, and which day is it."""
+
+from bisect import bisect_left, bisect_right
+from datetime import datetime, timedelta
+
+import msgspec
+
+from events import CalendarLoaded, SessionHours, nanoseconds
+
+ALWAYS_OPEN = "24/7"
+MAIN_EXCHANGE = "NYSE"
+_INSTANT = timedelta(microseconds=1)
+
+
+class Sessions(msgspec.Struct):
+    """The sessions of one exchange in order. `current` remembers the last one found, for speed."""
+
+    hours: list[SessionHours] = []
+    closes: list[datetime] = []
+    current: int = 0
+
+    def covering(self, moment: datetime, *, extended: bool) -> SessionHours | None:
+        """Return the session with `moment` in (open, close], None when the exchange is closed.
+
+        The open end is where a session starts because a bar is named by the moment it ends.
+        """
+        hours = self.hours
+        if not hours:
+            return None
+        found = hours[self.current]
+        if not found.extended_open < moment <= found.extended_close:
+            self.current = min(bisect_left(self.closes, moment), len(hours) - 1)
+            found = hours[self.current]
+            if not found.extended_open < moment <= found.extended_close:
+                return None
+        if extended or found.open < moment <= found.close:
+            return found
+        return None
+
+    def first_ending_after(self, moment: datetime) -> SessionHours | None:
+        """Return the first session whose regular close is after `moment`, None past the horizon."""
+        index = self.index_ending_after(moment)
+        return self.hours[index] if index < len(self.hours) else None
+
+    def index_ending_after(self, moment: datetime) -> int:
+        """Return the index of the first session whose regular close is after `moment`."""
+        return bisect_right(self.hours, moment, key=lambda hours: hours.close)
+
+
+class Calendar(msgspec.Struct):
+    """Sessions by exchange, and how to read them.
+
+    `day_exchange` is the one whose closes end the P&L days; `day_closes` has them, in ns UTC.
+    """
+
+    exchanges: dict[str, Sessions] = {}
+    day_exchange: str = ""
+    day_closes: list[int] = []
+
+    def load(self, event: CalendarLoaded) -> None:
+        """Take an exchange's sessions.
+
+        NYSE's end the P&L days, else those of the first exchange loaded that has any.
+        """
+        ordered = sorted(event.sessions, key=lambda hours: hours.close)
+        self.exchanges[event.exchange] = Sessions(
+            ordered, [hours.extended_close for hours in ordered]
+        )
+        self.day_exchange = min(self.exchanges, key=_rank)
+        days = self.exchanges[self.day_exchange].hours
+        self.day_closes = [nanoseconds(hours.close) for hours in days]
+
+    def in_session(self, exchange: str, moment: datetime, *, extended: bool) -> bool:
+        """Say whether `exchange` trades at `moment`; an exchange without a calendar is closed."""
+        if exchange == ALWAYS_OPEN:
+            return True
+        sessions = self.exchanges.get(exchange)
+        return sessions is not None and sessions.covering(moment, extended=extended) is not None
+
+    def takes_orders(self, exchange: str, moment: datetime, *, extended: bool) -> bool:
+        """Say whether an order sent at `moment` meets an open exchange: both ends of a session do.
+
+        At the very open an order can trade; at the very close a bar has just ended, and what it
+        led to counts as sent in that session.
+        """
+        return self.in_session(exchange, moment, extended=extended) or self.in_session(
+            exchange, moment + _INSTANT, extended=extended
+        )
+
+    def day_of(self, at: int) -> tuple[int, int] | None:
+        """Return the closes, in ns UTC, between which the P&L day of `at` lies: (start, end].
+
+        None past the horizon, where nobody knows when the day ends. The first day of the table
+        starts with the epoch.
+        """
+        closes = self.day_closes
+        index = bisect_left(closes, at)
+        if index == len(closes):
+            return None
+        return closes[index - 1] if index else 0, closes[index]
+
+
+def _rank(exchange: str) -> int:
+    return {MAIN_EXCHANGE: 0, ALWAYS_OPEN: 2}.get(exchange, 1)

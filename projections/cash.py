@@ -1,0 +1,97 @@
+"""Cash, fees and receivables, in US dollars."""
+
+from decimal import Decimal
+from typing import assert_never
+
+import msgspec
+
+from events import (
+    CashMoved,
+    CashMovementKind,
+    CommissionCharged,
+    CorporateActionApplied,
+    ExecutionId,
+    OrderFilled,
+)
+
+_ZERO = Decimal(0)
+COMMISSION_SHARE_MAX = Decimal("0.01")
+"""No US equity commission plan of IBKR charges more than this share of the trade value ..."""
+COMMISSION_FLOOR_USD = Decimal(1)
+"""... except that an order may cost its minimum; an unknown fee counts as the larger of both."""
+
+CashEvent = OrderFilled | CommissionCharged | CashMoved | CorporateActionApplied
+
+
+class Cash(msgspec.Struct):
+    """`balance` is settled and unsettled cash together.
+
+    `external_flows` is deposits less withdrawals; `receivables` are dividends gone ex and not yet
+    paid, by action id, negative when owed, and `receivable` is their sum; `uncharged` holds, for
+    each execution without its commission yet, the most that commission can be. `charged_first` are
+    executions whose commission came before their fill; `moved` are the keys of all cash movements.
+    """
+
+    balance: Decimal = _ZERO
+    external_flows: Decimal = _ZERO
+    dividends: Decimal = _ZERO
+    fees: Decimal = _ZERO
+    receivables: dict[str, Decimal] = {}
+    receivable: Decimal = _ZERO
+    uncharged: dict[ExecutionId, Decimal] = {}
+    charged_first: dict[ExecutionId, None] = {}
+    moved: dict[str, None] = {}
+
+    @property
+    def uncharged_max(self) -> Decimal:
+        """The most that commissions still to come can be."""
+        return sum(self.uncharged.values(), _ZERO)
+
+    def is_repeat(self, event: CashMoved) -> bool:
+        """Say whether this movement is booked already."""
+        return _movement(event) in self.moved
+
+    def apply(self, event: CashEvent) -> None:
+        """Take one event that moves cash, or promises to, into the book; it must be no repeat."""
+        match event:
+            case OrderFilled():
+                self._trade(event.execution_id, event.quantity * event.price)
+            case CommissionCharged():
+                self.balance -= event.amount
+                self.fees += event.amount
+                if self.uncharged.pop(event.execution_id, None) is None:
+                    self.charged_first[event.execution_id] = None
+            case CashMoved():
+                self._move(event)
+            case CorporateActionApplied():
+                self.balance += event.cash_in_lieu
+                if event.receivable:
+                    self.receivables[event.action_id] = event.receivable
+                    self.receivable += event.receivable
+            case _:
+                assert_never(event)
+
+    def _trade(self, execution_id: ExecutionId, value: Decimal) -> None:
+        self.balance -= value
+        if execution_id in self.charged_first:
+            del self.charged_first[execution_id]
+        else:
+            estimate = abs(value) * COMMISSION_SHARE_MAX
+            self.uncharged[execution_id] = max(COMMISSION_FLOOR_USD, estimate)
+
+    def _move(self, event: CashMoved) -> None:
+        self.moved[_movement(event)] = None
+        self.balance += event.amount
+        match event.kind:
+            case CashMovementKind.DEPOSIT | CashMovementKind.WITHDRAWAL:
+                self.external_flows += event.amount
+            case CashMovementKind.DIVIDEND:
+                self.dividends += event.amount
+                self.receivable -= self.receivables.pop(event.reference, _ZERO)
+            case _:
+                assert_never(event.kind)
+
+
+def _movement(event: CashMoved) -> str:
+    """Return what makes this movement the same one when it is reported again."""
+    return f"{event.kind}|{event.reference}"

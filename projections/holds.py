@@ -1,0 +1,58 @@
+"""Holds in force and the last ones lifted."""
+
+from typing import assert_never
+
+import msgspec
+
+from events import HoldLevel, HoldLifted, HoldPlaced, HoldScope, Symbol
+
+HISTORY_KEPT = 100
+
+
+class PastHold(msgspec.Struct, frozen=True):
+    """A hold that was lifted, by whom and why."""
+
+    placed: HoldPlaced
+    lifted: HoldLifted
+
+
+class Holds(msgspec.Struct):
+    """`active` by hold id; `history` newest last."""
+
+    active: dict[str, HoldPlaced] = {}
+    history: list[PastHold] = []
+
+    def apply(self, event: HoldPlaced | HoldLifted) -> None:
+        """Place or lift one hold; lifting one never lifts another."""
+        match event:
+            case HoldPlaced():
+                self.active[event.hold_id] = event
+            case HoldLifted():
+                placed = self.active.pop(event.hold_id, None)
+                if placed is not None:
+                    self.history = [*self.history, PastHold(placed, event)][-HISTORY_KEPT:]
+            case _:
+                assert_never(event)
+
+    def in_scope(self, strategy: str, symbol: Symbol) -> list[HoldPlaced]:
+        """Return the holds that cover an order of `strategy` in `symbol`, oldest first."""
+        return [hold for hold in self.active.values() if _covers(hold, strategy, symbol)]
+
+
+def strictest(holds: list[HoldPlaced]) -> HoldLevel | None:
+    """Return the level that wins: HALT over REDUCE over none."""
+    if any(hold.level is HoldLevel.HALT for hold in holds):
+        return HoldLevel.HALT
+    return HoldLevel.REDUCE if holds else None
+
+
+def _covers(hold: HoldPlaced, strategy: str, symbol: Symbol) -> bool:
+    match hold.scope:
+        case HoldScope.ALL:
+            return True
+        case HoldScope.STRATEGY:
+            return hold.target == strategy
+        case HoldScope.SYMBOL:
+            return hold.target == symbol
+        case _:
+            assert_never(hold.scope)

@@ -1,0 +1,37 @@
+"""Whose journal this is, under which configuration, and whether a session is under way."""
+
+from typing import assert_never
+
+import msgspec
+
+from events import ConfigLoaded, JournalOpened, SessionEnded, SessionStarted
+
+IdentityEvent = JournalOpened | SessionStarted | SessionEnded | ConfigLoaded
+
+
+class JournalIdentity(msgspec.Struct):
+    """`opened` is event 1. `ended` is the last session's reason to end, empty while it runs."""
+
+    opened: JournalOpened | None = None
+    started: SessionStarted | None = None
+    config: dict[str, object] = {}
+    config_seq: int = 0
+    sessions: int = 0
+    ended: str = ""
+
+    def apply(self, event: IdentityEvent, seq: int) -> None:
+        """Take one event about the journal or the daemon itself."""
+        match event:
+            case JournalOpened():
+                self.opened = event
+            case SessionStarted():
+                self.started = event
+                self.sessions += 1
+                self.ended = ""
+            case SessionEnded():
+                self.ended = event.reason
+            case ConfigLoaded():
+                self.config = event.config
+                self.config_seq = seq
+            case _:
+                assert_never(event)

@@ -1,0 +1,218 @@
+"""Orders by client order id: state, what is filled and what may still fill."""
+
+from decimal import Decimal
+from typing import assert_never
+
+import msgspec
+
+from events import (
+    CancelSending,
+    ClientOrderId,
+    CommissionCharged,
+    ExecutionId,
+    IntentApproved,
+    IntentRefused,
+    OrderAcknowledged,
+    OrderCancelled,
+    OrderExpired,
+    OrderFilled,
+    OrderIntended,
+    OrderRejected,
+    OrderSending,
+    OrderUnknown,
+    OrderWithheld,
+    OrderWorking,
+    Symbol,
+)
+from projections.executions import Executions
+from projections.order_states import RESERVED, TERMINAL, OrderState, next_state
+
+CLOSED_KEPT = 1_000
+"""Finished orders remembered for late reports; older ones live in the journal only."""
+
+OrderPathEvent = (
+    OrderIntended
+    | IntentApproved
+    | IntentRefused
+    | OrderSending
+    | OrderWithheld
+    | OrderAcknowledged
+    | OrderWorking
+    | OrderRejected
+    | OrderCancelled
+    | OrderExpired
+    | OrderUnknown
+    | CancelSending
+    | OrderFilled
+    | CommissionCharged
+)
+
+_ZERO = Decimal(0)
+
+
+class Order(msgspec.Struct, frozen=True):
+    """One order as known. `filled` is signed like the intent; `fill_value` sums quantity x price.
+
+    The fields from `trace` on say where in the journal it happened; they are no part of the books.
+    """
+
+    intent: OrderIntended
+    state: OrderState = OrderState.INTENDED
+    filled: Decimal = _ZERO
+    fill_value: Decimal = _ZERO
+    commission: Decimal = _ZERO
+    executions: tuple[ExecutionId, ...] = ()
+    cancel_requested: bool = False
+    reason: str = ""
+    trace: int = 0
+    intended_seq: int = 0
+    sending_seq: int = 0
+    sent_at: int = 0
+    cancel_sent_at: int = 0
+
+    @property
+    def client_order_id(self) -> ClientOrderId:
+        """The order's identity."""
+        return self.intent.client_order_id
+
+    @property
+    def symbol(self) -> Symbol:
+        """What it trades."""
+        return self.intent.symbol
+
+    @property
+    def remaining(self) -> Decimal:
+        """The signed quantity that may still fill if the order is alive."""
+        return self.intent.quantity - self.filled
+
+    @property
+    def reserved(self) -> Decimal:
+        """The signed quantity counted as exposure: what remains while it may still fill."""
+        return self.intent.quantity - self.filled if self.state in RESERVED else _ZERO
+
+    @property
+    def average_fill_price(self) -> Decimal | None:
+        """Dollars a share over all fills, None before the first."""
+        return self.fill_value / self.filled if self.filled else None
+
+
+class Orders(msgspec.Struct):
+    """All open orders and the last finished ones.
+
+    `impossible` counts reports that cannot be about the order they name: the life table has no row
+    for them, or a fill has the wrong symbol or side; the core puts a hold behind each.
+    `foreign_executions` are fills of orders this journal never sent, or has forgotten.
+    """
+
+    open: dict[ClientOrderId, Order] = {}
+    closed: dict[ClientOrderId, Order] = {}
+    executions: Executions = msgspec.field(default_factory=Executions)
+    foreign_executions: dict[ExecutionId, OrderFilled] = {}
+    intended: int = 0
+    refused: int = 0
+    sent: int = 0
+    fills: int = 0
+    impossible: int = 0
+
+    def find(self, client_order_id: ClientOrderId) -> Order | None:
+        """Return the order of that id, open or recently finished."""
+        return self.open.get(client_order_id) or self.closed.get(client_order_id)
+
+    def open_for(self, symbol: Symbol) -> list[Order]:
+        """Return the open orders for `symbol`, oldest first."""
+        return [order for order in self.open.values() if order.intent.symbol == symbol]
+
+    def is_repeat(self, event: OrderFilled | CommissionCharged) -> bool:
+        """Say whether this execution, or its commission, is already counted."""
+        return self.executions.is_repeat(event)
+
+    def apply(self, event: OrderPathEvent, seq: int, at: int, trace: int | None) -> None:
+        """Take one event of the order path into the book; an execution must be no repeat."""
+        match event:
+            case OrderIntended():
+                self._intend(event, seq, seq if trace is None else trace)
+            case OrderFilled():
+                self._fill(event)
+            case CommissionCharged():
+                self._charge(event)
+            case OrderSending():
+                self.sent += 1
+                self._move(event, sending_seq=seq, sent_at=at)
+            case CancelSending():
+                self._note_cancel(event, at)
+            case IntentRefused():
+                self.refused += 1
+                self._move(event)
+            case IntentApproved() | OrderAcknowledged() | OrderWorking():
+                self._move(event)
+            case OrderWithheld() | OrderRejected() | OrderUnknown():
+                self._move(event, reason=event.reason)
+            case OrderCancelled() | OrderExpired():
+                self._move(event, reason=event.reason)
+            case _:
+                assert_never(event)
+
+    def _intend(self, event: OrderIntended, seq: int, trace: int) -> None:
+        if self.find(event.client_order_id) is None:
+            self.intended += 1
+            self.open[event.client_order_id] = Order(event, intended_seq=seq, trace=trace)
+
+    def _fill(self, event: OrderFilled) -> None:
+        self.executions.remember(event)
+        self.fills += 1
+        order = self.find(event.client_order_id)
+        if order is None:
+            self.foreign_executions[event.execution_id] = event
+            return
+        intent = order.intent
+        filled = order.filled + event.quantity
+        wholly = filled >= intent.quantity if intent.quantity > 0 else filled <= intent.quantity
+        state = next_state(order.state, OrderFilled, wholly_filled=wholly)
+        is_other_side = (event.quantity > 0) != (intent.quantity > 0)
+        if state is None or is_other_side or event.symbol != intent.symbol:
+            self.impossible += 1
+        self._put(
+            msgspec.structs.replace(
+                order,
+                state=state or order.state,
+                filled=filled,
+                fill_value=order.fill_value + event.quantity * event.price,
+                executions=(*order.executions, event.execution_id),
+            )
+        )
+
+    def _charge(self, event: CommissionCharged) -> None:
+        self.executions.remember(event)
+        order = self.find(event.client_order_id)
+        if order is not None:
+            self._put(msgspec.structs.replace(order, commission=order.commission + event.amount))
+
+    def _note_cancel(self, event: CancelSending, at: int) -> None:
+        order = self.open.get(event.client_order_id)
+        if order is not None:
+            self._put(
+                msgspec.structs.replace(
+                    order, cancel_requested=True, cancel_sent_at=at, reason=event.reason
+                )
+            )
+
+    def _move(self, event: OrderPathEvent, **changes: object) -> None:
+        order = self.find(event.client_order_id)
+        state = next_state(order.state, type(event), wholly_filled=False) if order else None
+        if order is None or state is None:
+            self.impossible += 1
+            return
+        self._put(msgspec.structs.replace(order, state=state, **changes))
+
+    def _put(self, order: Order) -> None:
+        client_order_id = order.intent.client_order_id
+        if order.state not in TERMINAL:
+            self.closed.pop(client_order_id, None)
+            self.open[client_order_id] = order
+            return
+        self.open.pop(client_order_id, None)
+        self.closed[client_order_id] = order
+        # Forgetting in blocks keeps the cost of an order's end constant.
+        if len(self.closed) >= 2 * CLOSED_KEPT:
+            for oldest in list(self.closed)[:CLOSED_KEPT]:
+                del self.closed[oldest]

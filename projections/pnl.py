@@ -1,0 +1,118 @@
+"""Profit and loss: marks, equity, the day's result by exchange session, peak and drawdown.
+
+Equity = cash + receivables + sum(quantity x mark). The day's result = equity now - equity at the
+last session close - external flows since, fees included. External flows move the peak in proportion
+to equity, so that they leave the drawdown as it is. Worked examples: ops/profit-and-loss.md.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+
+from events import CorporateActionApplied, CorporateActionKind, Symbol, utc_from_nanoseconds
+from projections.market import restated
+from projections.positions import Position
+
+_ZERO = Decimal(0)
+_STEP = Decimal("1e-8")
+_EPOCH = utc_from_nanoseconds(0)
+
+
+class Pnl(msgspec.Struct):
+    """All in US dollars; `drawdown_max` is a share of the peak.
+
+    `marks` are the prices positions are valued at; `value` is the sum of quantity x mark.
+    `day_start_equity` is equity at the last session close, `day_started`; `day_flows` are the
+    external flows since. `day_ends_at` is the close of this day's session in ns UTC, 0 without a
+    calendar; `days` counts the days closed.
+    """
+
+    marks: dict[Symbol, Decimal] = {}
+    values: dict[Symbol, Decimal] = {}
+    value: Decimal = _ZERO
+    equity: Decimal = _ZERO
+    peak_equity: Decimal = _ZERO
+    drawdown_max: Decimal = _ZERO
+    day_start_equity: Decimal = _ZERO
+    day_flows: Decimal = _ZERO
+    day_started: datetime = _EPOCH
+    day_ends_at: int = 0
+    days: int = 0
+
+    @property
+    def day_pnl(self) -> Decimal:
+        """The result since the last session close, fees included, external flows left out."""
+        return self.equity - self.day_start_equity - self.day_flows
+
+    @property
+    def drawdown(self) -> Decimal:
+        """How far equity is below its peak, as a share of the peak."""
+        return _ZERO if self.peak_equity <= 0 else 1 - self.equity / self.peak_equity
+
+    def mark(self, symbol: Symbol, price: Decimal, value: Decimal) -> None:
+        """Reckon `symbol` at `price` a share from now on; what is held of it is worth `value`."""
+        self.marks[symbol] = price
+        self.value += value - self.values.get(symbol, _ZERO)
+        self.values[symbol] = value
+
+    def unrealised_pnl(self, symbol: Symbol, position: Position) -> Decimal:
+        """Return what closing `position` in `symbol` at its mark would bring, fees apart."""
+        mark = self.marks.get(symbol)
+        return _ZERO if mark is None else position.quantity * mark - position.cost
+
+    def restate(self, event: CorporateActionApplied) -> None:
+        """Restate a mark as of after a corporate action, so that equity is continuous."""
+        mark = self.marks.get(event.symbol)
+        if mark is None:
+            return
+        price = restated(mark, event)
+        value = event.quantity_after * price
+        if event.kind is CorporateActionKind.SPLIT:
+            # From the mark before, so that seven new shares are worth exactly what the old one was.
+            value = event.quantity_after * mark * event.old_shares / event.new_shares
+            value = value.quantize(_STEP)
+        self.mark(event.symbol, price, value)
+
+    def settle(self, cash_and_receivables: Decimal, moment: datetime | None = None) -> None:
+        """Restate equity, and from it peak and drawdown.
+
+        `moment` is when what changed it happened. The last bar and the last fills of a session are
+        reported after its close: what they change belongs to the day that is over.
+        """
+        equity = cash_and_receivables + self.value
+        if moment is not None and moment <= self.day_started:
+            self.day_start_equity += equity - self.equity
+        self.equity = equity
+        peak = self.peak_equity
+        if equity >= peak:
+            self.peak_equity = equity
+        elif peak:
+            drawdown = 1 - equity / peak
+            if drawdown > self.drawdown_max:  # noqa: PLR1730 (max() makes a bar a tenth slower)
+                self.drawdown_max = drawdown
+
+    def external_flow(self, amount: Decimal) -> None:
+        """Take in money that came or went, before equity is restated with it.
+
+        Where there was no equity before, or is none after, there is no share to keep: the peak
+        starts anew.
+        """
+        before, after = self.equity, self.equity + amount
+        self.day_flows += amount
+        if 0 < before < self.peak_equity and after > 0:
+            self.peak_equity = self.peak_equity * after / before
+        else:
+            self.peak_equity = max(after, _ZERO)
+
+    def end_day(self, day: tuple[int, int]) -> None:
+        """Close the day and go on with `day`: what follows counts against equity as it is now."""
+        self.day_start_equity = self.equity
+        self.day_flows = _ZERO
+        self.days += 1
+        self.set_day(day)
+
+    def set_day(self, day: tuple[int, int]) -> None:
+        """Say between which closes, in ns UTC, the day lies."""
+        self.day_started = utc_from_nanoseconds(day[0])
+        self.day_ends_at = day[1]

@@ -1,0 +1,207 @@
+"""All books side by side, and the one place that says which event moves which book."""
+
+from datetime import datetime
+from typing import assert_never
+
+import msgspec
+
+from events import (
+    BarClosed,
+    CalendarLoaded,
+    CancelSending,
+    CashMoved,
+    CashMovementKind,
+    CommissionCharged,
+    ConfigLoaded,
+    CorporateActionAnnounced,
+    CorporateActionApplied,
+    HoldLifted,
+    HoldPlaced,
+    IntentApproved,
+    IntentRefused,
+    JournalOpened,
+    OrderAcknowledged,
+    OrderCancelled,
+    OrderExpired,
+    OrderFilled,
+    OrderIntended,
+    OrderRejected,
+    OrderSending,
+    OrderUnknown,
+    OrderWithheld,
+    OrderWorking,
+    Record,
+    SessionEnded,
+    SessionStarted,
+    StrategyDeclined,
+    StrategyFailed,
+    Symbol,
+    SymbolTerms,
+    TimerFired,
+)
+from projections.calendar import Calendar
+from projections.cash import Cash
+from projections.corporate_actions import CorporateActions
+from projections.holds import Holds
+from projections.journal_identity import JournalIdentity
+from projections.market import Market
+from projections.orders import Orders
+from projections.pnl import Pnl
+from projections.positions import Positions
+from projections.strategies import Strategies
+from projections.timers import Timers
+
+
+class State(msgspec.Struct):
+    """Everything the daemon knows. `seq` and `at` are those of the last record folded."""
+
+    identity: JournalIdentity = msgspec.field(default_factory=JournalIdentity)
+    calendar: Calendar = msgspec.field(default_factory=Calendar)
+    market: Market = msgspec.field(default_factory=Market)
+    orders: Orders = msgspec.field(default_factory=Orders)
+    positions: Positions = msgspec.field(default_factory=Positions)
+    cash: Cash = msgspec.field(default_factory=Cash)
+    pnl: Pnl = msgspec.field(default_factory=Pnl)
+    holds: Holds = msgspec.field(default_factory=Holds)
+    strategies: Strategies = msgspec.field(default_factory=Strategies)
+    corporate_actions: CorporateActions = msgspec.field(default_factory=CorporateActions)
+    timers: Timers = msgspec.field(default_factory=Timers)
+    symbols: dict[Symbol, SymbolTerms] = {}
+    seq: int = 0
+    at: int = 0
+
+    def apply(self, record: Record) -> None:
+        """Move every book the event concerns. The most frequent events stand first."""
+        event = record.event
+        self.seq = record.seq
+        self.at = record.at
+        if record.at > self.pnl.day_ends_at:
+            self._end_day(record.at)
+        match event:
+            case BarClosed():
+                self._close_bar(event)
+            case OrderFilled():
+                if not self.orders.is_repeat(event):
+                    self._fill(event, record)
+            case CommissionCharged():
+                if not self.orders.is_repeat(event):
+                    self.orders.apply(event, record.seq, record.at, record.trace)
+                    self.cash.apply(event)
+                    self._settle()
+            case OrderIntended():
+                self.orders.apply(event, record.seq, record.at, record.trace)
+                self.strategies.apply(event, event.strategy)
+            case IntentApproved() | IntentRefused():
+                self.orders.apply(event, record.seq, record.at, record.trace)
+                self._count_answer(event)
+            case (
+                OrderSending()
+                | OrderAcknowledged()
+                | OrderWorking()
+                | OrderWithheld()
+                | OrderRejected()
+                | OrderCancelled()
+                | OrderExpired()
+                | OrderUnknown()
+                | CancelSending()
+            ):
+                self.orders.apply(event, record.seq, record.at, record.trace)
+            case StrategyDeclined() | StrategyFailed():
+                self.strategies.apply(event, event.strategy)
+            case TimerFired():
+                self.timers.apply(event)
+            case HoldPlaced() | HoldLifted():
+                self.holds.apply(event)
+            case CashMoved():
+                if not self.cash.is_repeat(event):
+                    self._move_cash(event)
+            case CorporateActionAnnounced():
+                if not self.corporate_actions.is_repeat(event):
+                    self.corporate_actions.apply(event)
+            case CorporateActionApplied():
+                if not self.corporate_actions.is_repeat(event):
+                    self._apply_corporate_action(event)
+            case CalendarLoaded():
+                self._load_calendar(event, record.at)
+            case ConfigLoaded():
+                self._load_config(event, record.seq)
+            case JournalOpened() | SessionStarted() | SessionEnded():
+                self.identity.apply(event, record.seq)
+            case _:
+                assert_never(event)
+
+    def in_session(self, bar: BarClosed) -> bool:
+        """Say whether strategies may act on `bar`: its exchange trades when the bar ends."""
+        terms = self.symbols.get(bar.symbol)
+        if terms is None:
+            return False
+        return not terms.enforce_hours or self.calendar.in_session(
+            terms.exchange, bar.end, extended=terms.extended_hours
+        )
+
+    def _close_bar(self, bar: BarClosed) -> None:
+        in_session = self.in_session(bar)
+        self.market.close_bar(bar, in_session=in_session)
+        if in_session:
+            position = self.positions.account.get(bar.symbol)
+            if position is not None and position.quantity:
+                self.pnl.mark(bar.symbol, bar.close, position.quantity * bar.close)
+                self._settle(bar.end)
+
+    def _fill(self, event: OrderFilled, record: Record) -> None:
+        order = self.orders.find(event.client_order_id)
+        self.orders.apply(event, record.seq, record.at, record.trace)
+        self.positions.apply(event, order.intent.strategy if order else None)
+        self.cash.apply(event)
+        bar = self.market.last.get(event.symbol)
+        # A fill reported late is older than the last bar, and so is its price.
+        price = event.price if bar is None or bar.end < event.executed_at else bar.close
+        held = self.positions.held(event.symbol).quantity
+        self.pnl.mark(event.symbol, price, held * price)
+        self._settle(event.executed_at)
+
+    def _count_answer(self, event: IntentApproved | IntentRefused) -> None:
+        order = self.orders.find(event.client_order_id)
+        if order is not None:
+            self.strategies.apply(event, order.intent.strategy)
+
+    def _move_cash(self, event: CashMoved) -> None:
+        self.cash.apply(event)
+        self.corporate_actions.apply(event)
+        if event.kind is not CashMovementKind.DIVIDEND:
+            self.pnl.external_flow(event.amount)
+        self._settle()
+
+    def _apply_corporate_action(self, event: CorporateActionApplied) -> None:
+        self.corporate_actions.apply(event)
+        self.positions.apply(event, None)
+        self.cash.apply(event)
+        self.market.restate(event)
+        self.pnl.restate(event)
+        self._settle()
+
+    def _load_config(self, event: ConfigLoaded, seq: int) -> None:
+        if event.config != self.identity.config:
+            self.corporate_actions.share_factors = {}
+        self.identity.apply(event, seq)
+        self.symbols = event.symbols
+
+    def _settle(self, moment: datetime | None = None) -> None:
+        self.pnl.settle(self.cash.balance + self.cash.receivable, moment)
+
+    def _load_calendar(self, event: CalendarLoaded, at: int) -> None:
+        known_end = self.pnl.day_ends_at
+        self.calendar.load(event)
+        day = self.calendar.day_of(at)
+        if day is None:
+            return
+        if 0 < known_end < at:
+            # The table before had ended, so the day could not be closed when it was over.
+            self.pnl.end_day(day)
+        else:
+            self.pnl.set_day(day)
+
+    def _end_day(self, at: int) -> None:
+        day = self.calendar.day_of(at)
+        if day is not None:
+            self.pnl.end_day(day)
