@@ -45,6 +45,7 @@ __all__ = ["Finding", "Head", "Journal", "JournalReader"]
 APPLICATION_ID = 0x54524144
 """The letters TRAD, in the SQLite header."""
 USER_VERSION = 1
+SQLITE_VERSION = sqlite3.sqlite_version
 PAGE_BYTES = 4096
 """With the append-only trigger small pages insert a fifth faster than 16k ones (measured)."""
 ROWS_A_STATEMENT = 250
@@ -202,13 +203,13 @@ class JournalReader:
                 if reached % PAGE_ROWS == 0:
                     progress(reached)
         except JournalError as error:
-            findings.append(Finding(reached + 1, error.args[0]))
+            findings.append(Finding(reached + 1, error.args[0], error.hint))
         progress(reached)
         for look in (self._check_file, self._check_witness):
             try:
                 look()
             except JournalError as error:
-                findings.append(Finding(0, error.args[0]))
+                findings.append(Finding(0, error.args[0], error.hint))
         return findings
 
     def _check_file(self) -> None:

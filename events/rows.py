@@ -19,10 +19,11 @@ class Head(msgspec.Struct, frozen=True):
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One thing wrong with a journal, and the seq where it starts (0: the file as a whole)."""
+    """One thing wrong with a journal, where it starts (seq 0: the file as a whole), a way on."""
 
     seq: int
     what: str
+    hint: str
 
 
 def rows_after(previous: bytes, records: Sequence[Record]) -> list[Row]:

@@ -48,3 +48,30 @@ def default_journal() -> Path:
     found = journal_path(load(config_file, os.environ, []), config_file, os.environ)
     click.echo(f"journal: {found} (from {config_file})", err=True)
     return found
+
+
+def config_option(command: Command) -> Command:
+    """Add `--config FILE`, which the command gets as `config_file`."""
+    return click.option(
+        "--config",
+        "config_file",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="The configuration. [default: the first one found, see `traded run --help`]",
+    )(command)
+
+
+def required_config(given: Path | None) -> Path:
+    """Return the configuration file to use.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    from daemon.config_file import ConfigError, find_config  # noqa: PLC0415 (as above)
+
+    found = find_config(given, os.environ, Path.cwd())
+    if found is None:
+        raise ConfigError(
+            ["no configuration: give --config FILE, or make one: traded sample-config > traded.toml"]
+        )
+    return found

@@ -5,18 +5,18 @@ Both are named in the configuration as any user's own feed would be: `module:Cla
 
 import csv
 import random
-import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
+from time import perf_counter
 
 from events import BarClosed, Symbol
 
 BARS_A_BLOCK = 1_000
 MINUTE = timedelta(minutes=1)
-FIRST_OPEN = datetime(2010, 1, 4, 14, 30, tzinfo=UTC)
+OPEN = time(14, 30, tzinfo=UTC)
 MINUTES_A_DAY = 330
 """From 14:30 to 20:00 UTC: inside New York's regular session in summer and in winter."""
 FRIDAY = 4
@@ -28,22 +28,26 @@ def symbols(count: int) -> list[Symbol]:
 
 
 class SyntheticFeed:
-    """`bars` one-minute bars, spread over `symbols` symbols: random walks, the same every time."""
+    """`bars` one-minute bars over `symbols` symbols from `first_day` on: random walks.
+
+    They are the same every time.
+    """
 
     live = False
 
-    def __init__(self, bars: int, symbols: int) -> None:
+    def __init__(self, bars: int, symbols: int, first_day: str = "2010-01-04") -> None:
         """Make nothing yet."""
+        day = date.fromisoformat(first_day)
+        days = -(-bars // (symbols * MINUTES_A_DAY))
         self.bars_total = bars
-        self.starts_at = FIRST_OPEN
-        self.ends_at = FIRST_OPEN + timedelta(
-            days=(bars // symbols // MINUTES_A_DAY + 1) * 7 / 5 + 3
-        )
+        self.starts_at = datetime.combine(day, OPEN)
+        self.ends_at = self.starts_at + timedelta(days=days * 7 / 5 + 3)
         self._symbols = symbols
 
     async def blocks(self, newest: Mapping[Symbol, datetime]) -> AsyncIterator[Sequence[BarClosed]]:
-        """Yield the bars from after `newest` on, in blocks."""
-        bars = (bar for bar in self._bars() if bar.symbol not in newest or bar.end > newest[bar.symbol])
+        """Yield the bars, in blocks."""
+        assert all(self.starts_at > end for end in newest.values()), "bars the journal has not had"
+        bars = self._bars()
         while block := list(islice(bars, BARS_A_BLOCK)):
             yield block
 
@@ -51,7 +55,7 @@ class SyntheticFeed:
         names = symbols(self._symbols)
         walk = random.Random(42)  # noqa: S311 (prices, not secrets)
         closes = dict.fromkeys(names, 10_000)
-        ends = _minute_ends()
+        ends = _minute_ends(self.starts_at)
         left = self.bars_total
         while left > 0:
             end = next(ends)
@@ -88,13 +92,12 @@ class MemoryFeed:
     async def blocks(self, newest: Mapping[Symbol, datetime]) -> AsyncIterator[Sequence[BarClosed]]:
         """Yield all bars, in blocks; a benchmark starts afresh, so `newest` is empty."""
         assert not newest, "a benchmark's journal is new"
-        MemoryFeed.first_asked_at = time.perf_counter()
+        MemoryFeed.first_asked_at = perf_counter()
         for first in range(0, len(self._bars), BARS_A_BLOCK):
             yield self._bars[first : first + BARS_A_BLOCK]
 
 
-def _minute_ends() -> Iterator[datetime]:
-    day = FIRST_OPEN
+def _minute_ends(day: datetime) -> Iterator[datetime]:
     while True:
         for minute in range(1, MINUTES_A_DAY + 1):
             yield day + minute * MINUTE

@@ -23,9 +23,7 @@ def write(path: str, count: int) -> None:
     frame = pd.DataFrame(
         dict(zip(COLUMNS, (opened, high, low, close, volume), strict=True)), index=starts
     )
-    frame.to_csv(
-        path, index_label="ts", date_format="%Y-%m-%dT%H:%M:%SZ", float_format="%.2f"
-    )
+    frame.to_csv(path, index_label="ts", date_format="%Y-%m-%dT%H:%M:%SZ", float_format="%.2f")
 
 
 def read(path: str) -> pd.DataFrame:

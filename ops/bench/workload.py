@@ -28,7 +28,7 @@ from ops.bench.measure import ours, print_figures, run
 from ops.daemon_run import run_daemon
 
 SYMBOLS = 20
-BARS_AN_EVENT = 0.9
+BARS_AN_EVENT = 0.87
 """More bars than a run needs to reach a number of events: about 85 % of the events are bars."""
 CAPITAL_USD = Decimal(1_000_000)
 LIMITS = Limits(
@@ -70,17 +70,19 @@ def config(  # noqa: PLR0913 (what differs between the benchmarks)
     )
 
 
-def synthetic(bars: int, *, snapshot_every_events: int = 50_000) -> Config:
+def synthetic(
+    bars: int, *, first_day: str = "2010-01-04", snapshot_every_events: int = 50_000
+) -> Config:
     """Return a run over `bars` made-up bars of twenty symbols at New York's exchange."""
-    feed = FeedConfig(
-        kind="ops.bench.market:SyntheticFeed", params={"bars": bars, "symbols": SYMBOLS}
-    )
     return config(
-        feed,
+        FeedConfig(
+            kind="ops.bench.market:SyntheticFeed",
+            params={"bars": bars, "symbols": SYMBOLS, "first_day": first_day},
+        ),
         symbols(SYMBOLS),
         Exchange.NYSE,
-        fast=20,
-        slow=60,
+        fast=15,
+        slow=40,
         snapshot_every_events=snapshot_every_events,
     )
 
@@ -102,9 +104,7 @@ def main(path: str, bars: str) -> None:
     """Make the journal at `path` out of so many bars."""
     outcome = trade(synthetic(int(bars)), Path(path))
     state = outcome.state
-    print_figures(
-        {"events": state.seq, "bars": state.market.bars, "fills": state.orders.fills}
-    )
+    print_figures({"events": state.seq, "bars": state.market.bars, "fills": state.orders.fills})
 
 
 if __name__ == "__main__":

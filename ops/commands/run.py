@@ -9,14 +9,15 @@ import msgspec
 
 from daemon.app import Outcome
 from daemon.config import Config, SymbolConfig
-from daemon.config_file import ConfigError, find_config, journal_path, load
+from daemon.config_file import journal_path, load
 from events import Symbol
 from ops.daemon_run import run_daemon
+from ops.options import config_option, required_config
 from ops.render import money, percent
 
 
 @click.command()
-@click.option("--config", "config_file", type=click.Path(path_type=Path), help="The TOML file.")
+@config_option
 @click.option("--symbols", help="Only these symbols, comma-separated.")
 @click.option("--capital", type=float, help="Opening capital of a new paper journal, in USD.")
 @click.option("--max-position-usd", type=float, help="limits.account.max_position_usd.")
@@ -44,11 +45,7 @@ def command(  # noqa: PLR0913, PLR0917 (one parameter an option)
 
     Example: traded run --config traded.toml --symbols AAPL,MSFT --capital 50000
     """
-    path = find_config(config_file, os.environ, Path.cwd())
-    if path is None:
-        raise ConfigError(
-            ["no configuration: give --config, or make one: traded sample-config > traded.toml"]
-        )
+    path = required_config(config_file)
     overrides = list(settings)
     if capital is not None:
         overrides.append(f"broker.capital_usd={capital}")

@@ -75,7 +75,7 @@ def command(*, journal: Path, at: str | None, as_json: bool) -> None:
 
 
 def _about_the_daemon(status: Status, *, is_past: bool) -> Iterator[tuple[str, str]]:
-    yield "daemon", _daemon_text(status)
+    yield "daemon", _past_text(status) if is_past else _daemon_text(status)
     yield "mode", f"{status.mode or 'none yet: the journal is empty'}, account {status.account}"
     yield "journal", status.journal
     then = "" if is_past else f" ({age(status.at, status.now)})"
@@ -96,10 +96,14 @@ def _daemon_text(status: Status) -> str:
     return "not running: it did not say why it stopped, so it was killed or crashed"
 
 
+def _past_text(status: Status) -> str:
+    return f"not running then: {status.ended}" if status.ended else "running then"
+
+
 def _about_the_books(status: Status) -> Iterator[tuple[str, str]]:
     for hold in status.holds:
         yield "hold", hold_text(hold)
-    yield "equity", f"{money(status.equity_usd)} USD, {money(status.day_pnl_usd)} of it this day's"
+    yield "equity", f"{money(status.equity_usd)} USD, the day's P&L {money(status.day_pnl_usd)}"
     drawdown, worst = percent(status.drawdown), percent(status.drawdown_max)
     yield "drawdown", f"{drawdown} below the peak, {worst} at worst"
     yield "bars", f"{status.bars:,}, {status.bars_off_session:,} of them off session"

@@ -1,0 +1,99 @@
+"""The `traded` command: one file a command in `ops/commands`, loaded when it is used."""
+
+import importlib
+import sys
+from typing import Final
+
+import click
+
+from ops.exit_codes import MEANINGS, ExitCode, code_for
+
+GROUPS: Final[dict[str, dict[str, str]]] = {
+    "Run it": {
+        "demo": "Thirteen years of real bars through two strategies, in seconds.",
+        "run": "Run the daemon in the foreground.",
+    },
+    "Look at it": {
+        "status": "What it is doing, what holds it, what it does not know; now or back then.",
+        "positions": "What is held, at what price, and what it is worth.",
+        "orders": "Orders, open ones or the last ones.",
+        "explain": "Why an order was made, filled or refused; why a symbol is not traded.",
+        "tail": "The journal as readable lines; -f follows it.",
+    },
+    "Trust it": {
+        "verify": "Read the whole journal against its hash chain and its witness.",
+        "replay": "Rebuild the state from the journal; --redecide makes every decision again.",
+    },
+    "Configure it": {
+        "sample-config": "Every option with its unit, its default and a conservative value.",
+        "check-config": "Say everything that is wrong with a configuration.",
+        "show-config": "The values in effect, and where each comes from.",
+        "version": "Versions of traded and of what it stands on.",
+    },
+}
+"""The commands in the order of the help. Summaries stand here so that help loads no command."""
+
+_EXAMPLES: Final = """\
+Examples:
+  traded demo
+  traded sample-config > traded.toml && traded check-config
+  traded run --config traded.toml
+  traded explain AAPL
+"""
+
+
+class Commands(click.Group):
+    """A group that imports a command's module when the command is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
+        """Return all names, in the order of the help."""
+        return [name for names in GROUPS.values() for name in names]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command of that name."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        module = importlib.import_module(f"ops.commands.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the commands by what one wants to do."""
+        for title, names in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl(list(names.items()))
+        with formatter.section("Exit codes"):
+            codes = (f"{code.value} {meaning}" for code, meaning in MEANINGS.items())
+            formatter.write_text(", ".join(codes))
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the examples as they are to be typed."""
+        formatter.write(f"\n{_EXAMPLES}")
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="traded", message="traded %(version)s")
+def traded() -> None:
+    """Trade US equities unattended, every step an event in one journal.
+
+    Data goes to stdout, messages to stderr. Every command that reads takes --json.
+    """
+
+
+def main() -> None:
+    """Run the command line and end the process with a documented exit code."""
+    try:
+        traded(standalone_mode=False)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(ExitCode.USAGE)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(ExitCode.FAILURE)
+    except Exception as error:
+        code = code_for(error)
+        if code is None:
+            raise
+        click.echo(f"traded: {error}", err=True)
+        sys.exit(code)

@@ -1,0 +1,112 @@
+"""`traded orders`: the open ones, and how the last ones ended."""
+
+from datetime import datetime
+from decimal import Decimal
+from itertools import islice
+from pathlib import Path
+
+import click
+import msgspec
+
+from events import ClientOrderId, OrderType, Symbol, TimeInForce, utc_from_nanoseconds
+from events.journal import JournalReader
+from ops.books import read_books
+from ops.options import journal_option, json_option
+from ops.order_records import OrderRecords, newest_orders, order_records
+from ops.render import moment, money, price, print_json, print_table, quantity
+from projections.order_states import TERMINAL, OrderState
+
+
+class OrderLine(msgspec.Struct, frozen=True):
+    """One order. Quantities are signed, prices dollars a share; `at` is when it was intended."""
+
+    client_order_id: ClientOrderId
+    at: datetime
+    seq: int
+    strategy: str
+    symbol: Symbol
+    quantity: Decimal
+    order_type: OrderType
+    time_in_force: TimeInForce
+    limit_price: Decimal | None
+    stop_price: Decimal | None
+    state: OrderState
+    is_open: bool
+    filled: Decimal
+    average_fill_price: Decimal | None
+    commission_usd: Decimal
+    reason: str
+
+
+@click.command()
+@journal_option
+@click.option("--open", "only_open", is_flag=True, help="Only those that may still fill.")
+@click.option("-n", "count", type=click.IntRange(min=0), default=20, show_default=True, metavar="N")
+@json_option
+def command(*, journal: Path, only_open: bool, count: int, as_json: bool) -> None:
+    """Show all open orders and the last N that are over, oldest first.
+
+    Example: traded orders --open
+    """
+    with JournalReader(journal) as reader:
+        state = read_books(reader).state
+        found = [order_records(reader, order_id) for order_id in state.orders.open]
+        open_orders = [each for each in found if each is not None]
+        over: list[OrderRecords] = []
+        if not only_open:
+            past = (each for each in newest_orders(reader) if each.order.state in TERMINAL)
+            over = list(islice(past, count))
+    lines = sorted(map(line_of, (*open_orders, *over)), key=lambda line: line.seq)
+    if as_json:
+        print_json({"seq": state.seq, "orders": lines})
+    elif lines:
+        _print(lines)
+    else:
+        click.echo("no open order" if only_open else "no order was ever intended")
+
+
+def line_of(found: OrderRecords) -> OrderLine:
+    """Return one order as it is shown."""
+    order, intent = found.order, found.order.intent
+    return OrderLine(
+        client_order_id=order.client_order_id,
+        at=utc_from_nanoseconds(found.intended.at),
+        seq=found.intended.seq,
+        strategy=intent.strategy,
+        symbol=intent.symbol,
+        quantity=intent.quantity,
+        order_type=intent.order_type,
+        time_in_force=intent.time_in_force,
+        limit_price=intent.limit_price,
+        stop_price=intent.stop_price,
+        state=order.state,
+        is_open=order.state not in TERMINAL,
+        filled=order.filled,
+        average_fill_price=order.average_fill_price,
+        commission_usd=order.commission,
+        reason=order.reason,
+    )
+
+
+def _print(lines: list[OrderLine]) -> None:
+    numbers = ("quantity", "limit", "stop", "filled", "average", "fees")
+    titles = ("intended", "strategy", "symbol", "quantity", "type", "tif", "limit", "stop", "state")
+    rows = [
+        (
+            moment(line.at),
+            line.strategy,
+            line.symbol,
+            quantity(line.quantity),
+            line.order_type,
+            line.time_in_force,
+            price(line.limit_price),
+            price(line.stop_price),
+            line.state,
+            quantity(line.filled),
+            price(line.average_fill_price),
+            money(line.commission_usd),
+            line.client_order_id,
+        )
+        for line in lines
+    ]
+    print_table((*titles, "filled", "average", "fees", "order"), rows, numbers)

@@ -1,0 +1,44 @@
+"""`traded sample-config`: a configuration to start from, every option explained."""
+
+from collections.abc import Iterator
+from importlib import resources
+
+import click
+import msgspec
+
+from daemon.config import Config
+from daemon.config_file import ENVIRONMENT_PREFIX
+
+
+@click.command()
+@click.option("--env", "as_environment", is_flag=True, help="The options as TRADED_* variables.")
+def command(as_environment: bool) -> None:  # noqa: FBT001 (click's way)
+    """Print every option with its unit, its default and a conservative alternative.
+
+    Example: traded sample-config > traded.toml
+    """
+    if not as_environment:
+        click.echo(sample(), nl=False)
+        return
+    for name, default in environment_options(Config(), ()):
+        click.echo(f"{name}={default}")
+
+
+def sample() -> str:
+    """Return the sample configuration's text."""
+    return resources.files("ops").joinpath("sample-config.toml").read_text(encoding="utf-8")
+
+
+def environment_options(table: msgspec.Struct, path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Yield each option's name in the environment, and its default as it would be written there.
+
+    Tables named by the operator (symbols, strategies) are left to the file.
+    """
+    for field in msgspec.structs.fields(type(table)):
+        value = getattr(table, field.name)
+        here = (*path, field.encode_name)
+        if isinstance(value, msgspec.Struct):
+            yield from environment_options(value, here)
+        elif not isinstance(value, dict):
+            written = "" if value is None else msgspec.json.encode(value).decode().strip('"')
+            yield ENVIRONMENT_PREFIX + "__".join(here).upper(), written

@@ -1,0 +1,42 @@
+"""`traded show-config`: the configuration in effect, and where each value comes from."""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import click
+import msgspec
+
+from daemon.config_file import load_layered
+from ops.options import config_option, json_option, required_config
+
+
+@click.command()
+@config_option
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any option by path.")
+@json_option
+def command(config_file: Path | None, settings: tuple[str, ...], as_json: bool) -> None:  # noqa: FBT001
+    """Print every option as it is in effect. There are no secrets in a configuration.
+
+    Example: traded show-config --set broker.slippage_bps=5
+    """
+    path = required_config(config_file)
+    layered = load_layered(path, os.environ, settings)
+    tree = msgspec.json.decode(msgspec.json.encode(layered.config))
+    if as_json:
+        found = {"schema_version": 1, "config": tree, "sources": layered.sources}
+        click.echo(msgspec.json.encode(found))
+        return
+    for option, value in _options(tree, ""):
+        source = next(
+            (each for key, each in layered.sources.items() if option.startswith(key)), "default"
+        )
+        click.echo(f"{option} = {msgspec.json.encode(value).decode()}  # {source}")
+
+
+def _options(tree: Mapping[str, object], prefix: str) -> Iterator[tuple[str, object]]:
+    for name, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            yield from _options(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value

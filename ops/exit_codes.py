@@ -1,0 +1,55 @@
+"""Exit codes, and which error ends with which. Documented, stable, never reused."""
+
+from enum import IntEnum
+from typing import Final
+
+
+class ExitCode(IntEnum):
+    """What a finished command says to a script. An unknown code must be treated as a failure."""
+
+    OK = 0
+    FAILURE = 1
+    USAGE = 2
+    FINDINGS = 3
+    DAEMON_NOT_RUNNING = 4
+    REFUSED = 5
+    BROKER_UNREACHABLE = 6
+    JOURNAL_DAMAGED = 7
+    JOURNAL_WRITE_FAILED = 74
+    ALREADY_RUNNING = 75
+    BAD_CONFIG = 78
+
+
+MEANINGS: Final[dict[ExitCode, str]] = {
+    ExitCode.OK: "ok",
+    ExitCode.FAILURE: "failure",
+    ExitCode.USAGE: "wrong usage",
+    ExitCode.FINDINGS: "findings: something differs",
+    ExitCode.DAEMON_NOT_RUNNING: "the daemon is not running",
+    ExitCode.REFUSED: "refused",
+    ExitCode.BROKER_UNREACHABLE: "the broker cannot be reached",
+    ExitCode.JOURNAL_DAMAGED: "the journal is damaged",
+    ExitCode.JOURNAL_WRITE_FAILED: "writing the journal failed",
+    ExitCode.ALREADY_RUNNING: "another process has the journal",
+    ExitCode.BAD_CONFIG: "bad configuration",
+}
+
+_BY_ERROR: Final = {
+    "JournalLocked": ExitCode.ALREADY_RUNNING,
+    "JournalWriteFailed": ExitCode.JOURNAL_WRITE_FAILED,
+    "JournalMissing": ExitCode.FAILURE,
+    "JournalError": ExitCode.JOURNAL_DAMAGED,
+    "ConfigError": ExitCode.BAD_CONFIG,
+    "LoadError": ExitCode.BAD_CONFIG,
+    "BadCorporateActions": ExitCode.BAD_CONFIG,
+    "BadBars": ExitCode.FAILURE,
+}
+"""By class name, nearest class first, so that naming an error loads no module of the daemon."""
+
+
+def code_for(error: BaseException) -> ExitCode | None:
+    """Return the exit code of an error we expect, None for one that is a bug."""
+    for kind in type(error).__mro__:
+        if kind.__name__ in _BY_ERROR:
+            return _BY_ERROR[kind.__name__]
+    return None
