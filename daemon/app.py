@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from daemon.brokers import Broker
+from daemon.brokers.faults import with_faults
 from daemon.brokers.paper import PaperBroker
 from daemon.calendar import load_calendar
 from daemon.clock import Clock, FeedClock, SystemClock
@@ -24,11 +25,11 @@ from daemon.config import Config
 from daemon.config_file import to_event
 from daemon.core import Core
 from daemon.corporate_actions_file import read_corporate_actions
-from daemon.deadlines import ex_moment
 from daemon.engine import Engine, EngineSettings
 from daemon.feeds import Feed
 from daemon.feeds.file import FileFeed
-from daemon.loading import load_class
+from daemon.loading import load_class, look_in
+from daemon.new_york import midnight
 from daemon.recovery import Recovered, Recovery
 from daemon.snapshots import SnapshotFolder
 from events import (
@@ -89,6 +90,7 @@ async def run(
         JournalError, ConfigError, BadBars, LoadError: it cannot start, or (JournalWriteFailed)
             not go on.
     """
+    look_in(base)
     feed = build_feed(config, base)
     journal = await Journal.open(journal_path)
     try:
@@ -141,7 +143,7 @@ def build_feed(config: Config, base: Path) -> Feed:
 def build_broker(config: Config) -> Broker:
     """Return the configured broker, not yet connected."""
     if config.broker.kind == "paper":
-        return PaperBroker(config.broker)
+        return with_faults(PaperBroker(config.broker), config.broker.params)
     broker: Broker = load_class(config.broker.kind, None, "broker.kind")(**config.broker.params)
     return broker
 
@@ -218,7 +220,7 @@ def _unannounced(
         for action in actions
         if action.action_id not in known
         and action.symbol in config.symbols
-        and ex_moment(action.ex_date) > now
+        and midnight(action.ex_date) > now
     ]
 
 

@@ -6,17 +6,16 @@ given. News it does not have yet comes from `sessions.extra_closures` and `extra
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import exchange_calendars
 
 from daemon.config import SessionsConfig
 from daemon.config_file import ConfigError
+from daemon.new_york import moment
 from events import CalendarLoaded, SessionHours
 from projections.calendar import ALWAYS_OPEN
 
 _LIBRARY_NAMES: Final = {"NYSE": "XNYS", "NASDAQ": "XNAS"}
-_NEW_YORK: Final = ZoneInfo("America/New_York")
 _EXTENDED_OPEN: Final = time(4)
 _EXTENDED_CLOSE: Final = time(20)
 _EXTENDED_CLOSE_HALF_DAY: Final = time(17)
@@ -70,14 +69,14 @@ def _apply_extras(
         found.pop(day, None)
     for day, closes_at in sessions.extra_early_closes.items():
         if day in found:
-            found[day] = (found[day][0], _new_york(day, closes_at))
+            found[day] = (found[day][0], moment(day, closes_at))
 
 
 def _session(day: date, opens: datetime, closes: datetime) -> SessionHours:
-    is_full = closes == _new_york(day, _FULL_DAY_CLOSE)
+    is_full = closes == moment(day, _FULL_DAY_CLOSE)
     extended_close = _EXTENDED_CLOSE if is_full else _EXTENDED_CLOSE_HALF_DAY
     return SessionHours(
-        day, opens, closes, _new_york(day, _EXTENDED_OPEN), _new_york(day, extended_close)
+        day, opens, closes, moment(day, _EXTENDED_OPEN), moment(day, extended_close)
     )
 
 
@@ -85,7 +84,3 @@ def _whole_day(day: date) -> SessionHours:
     starts = datetime.combine(day, time(), UTC)
     ends = starts + timedelta(days=1)
     return SessionHours(day, starts, ends, starts, ends)
-
-
-def _new_york(day: date, at: time) -> datetime:
-    return datetime.combine(day, at, _NEW_YORK).astimezone(UTC)

@@ -176,7 +176,7 @@ class Core:
             self._ask(run, lambda view: run.strategy.on_fill(fill, view), fill)
 
     def _commission(self, charge: CommissionCharged, at: int) -> None:
-        if charge.execution_id not in self.state.cash.uncharged:
+        if self.state.orders.is_repeat(charge):
             self.repeats_dropped += 1
             return
         self._take(charge, at, self.state.orders.find(charge.client_order_id))

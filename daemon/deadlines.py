@@ -5,10 +5,10 @@ Nothing here is state of its own: after a restart the same books give the same d
 
 import heapq
 from collections.abc import Collection
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, assert_never
-from zoneinfo import ZoneInfo
 
+from daemon.new_york import midnight
 from daemon.schedules import next_due
 from daemon.strategy_runs import StrategyRun
 from events import (
@@ -24,7 +24,6 @@ from projections.order_states import OrderState
 from projections.orders import Order
 
 NEVER: Final = datetime.max.replace(tzinfo=UTC)
-_NEW_YORK: Final = ZoneInfo("America/New_York")
 
 _Entry = tuple[datetime, str, str]
 """Due time, kind, subject: sorts the same in every process."""
@@ -76,7 +75,7 @@ class Deadlines:
 
     def watch_action(self, action: CorporateActionAnnounced) -> None:
         """Set the moment a corporate action moves the books: the ex date's first, in New York."""
-        self._push(ex_moment(action.ex_date), TimerKind.CORPORATE_ACTION, action.action_id)
+        self._push(midnight(action.ex_date), TimerKind.CORPORATE_ACTION, action.action_id)
 
     def after(self, timer: TimerFired) -> None:
         """Set what follows a timer that has fired: a schedule's next due time."""
@@ -140,8 +139,3 @@ class Deadlines:
 
     def _refresh(self) -> None:
         self.next_due = self._heap[0][0] if self._heap else NEVER
-
-
-def ex_moment(ex_date: date) -> datetime:
-    """Return when `ex_date` begins in New York, in UTC: before any of that day's trading."""
-    return datetime.combine(ex_date, time(), _NEW_YORK).astimezone(UTC)

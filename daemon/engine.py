@@ -7,6 +7,7 @@ before the record of the sending is durable.
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
 from typing import assert_never
 
 import msgspec
@@ -53,8 +54,7 @@ class Engine:
         self.settings = settings
         self.stop_reason = ""
         self._snapshot_seq = core.state.seq
-        self._last_end = None
-        self._last_at = 0
+        self._last_end: datetime | None = None
 
     def request_stop(self, reason: str) -> None:
         """Ask the run to end after the turn in hand; the first reason stands."""
@@ -99,8 +99,9 @@ class Engine:
         if self.core.deadlines.next_due < end:
             self._fire_timers(bar)
         if end is not self._last_end:
-            self._last_end, self._last_at = end, nanoseconds(end)
-            self.clock.set(self._last_at)
+            self._last_end = end
+            self.broker.advance(bar.start)
+            self.clock.set(nanoseconds(end))
         self.broker.observe(bar)
         self.core.step(bar, self.clock.now())
         if self.core.effects and not self.broker.outside:

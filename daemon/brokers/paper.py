@@ -22,8 +22,11 @@ from daemon.brokers.fill_rules import (
 from daemon.brokers.resting_orders import NEVER, RestingOrder, execution_id, rest
 from daemon.config import BrokerConfig
 from daemon.gate import RiskApproved
+from daemon.new_york import midnight
 from events import (
     BarClosed,
+    CashMoved,
+    CashMovementKind,
     ClientOrderId,
     CommissionCharged,
     CorporateActionApplied,
@@ -82,6 +85,7 @@ class PaperBroker:
         self._ended_max = _ENDED_KEPT
         self._month_shares: dict[Month, Decimal] = {}
         self._first_expiry = NEVER
+        self._first_payment = NEVER
 
     def connect(self, state: State, inbox: Inbox) -> None:
         """Rebuild the book from `state`; answer now what a crash left unanswered."""
@@ -94,6 +98,7 @@ class PaperBroker:
         for order in sorted(state.orders.open.values(), key=lambda order: order.sending_seq):
             if order.state in _SENT:
                 self._take_up(order)
+        self._await_payments()
         if state.cash.uncharged:
             self._charge_what_is_owed(orders)
 
@@ -131,7 +136,9 @@ class PaperBroker:
                 self._expire(order)
 
     def advance(self, now: datetime) -> None:
-        """Expire what belongs to a session that closed before `now`."""
+        """Expire what belongs to a session that closed before `now`; pay dividends that are due."""
+        if now >= self._first_payment:
+            self._pay_dividends(now)
         if now <= self._first_expiry:
             return
         for order in tuple(self._resting.values()):
@@ -141,7 +148,11 @@ class PaperBroker:
         self._first_expiry = min(expiries, default=NEVER)
 
     def corporate_action(self, action: CorporateActionApplied) -> None:
-        """Cancel the orders of a symbol that splits: their prices and quantities are of old."""
+        """Cancel the orders of a symbol that splits: their prices and quantities are of old.
+
+        A dividend gone ex is remembered for its payment.
+        """
+        self._await_payments()
         if action.kind is CorporateActionKind.SPLIT:
             reason = f"cancelled for the {action.new_shares}:{action.old_shares} split"
             for order in tuple(self._by_symbol.get(action.symbol, ())):
@@ -265,6 +276,21 @@ class PaperBroker:
         if not order.remaining:
             self._end(order, None)
         return quantity
+
+    # Dividends.
+
+    def _await_payments(self) -> None:
+        """Note when the next dividend of the books is paid; one without a pay date waits."""
+        days = (action.pay_date for action in self._state.corporate_actions.unpaid.values())
+        self._first_payment = min((midnight(day) for day in days if day is not None), default=NEVER)
+
+    def _pay_dividends(self, now: datetime) -> None:
+        """Pay (or, for a short, collect) every dividend whose day has come."""
+        for action in tuple(self._state.corporate_actions.unpaid.values()):
+            if action.pay_date is not None and midnight(action.pay_date) <= now:
+                amount = self._state.cash.receivables[action.action_id]
+                self._report(CashMoved(CashMovementKind.DIVIDEND, amount, action.action_id))
+        self._await_payments()
 
     # Commissions.
 

@@ -1,0 +1,1 @@
+"""How fast traded is, beside others: `make bench`. What it found: ops/benchmarks.md."""

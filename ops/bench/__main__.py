@@ -147,7 +147,8 @@ def _machine() -> str:
         for line in Path("/proc/cpuinfo").read_text().splitlines()
         if line.startswith("model name")
     ]
-    return f"{cores} cores, {names[0] if names else platform.machine()}, Python {platform.python_version()}"
+    processor = names[0] if names else platform.machine()
+    return f"{cores} cores, {processor}, Python {platform.python_version()}"
 
 
 if __name__ == "__main__":

@@ -77,7 +77,10 @@ class SyntheticFeed:
 
 
 class MemoryFeed:
-    """The bars of one CSV file, read before the run; `first_asked_at` is when the run wanted them."""
+    """The bars of one CSV file, read before the run.
+
+    `first_asked_at` is when the run asked for them, by the performance counter.
+    """
 
     live = False
     first_asked_at = 0.0

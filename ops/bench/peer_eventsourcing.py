@@ -15,13 +15,18 @@ from eventsourcing.domain import Aggregate, event
 
 EVENTS_A_SAVE = 1_000
 FILL = {
-    "client_order_id": "AAPL-20200102T143100-0123456789abcdef01234567",
-    "execution_id": "paper-AAPL-20200102T143100-0123456789abcdef01234567-1",
-    "symbol": "AAPL",
+    "order_id": "O-000000000001",
+    "symbol": "AAPL.XNAS",
+    "side": "buy",
     "quantity": "100",
-    "price": "187.34",
-    "fee": "1.00",
-    "executed_at": "2020-01-02T14:31:00Z",
+    "price": "187.3400",
+    "fee": "0.1050",
+    "liquidity": "taker",
+    "venue": "SIM",
+    "at": 1_700_000_000_000_000_001,
+    "trace": "0123456789abcdef0123456789abcdef",
+    "strategy": "sma-cross-1",
+    "account": "A-001",
 }
 
 
@@ -37,16 +42,21 @@ class Account(Aggregate):
     @event("Filled")
     def fill(  # noqa: PLR0913, PLR0917 (the fields of a fill)
         self,
-        client_order_id: str,  # noqa: ARG002 (stored, as in ours)
-        execution_id: str,  # noqa: ARG002 (stored, as in ours)
+        order_id: str,  # noqa: ARG002 (stored with the event, as the ones below)
         symbol: str,
+        side: str,
         quantity: str,
         price: str,
         fee: str,
-        executed_at: str,  # noqa: ARG002 (stored, as in ours)
+        liquidity: str,  # noqa: ARG002 (as above)
+        venue: str,  # noqa: ARG002 (as above)
+        at: int,  # noqa: ARG002 (as above)
+        trace: str,  # noqa: ARG002 (as above)
+        strategy: str,  # noqa: ARG002 (as above)
+        account: str,  # noqa: ARG002 (as above)
     ) -> None:
         """Take one fill."""
-        bought = Decimal(quantity)
+        bought = Decimal(quantity) if side == "buy" else -Decimal(quantity)
         self.positions[symbol] = self.positions.get(symbol, Decimal(0)) + bought
         self.cash -= bought * Decimal(price) + Decimal(fee)
 
@@ -83,7 +93,7 @@ def replay(app: Application, count: int) -> dict[str, float]:
         after = page[-1].id
     taken_s = time.perf_counter() - started
     assert account is not None
-    assert account.positions["AAPL"] == 100 * count
+    assert account.positions["AAPL.XNAS"] == 100 * count
     return {"per_s": applied / taken_s}
 
 

@@ -5,7 +5,6 @@ in exchange hours, about 85 % of all events, and the orders of a trend strategy,
 """
 
 import sys
-from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 
@@ -54,14 +53,14 @@ def config(  # noqa: PLR0913 (what differs between the benchmarks)
     snapshot_every_events: int = 50_000,
 ) -> Config:
     """Return a backtest of the moving-average strategy, 100 shares an order, fees on."""
-    params: Mapping[str, object] = {"fast": fast, "slow": slow, "shares": "100"}
     return Config(
         journal=JournalConfig(snapshot_every_events=snapshot_every_events),
         symbols={name: SymbolConfig(exchange=exchange) for name in names},
         sessions=SessionsConfig(enforce_trading_hours=exchange is not Exchange.ALWAYS),
         strategies={
             "trend": StrategyConfig(
-                strategy_class="daemon.strategies.moving_average:MovingAverage", params=dict(params)
+                strategy_class="daemon.strategies.moving_average:MovingAverage",
+                params={"fast": fast, "slow": slow, "shares": "100"},
             )
         },
         broker=BrokerConfig(capital_usd=CAPITAL_USD, slippage_bps=Decimal(0)),

@@ -1,0 +1,191 @@
+"""`traded replay`: the state again from the journal alone, or every decision made again."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from time import perf_counter
+
+import click
+import msgspec
+
+from daemon.loading import look_in
+from daemon.recovery import Recovered, Recovery
+from daemon.snapshots import SnapshotFolder
+from events import Record, Symbol, utc_from_nanoseconds
+from events.codec import INPUTS
+from events.journal import Head, JournalReader
+from ops.divergence import Divergence, Side, different, first_divergence
+from ops.exit_codes import ExitCode
+from ops.moments import seq_of
+from ops.options import at_option, journal_option, json_option
+from ops.render import moment, money, price, print_fields, print_json, progress, quantity
+from projections.canonical import state_hash
+
+_TICK = 5_000
+"""Events between two moves of the progress bar."""
+
+
+class Held(msgspec.Struct, frozen=True):
+    """One position of the rebuilt books."""
+
+    quantity: Decimal
+    average_entry_price: Decimal | None
+    realised_usd: Decimal
+
+
+class Replayed(msgspec.Struct, frozen=True):
+    """The state after event `seq`, rebuilt from the journal, and how long that took."""
+
+    journal: str
+    seq: int
+    at: datetime
+    from_snapshot_at: int
+    events: int
+    seconds: float
+    events_per_s: int
+    state_hash: str
+    equity_usd: Decimal
+    positions: dict[Symbol, Held]
+    decisions: int
+    different: int
+    first_divergence: Divergence | None
+
+
+class WatchedReader(JournalReader):
+    """A reader that tells how far the proving has come."""
+
+    reached: Callable[[int], None] = staticmethod(lambda _seq: None)
+
+    def verified_records(self, start: Head, upto: int | None = None) -> Iterator[Record]:
+        """Yield the proved records, telling `reached` about some of them."""
+        for record in super().verified_records(start, upto):
+            if not record.seq % _TICK:
+                self.reached(record.seq)
+            yield record
+
+
+@click.command()
+@journal_option
+@click.option("--from-snapshot", is_flag=True, help="Start from the newest usable snapshot.")
+@at_option
+@click.option("--redecide", is_flag=True, help="Make every recorded decision again and compare.")
+@json_option
+def command(
+    *, journal: Path, from_snapshot: bool, at: str | None, redecide: bool, as_json: bool
+) -> None:
+    """Rebuild the state from the journal, every event proved by the hash chain on the way.
+
+    With --redecide the recorded inputs go through today's code under the recorded configuration,
+    and every decision is compared with the recorded one; exit code 3 when any differs. A
+    strategy's own module is looked for in the working folder and beside the journal, too.
+
+    Example: traded replay --journal var/demo/journal.db --redecide
+    """
+    if redecide and from_snapshot:
+        raise click.UsageError("--redecide starts from the first event: leave --from-snapshot out")
+    look_in(Path.cwd())
+    look_in(journal.resolve().parent)
+    with WatchedReader(journal) as reader:
+        upto = None if at is None else seq_of(reader, at)
+        if redecide and upto is not None:
+            upto = _end_of_turn(reader, upto)
+        recovery = Recovery(reader, SnapshotFolder(journal), compare_all=redecide)
+        began = perf_counter()
+        with _shown(reader, upto):
+            recovered = recovery.recover(upto, from_snapshot=from_snapshot)
+        replayed = _replayed(reader, recovered, perf_counter() - began)
+    for skipped in recovered.snapshots_skipped:
+        click.echo(f"snapshot skipped: {skipped}", err=True)
+    if as_json:
+        print_json(replayed)
+    else:
+        _print(replayed, redecide=redecide)
+    if replayed.different and redecide:
+        sys.exit(ExitCode.FINDINGS)
+    if replayed.different:
+        click.echo(
+            f"{replayed.different} decisions come out differently now: see --redecide", err=True
+        )
+
+
+def _end_of_turn(reader: JournalReader, seq: int) -> int:
+    """Return the seq of the last decision on the input that `seq` is, or belongs to."""
+    last = seq
+    for record in reader.records(after=seq):
+        if type(record.event) in INPUTS:
+            break
+        last = record.seq
+    if last != seq:
+        click.echo(f"event {seq} is inside a turn: replayed to its end, event {last}", err=True)
+    return last
+
+
+@contextmanager
+def _shown(reader: WatchedReader, upto: int | None) -> Iterator[None]:
+    with progress("events replayed", upto or reader.head().seq) as reader.reached:
+        yield
+
+
+def _replayed(reader: JournalReader, recovered: Recovered, seconds: float) -> Replayed:
+    state, differences = recovered.state, recovered.differences
+    return Replayed(
+        journal=str(reader.path),
+        seq=state.seq,
+        at=utc_from_nanoseconds(state.at),
+        from_snapshot_at=recovered.snapshot_seq,
+        events=recovered.events_folded,
+        seconds=round(seconds, 3),
+        events_per_s=round(recovered.events_folded / seconds),
+        state_hash=state_hash(state, {run.name: run.fields() for run in recovered.runs}),
+        equity_usd=state.pnl.equity,
+        positions={
+            symbol: Held(position.quantity, position.average_entry_price, position.realised_pnl)
+            for symbol, position in sorted(state.positions.account.items())
+            if position.quantity
+        },
+        decisions=recovered.decisions,
+        different=different(differences),
+        first_divergence=first_divergence(reader, differences) if differences else None,
+    )
+
+
+def _print(replayed: Replayed, *, redecide: bool) -> None:
+    start = replayed.from_snapshot_at
+    fields = [
+        ("journal", replayed.journal),
+        ("events", f"{replayed.events:,} in {replayed.seconds:,.2f} s"),
+        ("events/s", f"{replayed.events_per_s:,}"),
+        ("from", f"the snapshot at event {start:,}" if start else "the first event"),
+        ("to", f"event {replayed.seq:,} at {moment(replayed.at)} UTC"),
+        ("state_hash", replayed.state_hash),
+        ("equity", f"{money(replayed.equity_usd)} USD"),
+    ]
+    for symbol, held in replayed.positions.items():
+        average = price(held.average_entry_price)
+        fields.append(("positions", f"{symbol} {quantity(held.quantity)} at {average}"))
+    if redecide:
+        fields.append(("decisions", f"{replayed.decisions:,}"))
+        fields.append(("different", f"{replayed.different:,}"))
+    print_fields(fields)
+    if redecide and replayed.first_divergence:
+        _print_divergence(replayed.first_divergence)
+
+
+def _print_divergence(divergence: Divergence) -> None:
+    cause = divergence.input
+    whose = f" of {divergence.strategy}" if divergence.strategy else ""
+    click.echo(f"\nfirst difference{whose}, on input {cause.seq} ({cause.type}): {cause.text}")
+    click.echo(f"  recorded  {_side_text(divergence.recorded)}")
+    click.echo(f"  decided   {_side_text(divergence.decided)}")
+    for field in divergence.fields:
+        click.echo(f"    {field.field}: {field.recorded or '-'} -> {field.decided or '-'}")
+
+
+def _side_text(side: Side | None) -> str:
+    if side is None:
+        return "nothing"
+    seq = "" if side.seq is None else f"{side.seq} "
+    return f"{seq}{side.type}: {side.text}"
