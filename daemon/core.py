@@ -156,13 +156,19 @@ class Core:
             except Exception as error:  # noqa: BLE001 (a strategy may fail, the daemon not)
                 self._fail(run, error)
                 continue
-            seen = run.memory.bars_seen.get(symbol, 0) + 1
-            run.memory.bars_seen[symbol] = seen
+            memory = run.memory
+            seen = memory.bars_seen.get(symbol, 0) + 1
+            memory.bars_seen[symbol] = seen
             if seen < run.warmup:
                 answer = _WARMING_UP
-            if answer is not None:
-                self._cause_key = ""
-                self._answer(run, answer, bar)
+            if answer is None:
+                continue
+            tally = memory.tallies.get(symbol)
+            if tally is not None and answer is tally.given:
+                tally.evaluations += 1  # The same object as at the last bar: the usual case.
+                continue
+            self._cause_key = ""
+            self._answer(run, answer, bar)
 
     def _fill(self, fill: OrderFilled, at: int) -> None:
         if self.state.orders.is_repeat(fill):
@@ -310,10 +316,11 @@ class Core:
             self._fail(run, ValueError(f"{answer!r} does not say which symbol it is about"))
             return
         tally = run.memory.tallies.get(symbol)
-        if tally is not None and tally.reason == answer.reason and tally.stage == answer.stage:
+        if tally is not None and tally.given == answer:
+            tally.given = answer
             tally.evaluations += 1
             return
-        run.memory.tallies[symbol] = Tally(answer.stage, answer.reason, 1)
+        run.memory.tallies[symbol] = Tally(answer)
         before = tally.evaluations if tally else 0
         self._emit(StrategyDeclined(run.name, symbol, answer.stage, answer.reason, before))
 

@@ -55,6 +55,7 @@ class Engine:
         self.stop_reason = ""
         self._snapshot_seq = core.state.seq
         self._last_end: datetime | None = None
+        self._writing: asyncio.Task[None] | None = None
 
     def request_stop(self, reason: str) -> None:
         """Ask the run to end after the turn in hand; the first reason stands."""
@@ -85,12 +86,10 @@ class Engine:
                 self.take_bar(bar)
                 if self.broker.outside:
                     await self.commit()
-            await self.commit()
+            await self._commit_block()
             progress(len(block))
             if self.stop_reason or (once and feed.live):
                 return
-            # Signals are only seen when the loop gets a turn of its own.
-            await asyncio.sleep(0)
         self.request_stop("the feed ended")
 
     def take_bar(self, bar: BarClosed) -> None:
@@ -109,11 +108,42 @@ class Engine:
 
     async def commit(self) -> None:
         """Make the records so far durable, then carry out what they decided outside."""
+        await self._written()
         while self.core.records or self.core.effects:
             records, self.core.records = self.core.records, []
             if records:
                 await self.journal.append(records)
             self._act()
+        await self._tidy_up()
+
+    async def _commit_block(self) -> None:
+        """Commit a block of recorded bars; with nothing to do outside, compute the next meanwhile.
+
+        One write is under way at most. The journal's thread works while this one goes on.
+        """
+        if self.broker.outside or self.core.effects:
+            await self.commit()
+            return
+        await self._written()
+        records, self.core.records = self.core.records, []
+        if records:
+            self._writing = asyncio.create_task(self.journal.append(records), name="journal append")
+        # The task starts, and signals are seen, when the loop gets a turn of its own.
+        await asyncio.sleep(0)
+        if self.core.state.seq - self._snapshot_seq >= self.settings.snapshot_every_events:
+            await self._written()
+        await self._tidy_up()
+
+    async def _written(self) -> None:
+        """Wait for the write under way, and fail where it failed."""
+        if self._writing is not None:
+            writing, self._writing = self._writing, None
+            await writing
+
+    async def _tidy_up(self) -> None:
+        """Snapshot and fold the write-ahead log back where it is time and no write is under way."""
+        if self._writing is not None:
+            return
         if self.core.state.seq - self._snapshot_seq >= self.settings.snapshot_every_events:
             await self.write_snapshot()
         if self.journal.checkpoint_due:

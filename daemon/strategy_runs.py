@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import msgspec
 
-from daemon.strategies import Strategy
+from daemon.strategies import NoTrade, Strategy
 from events import Symbol
 from projections import State
 
@@ -15,9 +15,8 @@ _ZERO = Decimal(0)
 class Tally(msgspec.Struct):
     """The standing answer about one symbol, and how often it was given in a row."""
 
-    stage: str
-    reason: str
-    evaluations: int = 0
+    given: NoTrade
+    evaluations: int = 1
 
 
 class StrategyMemory(msgspec.Struct):
@@ -53,8 +52,9 @@ class StrategyRun:
         Raises:
             msgspec.ValidationError: it does not fit the strategy as it is now.
         """
-        kind = tuple[type(self.strategy), StrategyMemory]  # type: ignore[misc] # a run-time type
-        self.strategy, self.memory = msgspec.json.decode(fields, type=kind)
+        own, memory = msgspec.json.decode(fields, type=tuple[msgspec.Raw, StrategyMemory])
+        self.strategy = msgspec.json.decode(own, type=type(self.strategy))
+        self.memory = memory
 
 
 class StateView:

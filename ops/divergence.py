@@ -6,10 +6,12 @@ from collections.abc import Sequence
 import msgspec
 
 from daemon.replay import Difference
-from events import Check
+from events import Check, Symbol
 from events.codec import TAGS, JournalEvent
 from events.journal import JournalReader
-from ops.sentences import check_text, sentence
+from ops.sentences import check_text, sentence, symbol_of
+
+_GROUNDS = ("values.", "checks.")
 
 
 class Side(msgspec.Struct, frozen=True):
@@ -17,11 +19,12 @@ class Side(msgspec.Struct, frozen=True):
 
     seq: int | None
     type: str
+    symbol: Symbol | None
     text: str
     event: JournalEvent
 
 
-class FieldDifference(msgspec.Struct, frozen=True):
+class BothSides(msgspec.Struct, frozen=True):
     """A field such as `quantity` or `values.fast_mean` on both sides; None: not there."""
 
     field: str
@@ -30,13 +33,16 @@ class FieldDifference(msgspec.Struct, frozen=True):
 
 
 class Divergence(msgspec.Struct, frozen=True):
-    """`input` led to `decided` where `recorded` stands; None where there is nothing."""
+    """`input` led to `decided` where `recorded` stands; None where there is nothing.
+
+    `fields` are those that differ, and all that the decisions rest on: values and checks.
+    """
 
     input: Side
     strategy: str
     recorded: Side | None
     decided: Side | None
-    fields: list[FieldDifference]
+    fields: list[BothSides]
 
 
 def different(differences: Sequence[Difference]) -> int:
@@ -67,7 +73,7 @@ def first_divergence(reader: JournalReader, differences: Sequence[Difference]) -
         strategy=first.strategy,
         recorded=None if recorded is None else _side(recorded.event, recorded.seq),
         decided=None if decided is None else _side(decided, None),
-        fields=list(_field_differences(recorded and recorded.event, decided)),
+        fields=_both_sides(None if recorded is None else recorded.event, decided),
     )
 
 
@@ -76,17 +82,15 @@ def _event(difference: Difference) -> JournalEvent | None:
 
 
 def _side(event: JournalEvent, seq: int | None) -> Side:
-    return Side(seq, TAGS[type(event)], sentence(event), event)
+    return Side(seq, TAGS[type(event)], symbol_of(event), sentence(event), event)
 
 
-def _field_differences(
-    recorded: JournalEvent | None, decided: JournalEvent | None
-) -> list[FieldDifference]:
+def _both_sides(recorded: JournalEvent | None, decided: JournalEvent | None) -> list[BothSides]:
     left, right = _fields(recorded), _fields(decided)
     return [
-        FieldDifference(field, left.get(field), right.get(field))
+        BothSides(field, left.get(field), right.get(field))
         for field in dict.fromkeys([*left, *right])
-        if left.get(field) != right.get(field)
+        if left.get(field) != right.get(field) or field.startswith(_GROUNDS)
     ]
 
 

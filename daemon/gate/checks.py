@@ -7,7 +7,6 @@ function here and its name in `CHECKS`.
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
-from functools import cached_property
 
 from daemon.gate.limits import Limits, OrderLimits
 from events import Check, HoldLevel, OrderIntended, OrderType, TimeInForce
@@ -22,7 +21,13 @@ _AUCTIONS = frozenset({TimeInForce.OPG, TimeInForce.CLS})
 
 
 class Question:
-    """One intent and what is needed to judge it. `before` stands earlier in the same batch."""
+    """One intent and what is needed to judge it. `before` stands earlier in the same batch.
+
+    `price` is dollars a share to reckon with: the market's, or the order's own where that is
+    higher; None when there is no market price. `worst` and `strategy_worst` are the account's and
+    the strategy's worst case in the symbol with this intent, and those before it, added. `reduces`
+    says that this order, and all open orders on its side, stay within the position.
+    """
 
     def __init__(
         self,
@@ -38,40 +43,17 @@ class Question:
         self.state = state
         self.limits = limits
         self.now = now
-
-    @cached_property
-    def price(self) -> Decimal | None:
-        """Dollars a share to reckon with: the market's, or the order's own where that is worse."""
-        market = self.state.market.price(self.intent.symbol)
-        if market is None or not market.is_finite() or market <= 0:
-            return None
-        own = [
-            price for price in (self.intent.limit_price, self.intent.stop_price) if price is not None
-        ]
-        return max(market, *own) if own else market
-
-    @cached_property
-    def worst(self) -> WorstCase:
-        """The account's worst case in the symbol with this intent and those before it added."""
-        symbol = self.intent.symbol
-        held = self.state.positions.held(symbol).quantity
-        return self._with_batch(worst_case(held, self.state.orders.open.values(), symbol), None)
-
-    @cached_property
-    def strategy_worst(self) -> WorstCase:
-        """The strategy's own worst case in the symbol with this intent added."""
-        symbol, strategy = self.intent.symbol, self.intent.strategy
-        held = self.state.positions.held_by(strategy, symbol).quantity
-        orders = self.state.orders.open.values()
-        return self._with_batch(worst_case(held, orders, symbol, strategy), strategy)
-
-    @cached_property
-    def reduces(self) -> bool:
-        """Say whether this order, and all open orders on its side, stay within the position."""
-        held = self.state.positions.held(self.intent.symbol).quantity
-        if self.intent.quantity < 0:
-            return held > 0 and self.worst.shortest >= 0
-        return held < 0 and self.worst.longest <= 0
+        self.price = _reckoning_price(intent, state)
+        symbol, strategy = intent.symbol, intent.strategy
+        held = state.positions.held(symbol).quantity
+        orders = state.orders.open.values()
+        self.worst = self._with_batch(worst_case(held, orders, symbol), None)
+        own = state.positions.held_by(strategy, symbol).quantity
+        self.strategy_worst = self._with_batch(worst_case(own, orders, symbol, strategy), strategy)
+        if intent.quantity < 0:
+            self.reduces = held > 0 and self.worst.shortest >= 0
+        else:
+            self.reduces = held < 0 and self.worst.longest <= 0
 
     def tightest(self, name: str, *, strategy_too: bool) -> Decimal | None:
         """Return the smallest limit of that name set for account, symbol or strategy."""
@@ -239,6 +221,17 @@ CHECKS: tuple[Callable[[Question], Check], ...] = (
 def failed(checks: Iterable[Check]) -> list[Check]:
     """Return the checks that did not pass."""
     return [each for each in checks if not each.passed]
+
+
+def _reckoning_price(intent: OrderIntended, state: State) -> Decimal | None:
+    market = state.market.price(intent.symbol)
+    if market is None or not market.is_finite() or market <= 0:
+        return None
+    price = market
+    for own in (intent.limit_price, intent.stop_price):
+        if own is not None and own > price:
+            price = own
+    return price
 
 
 def _notional(quantity: Decimal, price: Decimal | None) -> Decimal | None:

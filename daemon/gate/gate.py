@@ -24,10 +24,9 @@ def check(
     An intent counts as reserved for those after it in the batch. `now` is the time of the input
     that led here.
     """
-    answers: list[tuple[Check, ...]] = []
-    for index, intent in enumerate(batch):
-        question = Question(intent, batch[:index], state, limits, now)
-        answers.append(_ask_all(question))
+    answers = [
+        _ask_all(intent, batch[:index], state, limits, now) for index, intent in enumerate(batch)
+    ]
     if all(each.passed for checks in answers for each in checks):
         return tuple(
             approve(intent, checks) for intent, checks in zip(batch, answers, strict=True)
@@ -38,14 +37,28 @@ def check(
     )
 
 
-def _ask_all(question: Question) -> tuple[Check, ...]:
+def _ask_all(
+    intent: OrderIntended,
+    before: Sequence[OrderIntended],
+    state: State,
+    limits: Limits,
+    now: datetime,
+) -> tuple[Check, ...]:
+    try:
+        question = Question(intent, before, state, limits, now)
+    except Exception as error:  # noqa: BLE001 - what cannot even be asked is refused
+        return (_broken("question", error),)
     checks = []
     for ask in CHECKS:
         try:
             checks.append(ask(question))
-        except Exception as error:  # noqa: BLE001 (a check that cannot answer refuses)
-            checks.append(Check(ask.__name__, passed=False, note=f"{type(error).__name__}: {error}"))
+        except Exception as error:  # noqa: BLE001 - a check that cannot answer refuses
+            checks.append(_broken(ask.__name__, error))
     return tuple(checks)
+
+
+def _broken(name: str, error: Exception) -> Check:
+    return Check(name, passed=False, note=f"{type(error).__name__}: {error}")
 
 
 def _with_batch(checks: tuple[Check, ...]) -> tuple[Check, ...]:

@@ -21,7 +21,7 @@ from ops.divergence import Divergence, Side, different, first_divergence
 from ops.exit_codes import ExitCode
 from ops.moments import seq_of
 from ops.options import at_option, journal_option, json_option
-from ops.render import moment, money, price, print_fields, print_json, progress, quantity
+from ops.render import NOTHING, moment, money, price, print_fields, print_json, progress, quantity
 from projections.canonical import state_hash
 
 _TICK = 5_000
@@ -37,7 +37,10 @@ class Held(msgspec.Struct, frozen=True):
 
 
 class Replayed(msgspec.Struct, frozen=True):
-    """The state after event `seq`, rebuilt from the journal, and how long that took."""
+    """The state after event `seq`, rebuilt from the journal, and how long that took.
+
+    `decisions` and `different` are None where they were not to be made again.
+    """
 
     journal: str
     seq: int
@@ -49,8 +52,8 @@ class Replayed(msgspec.Struct, frozen=True):
     state_hash: str
     equity_usd: Decimal
     positions: dict[Symbol, Held]
-    decisions: int
-    different: int
+    decisions: int | None
+    different: int | None
     first_divergence: Divergence | None
 
 
@@ -96,19 +99,15 @@ def command(
         began = perf_counter()
         with _shown(reader, upto):
             recovered = recovery.recover(upto, from_snapshot=from_snapshot)
-        replayed = _replayed(reader, recovered, perf_counter() - began)
+        replayed = _replayed(reader, recovered, perf_counter() - began, redecide=redecide)
     for skipped in recovered.snapshots_skipped:
         click.echo(f"snapshot skipped: {skipped}", err=True)
     if as_json:
         print_json(replayed)
     else:
-        _print(replayed, redecide=redecide)
-    if replayed.different and redecide:
-        sys.exit(ExitCode.FINDINGS)
+        _print(replayed)
     if replayed.different:
-        click.echo(
-            f"{replayed.different} decisions come out differently now: see --redecide", err=True
-        )
+        sys.exit(ExitCode.FINDINGS)
 
 
 def _end_of_turn(reader: JournalReader, seq: int) -> int:
@@ -129,7 +128,9 @@ def _shown(reader: WatchedReader, upto: int | None) -> Iterator[None]:
         yield
 
 
-def _replayed(reader: JournalReader, recovered: Recovered, seconds: float) -> Replayed:
+def _replayed(
+    reader: JournalReader, recovered: Recovered, seconds: float, *, redecide: bool
+) -> Replayed:
     state, differences = recovered.state, recovered.differences
     return Replayed(
         journal=str(reader.path),
@@ -146,13 +147,15 @@ def _replayed(reader: JournalReader, recovered: Recovered, seconds: float) -> Re
             for symbol, position in sorted(state.positions.account.items())
             if position.quantity
         },
-        decisions=recovered.decisions,
-        different=different(differences),
-        first_divergence=first_divergence(reader, differences) if differences else None,
+        decisions=recovered.decisions if redecide else None,
+        different=different(differences) if redecide else None,
+        first_divergence=first_divergence(reader, differences)
+        if redecide and differences
+        else None,
     )
 
 
-def _print(replayed: Replayed, *, redecide: bool) -> None:
+def _print(replayed: Replayed) -> None:
     start = replayed.from_snapshot_at
     fields = [
         ("journal", replayed.journal),
@@ -166,26 +169,28 @@ def _print(replayed: Replayed, *, redecide: bool) -> None:
     for symbol, held in replayed.positions.items():
         average = price(held.average_entry_price)
         fields.append(("positions", f"{symbol} {quantity(held.quantity)} at {average}"))
-    if redecide:
+    if replayed.decisions is not None:
         fields.append(("decisions", f"{replayed.decisions:,}"))
         fields.append(("different", f"{replayed.different:,}"))
     print_fields(fields)
-    if redecide and replayed.first_divergence:
+    if replayed.first_divergence:
         _print_divergence(replayed.first_divergence)
 
 
 def _print_divergence(divergence: Divergence) -> None:
     cause = divergence.input
     whose = f" of {divergence.strategy}" if divergence.strategy else ""
-    click.echo(f"\nfirst difference{whose}, on input {cause.seq} ({cause.type}): {cause.text}")
+    click.echo(f"\nfirst difference{whose}, on {_side_text(cause)}")
     click.echo(f"  recorded  {_side_text(divergence.recorded)}")
     click.echo(f"  decided   {_side_text(divergence.decided)}")
     for field in divergence.fields:
-        click.echo(f"    {field.field}: {field.recorded or '-'} -> {field.decided or '-'}")
+        sides = dict.fromkeys((field.recorded or NOTHING, field.decided or NOTHING))
+        click.echo(f"    {field.field}: {' -> '.join(sides)}")
 
 
 def _side_text(side: Side | None) -> str:
     if side is None:
         return "nothing"
     seq = "" if side.seq is None else f"{side.seq} "
-    return f"{seq}{side.type}: {side.text}"
+    symbol = f" {side.symbol}" if side.symbol else ""
+    return f"{seq}{side.type}{symbol}: {side.text}"
