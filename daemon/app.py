@@ -74,7 +74,7 @@ class Outcome(msgspec.Struct):
     repeats_dropped: int
 
 
-async def run(
+async def run(  # noqa: PLR0913 - what a run is made of, and who is told
     config: Config,
     base: Path,
     journal_path: Path,

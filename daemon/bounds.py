@@ -130,9 +130,7 @@ def _leaf(value: object, kind: Any, path: str, problems: Problems) -> object:  #
         return problems.add(path, f"{error} (it is {value!r})")
 
 
-def _decimal(
-    value: object, bounds: Mapping[str, int], path: str, problems: Problems
-) -> object:
+def _decimal(value: object, bounds: Mapping[str, int], path: str, problems: Problems) -> object:
     if problems.text_numbers and isinstance(value, str) and _NUMBER.fullmatch(value):
         value = Decimal(value)
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):

@@ -31,8 +31,9 @@ def load_calendar(
         ConfigError: an extra closure or early close is on a day that is no session.
     """
     if exchange == ALWAYS_OPEN:
-        days = (first + timedelta(days=number) for number in range((last - first).days + 1))
-        return CalendarLoaded(exchange, "every UTC day", tuple(_whole_day(day) for day in days))
+        every_day = (first + timedelta(days=number) for number in range((last - first).days + 1))
+        sessions_of = tuple(_whole_day(day) for day in every_day)
+        return CalendarLoaded(exchange, "every UTC day", sessions_of)
     # A month of margin, because the library refuses bounds without any session between them.
     margin = timedelta(days=31)
     calendar = exchange_calendars.get_calendar(

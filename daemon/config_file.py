@@ -80,9 +80,7 @@ def load_layered(
     return Layered(config, sources)
 
 
-def find_config(
-    explicit: Path | None, environment: Mapping[str, str], folder: Path
-) -> Path | None:
+def find_config(explicit: Path | None, environment: Mapping[str, str], folder: Path) -> Path | None:
     """Return the configuration file to use, None where there is none.
 
     An explicit file and `$TRADED_CONFIG` are returned even when they do not exist: asking for a
@@ -221,7 +219,10 @@ def _check_together(config: Config, problems: Problems) -> None:
         for symbol in table.symbols:
             if symbol not in config.symbols:
                 problems.add(f"strategies.{name}.symbols", f"{symbol} is not under [symbols]")
-    for what, names in (("symbols", config.limits.symbols), ("strategies", config.limits.strategies)):
+    for what, names in (
+        ("symbols", config.limits.symbols),
+        ("strategies", config.limits.strategies),
+    ):
         known: Mapping[Any, object] = getattr(config, what)
         for name in names:
             if name not in known:
@@ -236,5 +237,3 @@ def _check_together(config: Config, problems: Problems) -> None:
         problems.add("feed.paths", "is empty: name the files or folders with the bars")
     if not config.symbols:
         problems.add("symbols", "is empty: name at least one, such as [symbols.AAPL]")
-
-

@@ -4,8 +4,8 @@ Pure and synchronous. It reads no clock, waits for nothing and touches nothing o
 happen outside is left in `effects`, to be carried out once the records are durable.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import assert_never
 
@@ -78,11 +78,12 @@ class CoreSettings(msgspec.Struct, frozen=True):
 
 
 class Core:
-    """Holds the books and the strategies. `records` and `effects` collect until the engine takes them."""
+    """Holds the books and the strategies.
 
-    def __init__(
-        self, state: State, runs: Sequence[StrategyRun], settings: CoreSettings
-    ) -> None:
+    `records` and `effects` collect until the engine takes them.
+    """
+
+    def __init__(self, state: State, runs: Sequence[StrategyRun], settings: CoreSettings) -> None:
         """Go on from `state` with `runs` in the order in which they are to be asked."""
         self.state = state
         self.runs = {run.name: run for run in runs}
@@ -91,7 +92,9 @@ class Core:
         self.effects: list[Effect] = []
         self.repeats_dropped = 0
         self.deadlines = Deadlines(state, self.runs.values(), settings.answer_deadline_s)
-        self._views = {run.name: StateView(state, run.name, utc_from_nanoseconds(0)) for run in runs}
+        self._views = {
+            run.name: StateView(state, run.name, utc_from_nanoseconds(0)) for run in runs
+        }
         self._asked_about: dict[Symbol, tuple[StrategyRun, ...]] = {}
         self._root = 0
         self._trace: int | None = None
@@ -153,7 +156,7 @@ class Core:
             view.now = bar.end
             try:
                 answer = run.strategy.on_bar(bar, view)
-            except Exception as error:  # noqa: BLE001 (a strategy may fail, the daemon not)
+            except Exception as error:  # noqa: BLE001 - a strategy may fail, the daemon not
                 self._fail(run, error)
                 continue
             memory = run.memory
@@ -196,7 +199,8 @@ class Core:
         self._take(report, at, order)
         if after is None:
             said = report.__struct_config__.tag
-            why = f"{said} for {report.client_order_id}, which is {order.state if order else 'not ours'}"
+            is_now = order.state if order else "not ours"
+            why = f"{said} for {report.client_order_id}, which is {is_now}"
             self._hold_everything("impossible report", why)
 
     def _timer(self, timer: TimerFired, at: int) -> None:
@@ -248,7 +252,7 @@ class Core:
                 if not run.failed and applied.symbol in run.symbols:
                     try:
                         run.strategy.on_split(applied)
-                    except Exception as error:  # noqa: BLE001 (a strategy may fail, the daemon not)
+                    except Exception as error:  # noqa: BLE001 - a strategy may fail, the daemon not
                         self._fail(run, error)
 
     def _suspect_fill(self, fill: OrderFilled, order: Order | None) -> None:
@@ -288,7 +292,7 @@ class Core:
         view.now = utc_from_nanoseconds(self.state.at)
         try:
             answer = question(view)
-        except Exception as error:  # noqa: BLE001 (a strategy may fail, the daemon not)
+        except Exception as error:  # noqa: BLE001 - a strategy may fail, the daemon not
             self._fail(run, error)
             return
         if answer is not None:
@@ -296,7 +300,10 @@ class Core:
             self._answer(run, answer, cause)
 
     def _answer(
-        self, run: StrategyRun, answer: Answer, cause: BarClosed | OrderFilled | TimerFired | IntentRefused
+        self,
+        run: StrategyRun,
+        answer: Answer,
+        cause: BarClosed | OrderFilled | TimerFired | IntentRefused,
     ) -> None:
         if type(answer) is NoTrade:
             self._decline(run, answer, cause)
@@ -309,9 +316,14 @@ class Core:
             self._fail(run, TypeError(f"answered {answer!r}, which is neither Intent nor NoTrade"))
 
     def _decline(
-        self, run: StrategyRun, answer: NoTrade, cause: BarClosed | OrderFilled | TimerFired | IntentRefused
+        self,
+        run: StrategyRun,
+        answer: NoTrade,
+        cause: BarClosed | OrderFilled | TimerFired | IntentRefused,
     ) -> None:
-        symbol = answer.symbol or (cause.symbol if isinstance(cause, BarClosed | OrderFilled) else None)
+        symbol = answer.symbol or (
+            cause.symbol if isinstance(cause, BarClosed | OrderFilled) else None
+        )
         if symbol is None:
             self._fail(run, ValueError(f"{answer!r} does not say which symbol it is about"))
             return
@@ -325,7 +337,10 @@ class Core:
         self._emit(StrategyDeclined(run.name, symbol, answer.stage, answer.reason, before))
 
     def _intend(
-        self, run: StrategyRun, intent: Intent, cause: BarClosed | OrderFilled | TimerFired | IntentRefused
+        self,
+        run: StrategyRun,
+        intent: Intent,
+        cause: BarClosed | OrderFilled | TimerFired | IntentRefused,
     ) -> None:
         problem = _misshapen(intent)
         if problem:

@@ -30,12 +30,10 @@ _Entry = tuple[datetime, str, str]
 
 
 class Deadlines:
-    """A heap of due times over the books. Entries that no longer matter are dropped when they surface."""
+    """A heap of due times over the books; what no longer matters is dropped when it surfaces."""
 
-    def __init__(
-        self, state: State, runs: Collection[StrategyRun], answer_deadline_s: int
-    ) -> None:
-        """Watch `state` for `runs`; an unanswered send or cancel comes due after `answer_deadline_s`."""
+    def __init__(self, state: State, runs: Collection[StrategyRun], answer_deadline_s: int) -> None:
+        """Watch `state` for `runs`; an answer is overdue after `answer_deadline_s`."""
         self._state = state
         self._runs = runs
         self._answer_deadline = timedelta(seconds=answer_deadline_s)
@@ -62,7 +60,9 @@ class Deadlines:
             return
         sent = utc_from_nanoseconds(order.sent_at)
         if order.state is OrderState.SENDING:
-            self._push(sent + self._answer_deadline, TimerKind.ANSWER_DEADLINE, order.client_order_id)
+            self._push(
+                sent + self._answer_deadline, TimerKind.ANSWER_DEADLINE, order.client_order_id
+            )
         if order.intent.cancel_after_s is not None and not order.cancel_requested:
             due = sent + timedelta(seconds=order.intent.cancel_after_s)
             self._push(due, TimerKind.CANCEL_AFTER, order.client_order_id)
@@ -134,8 +134,7 @@ class Deadlines:
 
     def _push(self, due: datetime, kind: TimerKind, subject: str) -> None:
         heapq.heappush(self._heap, (due, kind.value, subject))
-        if due < self.next_due:
-            self.next_due = due
+        self.next_due = min(self.next_due, due)
 
     def _refresh(self) -> None:
         self.next_due = self._heap[0][0] if self._heap else NEVER

@@ -36,7 +36,7 @@ class EngineSettings(msgspec.Struct, frozen=True):
 class Engine:
     """One turn after the other, until the feed ends or a stop is asked for."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 (the engine is where all parts meet)
+    def __init__(  # noqa: PLR0913, PLR0917 - the engine is where all parts meet
         self,
         core: Core,
         journal: Journal,
@@ -197,7 +197,7 @@ class Engine:
                         assert_never(effect)
 
     def _send(self, approved: RiskApproved) -> None:
-        """The send point: the last look before an order leaves."""
+        """Send one order, after the last look at what may stop it."""
         order_id = approved.intent.client_order_id
         if self.settings.dry_run:
             self.report(OrderWithheld(order_id, "dry run"))

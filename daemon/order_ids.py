@@ -13,7 +13,7 @@ from events import ClientOrderId
 _NOT_ALPHANUMERIC = re.compile(r"[^A-Za-z0-9]")
 
 
-def client_order_id(  # noqa: PLR0913 (each is a part of the identity)
+def client_order_id(  # noqa: PLR0913 - each is a part of the identity
     *,
     journal_id: str,
     strategy: str,

@@ -121,9 +121,7 @@ class Recovery:
                 State(), [], CoreSettings(), self.renew, compare_all=self._compare_all
             )
             return core, Head()
-        config = from_event(
-            ConfigLoaded(found.state.identity.config, found.state.symbols)
-        )
+        config = from_event(ConfigLoaded(found.state.identity.config, found.state.symbols))
         runs, changed = build_runs(config), []
         for run in runs:
             part = found.strategies.get(run.name)

@@ -26,7 +26,6 @@ from events.codec import INPUTS, Decided, Input
 from projections import State
 from projections.orders import Order
 
-
 Renew = Callable[
     [ConfigLoaded, Sequence[StrategyRun], int], tuple[Sequence[StrategyRun], CoreSettings]
 ]
@@ -68,7 +67,7 @@ def turns(records: Iterable[Record]) -> Iterator[Turn]:
 
 
 class ReplayCore(Core):
-    """A core that follows a journal: it folds the recorded decisions and notes where its own differ.
+    """A core that follows a journal: it folds what is recorded and notes where it would differ.
 
     `renew` says, for a configuration in the journal, which strategies run under it and with which
     settings. `muted` strategies are shown everything and compared with nothing.
@@ -137,7 +136,12 @@ class ReplayCore(Core):
         assert self._input is not None, "follow a turn, do not step"
         super()._take(event, at, order)
 
-    def _record(self, event: Decided, cause: int, order: Order | None = None) -> int:
+    def _record(  # the recorded cause counts, not the one given here
+        self,
+        event: Decided,
+        cause: int,
+        order: Order | None = None,  # noqa: ARG002 - as `Core`'s
+    ) -> int:
         strategy = self._strategy_of(event)
         if strategy in self.muted:
             return self.state.seq

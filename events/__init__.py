@@ -1,4 +1,7 @@
-"""What happened: every event type, importable without any I/O. The journal itself is `events.journal`."""
+"""What happened: every event type, importable without any I/O.
+
+The journal itself is `events.journal`.
+"""
 
 from events.account import (
     CashMoved,

@@ -1,4 +1,4 @@
-"""The shape every event shares, the ids of the domain, and the envelope the journal puts around an event."""
+"""The shape every event shares, the ids of the domain, and the journal's envelope."""
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NewType
@@ -30,7 +30,7 @@ class Event(
     """
 
     def key(self) -> str | None:
-        """Return the natural identity within the event's type, None where repeats are no concern."""
+        """Return the natural identity within the event's type, None where repeats do not matter."""
         return None
 
 

@@ -10,7 +10,7 @@ Row = tuple[int, int, str, str | None, int | None, int | None, str, bytes]
 """seq, at, type, key, trace, cause, body, hash: a row of the journal as stored."""
 
 
-def row_hash(
+def row_hash(  # noqa: PLR0913, PLR0917 - the columns of a row, in the row's order
     previous: bytes,
     seq: int,
     at: int,

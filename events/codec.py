@@ -111,6 +111,7 @@ def _decode_older(
     while fields["type"] in upcasts:
         fields = upcasts[fields["type"]](fields)
     try:
-        return msgspec.convert(fields, JournalEvent)
+        event: JournalEvent = msgspec.convert(fields, JournalEvent)
     except msgspec.ValidationError as still_wrong:
         raise UnknownEvent(f"{still_wrong} (type {tag!r}, brought up to date)") from still_wrong
+    return event

@@ -112,7 +112,7 @@ class JournalReader:
         """Yield the rows with `after` < seq <= `upto`, each page in a transaction of its own."""
         last = upto if upto is not None else _LAST
         while page := self._ask(
-            f"SELECT {_COLUMNS} FROM event WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",  # noqa: S608 (constants)
+            f"SELECT {_COLUMNS} FROM event WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",  # noqa: S608 - constants
             after,
             last,
             PAGE_ROWS,
@@ -139,7 +139,7 @@ class JournalReader:
         last = upto if upto is not None else _LAST
         tag = None if kind is None else TAGS[kind]
         while page := self._ask(
-            f"SELECT {_COLUMNS} FROM event WHERE seq > ? AND seq <= ? AND type = coalesce(?, type)"  # noqa: S608 (constants)
+            f"SELECT {_COLUMNS} FROM event WHERE seq > ? AND seq <= ? AND type = coalesce(?, type)"  # noqa: S608 - constants
             " ORDER BY seq DESC LIMIT 500",
             after,
             last,
@@ -223,7 +223,7 @@ class JournalReader:
         check_witness(self.path, witness, self.head(), self.hash_at)
 
     def _select(self, where: str, *values: object) -> list[Record]:
-        rows = self._ask(f"SELECT {_COLUMNS} FROM event WHERE {where}", *values)  # noqa: S608 (constants)
+        rows = self._ask(f"SELECT {_COLUMNS} FROM event WHERE {where}", *values)  # noqa: S608 - constants
         return list(records_in(self.path, rows))
 
     def _ask(self, query: str, *values: object) -> list[Any]:
@@ -344,7 +344,7 @@ class _Connection(sqlite3.Connection):
         self._witness = witness
         self._identity: tuple[str, int] | None = None
 
-    def executemany(self, sql: str, rows: Any, /) -> sqlite3.Cursor:  # noqa: ANN401 (sqlite3's own)
+    def executemany(self, sql: str, rows: Any, /) -> sqlite3.Cursor:  # noqa: ANN401 - sqlite3's own
         """Insert `rows` in one transaction, then write the witness."""
         cursor = self.cursor()
         cursor.execute("BEGIN IMMEDIATE")

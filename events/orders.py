@@ -81,7 +81,7 @@ class OrderIntended(OrderEvent, frozen=True, tag="order.intended"):
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
     cancel_after_s: int | None = None
-    values: dict[str, str] = {}
+    values: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class IntentApproved(OrderEvent, frozen=True, tag="intent.approved"):

@@ -1,4 +1,4 @@
-"""What the daemon itself was, read and was told: all that decisions depend on besides the market."""
+"""What the daemon was, read and was told: what decisions depend on besides the market."""
 
 from datetime import date, datetime
 from enum import StrEnum

@@ -1,0 +1,1 @@
+"""How a person uses and watches it: the command line, its documents, the demo, the benchmarks."""

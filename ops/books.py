@@ -3,6 +3,8 @@
 No strategy is loaded and nothing is proved: `traded verify` and `traded replay` do that.
 """
 
+from contextlib import suppress
+
 import msgspec
 
 from daemon.snapshots import SnapshotFolder
@@ -47,11 +49,13 @@ def read_books(reader: JournalReader, upto: int | None = None) -> Books:
 
 
 def _memories(snapshot: Snapshot | None) -> dict[str, StrategyMemory]:
-    """Return what the snapshot holds of each strategy besides the strategy's own fields."""
-    if snapshot is None:
-        return {}
-    kind = tuple[msgspec.Raw, StrategyMemory]
-    return {
-        name: msgspec.json.decode(part.fields, type=kind)[1]
-        for name, part in snapshot.strategies.items()
-    }
+    """Return what the snapshot holds of each strategy besides the strategy's own fields.
+
+    Code that kept its memory in another form leaves a strategy without: it only saves counting.
+    """
+    memories = {}
+    for name, part in snapshot.strategies.items() if snapshot else ():
+        with suppress(msgspec.ValidationError):
+            kind = tuple[msgspec.Raw, StrategyMemory]
+            memories[name] = msgspec.json.decode(part.fields, type=kind)[1]
+    return memories

@@ -67,11 +67,11 @@ def required_config(given: Path | None) -> Path:
     Raises:
         ConfigError: there is none.
     """
-    from daemon.config_file import ConfigError, find_config  # noqa: PLC0415 (as above)
+    from daemon.config_file import ConfigError, find_config  # noqa: PLC0415 - as above
 
     found = find_config(given, os.environ, Path.cwd())
     if found is None:
         raise ConfigError(
-            ["no configuration: give --config FILE, or make one: traded sample-config > traded.toml"]
+            ["no configuration: give --config FILE, or `traded sample-config > traded.toml`"]
         )
     return found

@@ -126,8 +126,8 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
     if not sys.stderr.isatty():
         yield lambda _reached: None
         return
-    from rich.console import Console  # noqa: PLC0415 (only a terminal needs it)
-    from rich.progress import (  # noqa: PLC0415 (as above)
+    from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
+    from rich.progress import (  # noqa: PLC0415 - as above
         BarColumn,
         MofNCompleteColumn,
         Progress,
@@ -153,10 +153,10 @@ def _in_colour() -> bool:
 def _print_rich_table(
     titles: Sequence[str], rows: Sequence[Sequence[str]], numbers: Collection[str]
 ) -> None:
-    from rich import box  # noqa: PLC0415 (only a terminal needs it)
-    from rich.console import Console  # noqa: PLC0415 (as above)
-    from rich.table import Table  # noqa: PLC0415 (as above)
-    from rich.text import Text  # noqa: PLC0415 (as above)
+    from rich import box  # noqa: PLC0415 - only a terminal needs it
+    from rich.console import Console  # noqa: PLC0415 - as above
+    from rich.table import Table  # noqa: PLC0415 - as above
+    from rich.text import Text  # noqa: PLC0415 - as above
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for title in titles:

@@ -43,7 +43,7 @@ from events.codec import JournalEvent
 from ops.render import moment, money, percent, price, quantity, span
 
 
-def sentence(event: JournalEvent) -> str:  # noqa: C901, PLR0911, PLR0912 (one branch a type)
+def sentence(event: JournalEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one branch a type
     """Return what happened, in words; the symbol and the order's id are left to the caller."""
     match event:
         case BarClosed():

@@ -68,10 +68,11 @@ class Pnl(msgspec.Struct):
             return
         price = restated(mark, event)
         value = event.quantity_after * price
-        if event.kind is CorporateActionKind.SPLIT:
-            # From the mark before, so that seven new shares are worth exactly what the old one was.
-            value = event.quantity_after * mark * event.old_shares / event.new_shares
-            value = value.quantize(_STEP)
+        if event.kind is CorporateActionKind.SPLIT and value:
+            # What stays is worth exactly what it was, however the new price has to be rounded.
+            before = event.quantity_before * event.new_shares
+            kept = event.quantity_after * event.old_shares / before
+            value = (self.values[event.symbol] * kept).quantize(_STEP)
         self.mark(event.symbol, price, value)
 
     def settle(self, cash_and_receivables: Decimal, moment: datetime | None = None) -> None:

@@ -12,10 +12,11 @@ from datetime import datetime
 from typing import Protocol
 
 from daemon.gate import RiskApproved
-from events import BarClosed, ClientOrderId, CorporateActionApplied, Event
+from events import BarClosed, ClientOrderId, CorporateActionApplied
+from events.codec import Input
 from projections import State
 
-Inbox = Callable[[Event], None]
+Inbox = Callable[[Input], None]
 
 
 class Broker(Protocol):

@@ -179,7 +179,7 @@ class FaultyBroker:
 
 def seeded_plan(seed: int) -> tuple[Fault, ...]:
     """Return the plan of that seed: the same in every process and on every machine."""
-    chance = Random(seed)  # noqa: S311 (a plan to be seen again, not a secret)
+    chance = Random(seed)  # noqa: S311 - a plan to be seen again, not a secret
     messages = [(message, nth) for message in Message for nth in range(1, SEEDED_NTH_MAX + 1)]
     plan = []
     for message, nth in chance.sample(messages, SEEDED_FAULTS):

@@ -142,7 +142,9 @@ def _inspect_rows(
     is_many = header == MANY_DAILY_HEADER
     named = symbol_of(path)
     if not is_many and not is_symbol(named):
-        problems.append(Problem(path, 0, f"the file name gives the symbol {named!r}, which is none"))
+        problems.append(
+            Problem(path, 0, f"the file name gives the symbol {named!r}, which is none")
+        )
         return None
     found = BarFile(path, header, {}, stamp)
     offset, width = (1, len(header)) if is_many else (0, len(header))
@@ -226,5 +228,5 @@ def _open(path: Path) -> TextIO:
 
 
 def _stamp(path: Path) -> tuple[int, int]:
-    found = os.stat(path)  # noqa: PTH116 (both fields from one look)
+    found = os.stat(path)  # noqa: PTH116 - both fields from one look
     return found.st_size, found.st_mtime_ns

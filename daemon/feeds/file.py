@@ -76,9 +76,7 @@ class FileFeed:
         """When the last bar ends."""
         return max(self._moments(first=False))
 
-    async def blocks(
-        self, newest: Mapping[Symbol, datetime]
-    ) -> AsyncIterator[Sequence[BarClosed]]:
+    async def blocks(self, newest: Mapping[Symbol, datetime]) -> AsyncIterator[Sequence[BarClosed]]:
         """Yield blocks of bars in order of their end, then symbol, each after its `newest` end."""
         streams = [self._stream(symbol, newest.get(symbol)) for symbol in sorted(self._by_symbol)]
         bars = streams[0] if len(streams) == 1 else heapq.merge(*streams, key=_end_and_symbol)
@@ -99,9 +97,11 @@ class FileFeed:
         for symbol in there:
             if symbol in symbols:
                 files = [file for file in self._files if symbol in file.series]
-                chosen[symbol] = sorted(files, key=lambda file: file.series[symbol].first)  # noqa: B023 (used at once)
+                chosen[symbol] = sorted(files, key=lambda file: file.series[symbol].first)  # noqa: B023 - used at once
         if not chosen:
-            message = f"none of the configured symbols is in the files; they have {', '.join(there)}"
+            message = (
+                f"none of the configured symbols is in the files; they have {', '.join(there)}"
+            )
             raise BadBars([message])
         return chosen
 

@@ -1,4 +1,4 @@
-"""What the gate answers. Only the gate can make a `RiskApproved`: execution accepts nothing else."""
+"""What the gate answers. Only it can make a `RiskApproved`; execution accepts nothing else."""
 
 from typing import Final
 

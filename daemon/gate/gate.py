@@ -16,9 +16,7 @@ from projections import State
 Decision = tuple[RiskApproved, ...] | tuple[RiskRefused, ...]
 
 
-def check(
-    batch: Sequence[OrderIntended], state: State, limits: Limits, now: datetime
-) -> Decision:
+def check(batch: Sequence[OrderIntended], state: State, limits: Limits, now: datetime) -> Decision:
     """Hold `batch` against every check; it passes or is refused as a whole.
 
     An intent counts as reserved for those after it in the batch. `now` is the time of the input
@@ -28,9 +26,7 @@ def check(
         _ask_all(intent, batch[:index], state, limits, now) for index, intent in enumerate(batch)
     ]
     if all(each.passed for checks in answers for each in checks):
-        return tuple(
-            approve(intent, checks) for intent, checks in zip(batch, answers, strict=True)
-        )
+        return tuple(approve(intent, checks) for intent, checks in zip(batch, answers, strict=True))
     return tuple(
         RiskRefused(intent, _with_batch(checks))
         for intent, checks in zip(batch, answers, strict=True)

@@ -1,4 +1,4 @@
-"""The limits an order is held against. No limit set means no trading: there are no defaults here."""
+"""The limits an order is held against. No limit set means no trading: no defaults here."""
 
 import msgspec
 

@@ -60,14 +60,14 @@ class Report(msgspec.Struct):
     help="Where to write, on the disk to be measured. [default: var/ of this project]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Every figure of every round, as JSON.")
-def main(  # noqa: PLR0913, PLR0917 (one parameter an option)
+def main(  # noqa: PLR0913, PLR0917 - one parameter an option
     rounds: int,
-    quick: bool,  # noqa: FBT001 (click passes flags so)
+    quick: bool,  # noqa: FBT001 - click passes flags so
     only: Sequence[str],
     recovery_events: int,
     memory_bars: int,
     folder: Path,
-    as_json: bool,  # noqa: FBT001 (as above)
+    as_json: bool,  # noqa: FBT001 - as above
 ) -> None:
     """Measure traded and the peers beside it."""
     chosen = [BENCHMARKS[name] for name in BENCHMARKS if not only or name in only]

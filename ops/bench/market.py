@@ -53,7 +53,7 @@ class SyntheticFeed:
 
     def _bars(self) -> Iterator[BarClosed]:
         names = symbols(self._symbols)
-        walk = random.Random(42)  # noqa: S311 (prices, not secrets)
+        walk = random.Random(42)  # noqa: S311 - prices, not secrets
         closes = dict.fromkeys(names, 10_000)
         ends = _minute_ends(self.starts_at)
         left = self.bars_total

@@ -93,7 +93,7 @@ def run(command: Sequence[str]) -> Figures:
     """
     # What earlier cases left to be written would otherwise be paid for by this one.
     os.sync()
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 (our own scripts)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own scripts
     lines = done.stdout.strip().splitlines()
     try:
         if done.returncode == 0 and lines:
@@ -108,7 +108,7 @@ def run(command: Sequence[str]) -> Figures:
 def measure(cases: Sequence[Case], rounds: int, running: Callable[[str, int], None]) -> Readings:
     """Run every case once a round; `running` is told the case and the round before each."""
     readings: Readings = {case.name: [] for case in cases}
-    order = random.Random(7)  # noqa: S311 (an order, not a secret)
+    order = random.Random(7)  # noqa: S311 - an order, not a secret
     for index in range(rounds):
         for case in order.sample(list(cases), len(cases)):
             running(case.name, index + 1)

@@ -40,20 +40,20 @@ class Account(Aggregate):
         self.positions: dict[str, Decimal] = {}
 
     @event("Filled")
-    def fill(  # noqa: PLR0913, PLR0917 (the fields of a fill)
+    def fill(  # noqa: PLR0913, PLR0917 - the fields of a fill
         self,
-        order_id: str,  # noqa: ARG002 (stored with the event, as the ones below)
+        order_id: str,  # noqa: ARG002 - stored with the event, as the ones below
         symbol: str,
         side: str,
         quantity: str,
         price: str,
         fee: str,
-        liquidity: str,  # noqa: ARG002 (as above)
-        venue: str,  # noqa: ARG002 (as above)
-        at: int,  # noqa: ARG002 (as above)
-        trace: str,  # noqa: ARG002 (as above)
-        strategy: str,  # noqa: ARG002 (as above)
-        account: str,  # noqa: ARG002 (as above)
+        liquidity: str,  # noqa: ARG002 - as above
+        venue: str,  # noqa: ARG002 - as above
+        at: int,  # noqa: ARG002 - as above
+        trace: str,  # noqa: ARG002 - as above
+        strategy: str,  # noqa: ARG002 - as above
+        account: str,  # noqa: ARG002 - as above
     ) -> None:
         """Take one fill."""
         bought = Decimal(quantity) if side == "buy" else -Decimal(quantity)

@@ -43,7 +43,7 @@ LIMITS = Limits(
 """Set, checked and recorded for every order; wide enough never to end a benchmark."""
 
 
-def config(  # noqa: PLR0913 (what differs between the benchmarks)
+def config(  # noqa: PLR0913 - what differs between the benchmarks
     feed: FeedConfig,
     names: list[Symbol],
     exchange: Exchange,

@@ -106,7 +106,8 @@ def _refusals(journal: Path) -> Iterator[str]:
             for check in failed:
                 value = "unknown" if check.value is None else f"{check.value:,.2f}"
                 limit = "not set" if check.limit is None else f"{check.limit:,.2f}"
-                yield f"    {check.name} would be {value}, its limit is {limit} {check.note}".rstrip()
+                note = f" ({check.note})" if check.note else ""
+                yield f"    {check.name} would be {value}, its limit is {limit}{note}"
             if len(seen) == REFUSALS_SHOWN:
                 return
 

@@ -26,14 +26,14 @@ from ops.render import money, percent
 @click.option("--verbose", is_flag=True, help="Say more on stderr.")
 @click.option("--dry-run", is_flag=True, help="Decide and record everything, send nothing.")
 @click.option("--once", is_flag=True, help="Take what is there and end.")
-def command(  # noqa: PLR0913, PLR0917 (one parameter an option)
+def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     config_file: Path | None,
     symbols: str | None,
     capital: float | None,
     max_position_usd: float | None,
     settings: tuple[str, ...],
     output: Path | None,
-    verbose: bool,  # noqa: FBT001 (click's way)
+    verbose: bool,  # noqa: FBT001 - click's way
     dry_run: bool,  # noqa: FBT001
     once: bool,  # noqa: FBT001
 ) -> None:

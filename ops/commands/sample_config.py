@@ -12,7 +12,7 @@ from daemon.config_file import ENVIRONMENT_PREFIX
 
 @click.command()
 @click.option("--env", "as_environment", is_flag=True, help="The options as TRADED_* variables.")
-def command(as_environment: bool) -> None:  # noqa: FBT001 (click's way)
+def command(as_environment: bool) -> None:  # noqa: FBT001 - click's way
     """Print every option with its unit, its default and a conservative alternative.
 
     Example: traded sample-config > traded.toml

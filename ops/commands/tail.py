@@ -60,7 +60,7 @@ class Symbols:
 @click.option("--trace", type=click.IntRange(min=1), metavar="SEQ", help="Only this event's walk.")
 @click.option("--since", metavar="T", help="Only from then on: an ISO time, or an age like 2h.")
 @json_option
-def command(  # noqa: PLR0913 (one parameter an option)
+def command(  # noqa: PLR0913 - one parameter an option
     *,
     journal: Path,
     count: int,

@@ -14,7 +14,7 @@ LIBRARIES = ("msgspec", "aiosqlite", "exchange_calendars", "uvloop", "click", "r
 
 @click.command()
 @json_option
-def command(as_json: bool) -> None:  # noqa: FBT001 (click's way)
+def command(as_json: bool) -> None:  # noqa: FBT001 - click's way
     """Print the versions of traded and of what it stands on.
 
     Example: traded version --json
