@@ -9,7 +9,7 @@ import platform
 import secrets
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
 from importlib import metadata
@@ -39,6 +39,7 @@ from events import (
     CorporateActionAnnounced,
     JournalOpened,
     Mode,
+    Record,
     SessionEnded,
     SessionStarted,
     nanoseconds,
@@ -82,11 +83,13 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
     started: Callable[[Prepared], None],
     progress: Callable[[int], None],
     once: bool = False,
+    recorded: Callable[[Sequence[Record]], None] | None = None,
 ) -> Outcome:
     """Run the daemon until its feed ends or a signal stops it.
 
     Paths in `config` are relative to `base`. `started` is told what was recovered before the first
-    bar is taken, `progress` how many bars each commit brought.
+    bar is taken, `progress` how many bars each commit brought, `recorded` what went into the
+    journal.
 
     Raises:
         JournalError, ConfigError, BadBars, LoadError: it cannot start, or (JournalWriteFailed)
@@ -118,6 +121,7 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
                 config.journal.snapshots_kept,
             ),
         )
+        engine.recorded = recorded
         await _start_session(engine, config, base, feed, recovered)
         if not feed.live:
             # The journal's thread gets its turns ten times as often, so that it keeps up while this
@@ -169,7 +173,7 @@ async def _start_session(
     if is_new:
         # Alone in its commit: a journal of one event needs no witness yet.
         await engine.take(_journal_opened(config))
-    runs = engine.core.runs
+    runs = engine.core.desk.runs
     now = utc_from_nanoseconds(engine.clock.now())
     last = max(feed.ends_at or now, now)
     await engine.take(
@@ -178,6 +182,7 @@ async def _start_session(
             {name: run.code_hash for name, run in runs.items()},
             {"python": platform.python_version()}
             | {name: metadata.version(name) for name in LIBRARIES},
+            _diverged(recovered, runs),
         ),
         to_event(config),
         *(
@@ -193,11 +198,17 @@ async def _start_session(
     if is_new:
         deposit = CashMoved(CashMovementKind.DEPOSIT, config.broker.capital_usd, "opening capital")
         await engine.take(deposit)
-    for name in sorted({found.strategy for found in recovered.differences} & set(runs)):
-        first = next(found for found in recovered.differences if found.strategy == name)
-        engine.core.fail_strategy(name, f"decided differently from the journal at {first.seq}")
     await engine.take(*_unannounced(config, base, state, now))
     await engine.connect_broker()
+
+
+def _diverged(recovered: Recovered, runs: Iterable[str]) -> dict[str, str]:
+    """Return the strategies that decide differently from what the journal has of them."""
+    first = {found.strategy: found.seq for found in reversed(recovered.differences)}
+    return {
+        name: f"decided differently from the journal at {first[name]}"
+        for name in sorted(first.keys() & set(runs))
+    }
 
 
 def _journal_opened(config: Config) -> JournalOpened:
@@ -252,11 +263,11 @@ async def _end_session(engine: Engine, recovered: Recovered) -> Outcome:
     await engine.commit()
     await engine.take(SessionEnded(engine.stop_reason))
     await engine.write_snapshot()
-    fields = {run.name: run.fields() for run in core.runs.values()}
+    fields = {run.name: run.fields() for run in core.desk.runs.values()}
     return Outcome(
         state=core.state,
         state_hash=state_hash(core.state, fields),
         reason=engine.stop_reason,
         events=core.state.seq - recovered.head.seq,
-        repeats_dropped=core.repeats_dropped,
+        repeats_dropped=core.recorder.repeats_dropped,
     )

@@ -46,13 +46,18 @@ class Problems(list[str]):
         return _MISSING
 
 
-def convert(value: object, kind: Any, path: str, problems: Problems) -> Any:  # noqa: ANN401
-    """Return `value` as `kind`; every mistake below `path` goes to `problems` instead of raising."""
+def convert(
+    value: object,
+    kind: Any,  # noqa: ANN401 - a type form, which has no type of its own
+    path: str,
+    problems: Problems,
+) -> Any:  # noqa: ANN401 - of the type that `kind` says
+    """Return `value` as `kind`; mistakes below `path` go to `problems` instead of raising."""
     origin = get_origin(kind)
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return _struct(value, kind, path, problems)
     if origin is dict:
-        return _table(value, *get_args(kind), path, problems)
+        return _table(value, get_args(kind), path, problems)
     if origin is tuple:
         return _array(value, get_args(kind)[0], path, problems)
     if origin in {Union, UnionType}:
@@ -88,7 +93,8 @@ def _struct(value: object, kind: type[msgspec.Struct], path: str, problems: Prob
         return problems.add(path, str(error))
 
 
-def _table(value: object, key: Any, inner: Any, path: str, problems: Problems) -> object:  # noqa: ANN401
+def _table(value: object, kinds: tuple[Any, ...], path: str, problems: Problems) -> object:
+    key, inner = kinds
     if not isinstance(value, Mapping):
         return problems.add(path, f"must be a table, not {value!r}")
     found = {}
@@ -104,14 +110,24 @@ def _table(value: object, key: Any, inner: Any, path: str, problems: Problems) -
     return {name: each for name, each in found.items() if _MISSING not in (name, each)}
 
 
-def _array(value: object, inner: Any, path: str, problems: Problems) -> object:  # noqa: ANN401
+def _array(
+    value: object,
+    inner: Any,  # noqa: ANN401 - a type form
+    path: str,
+    problems: Problems,
+) -> object:
     if not isinstance(value, list | tuple):
         return problems.add(path, f"must be a list, not {value!r}")
     found = [convert(each, inner, f"{path}[{index}]", problems) for index, each in enumerate(value)]
     return tuple(each for each in found if each is not _MISSING)
 
 
-def _leaf(value: object, kind: Any, path: str, problems: Problems) -> object:  # noqa: ANN401
+def _leaf(
+    value: object,
+    kind: Any,  # noqa: ANN401 - a type form
+    path: str,
+    problems: Problems,
+) -> object:
     if kind is Symbol:
         if isinstance(value, str) and is_symbol(value):
             return value
@@ -122,7 +138,7 @@ def _leaf(value: object, kind: Any, path: str, problems: Problems) -> object:  #
     if isinstance(value, Decimal):
         whole = value.is_finite() and value == value.to_integral_value()
         value = int(value) if plain is int and whole else float(value)
-    if plain in {int, float} and isinstance(value, float) and not -1e300 < value < 1e300:  # noqa: PLR2004
+    if plain in {int, float} and isinstance(value, float) and not abs(value) < float("inf"):
         return problems.add(path, f"{value} is not a finite number")
     try:
         return msgspec.convert(value, kind)
@@ -146,7 +162,7 @@ def _decimal(value: object, bounds: Mapping[str, int], path: str, problems: Prob
     return number
 
 
-def _unwrapped(kind: Any) -> tuple[Any, Mapping[str, int]]:  # noqa: ANN401
+def _unwrapped(kind: Any) -> tuple[Any, Mapping[str, int]]:  # noqa: ANN401 - a type form
     """Return the type without its annotations, and the bounds they carry."""
     if get_origin(kind) is not Annotated:
         return kind, {}

@@ -1,4 +1,4 @@
-"""Reads the configuration: defaults, then the TOML file, then the environment, then the command line.
+"""Reads the configuration: defaults, the TOML file, the environment, the command line, in layers.
 
 Nothing is guessed: a key nobody knows, a number out of bounds or a file that is not what it should
 be refuses the whole configuration, with every mistake listed.
@@ -193,7 +193,7 @@ def _encoded_hints(kind: type[msgspec.Struct]) -> dict[str, Any]:
     return {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
 
 
-def _inner_hints(inner: Any) -> dict[str, Any] | None:  # noqa: ANN401
+def _inner_hints(inner: Any) -> dict[str, Any] | None:  # noqa: ANN401 - a type form
     if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
         return _encoded_hints(inner)
     return None
@@ -211,22 +211,8 @@ def _leaf_paths(tree: Mapping[str, Any], prefix: str) -> list[str]:
 
 def _check_together(config: Config, problems: Problems) -> None:
     """Look at options that only make sense together."""
-    for name, table in config.strategies.items():
-        if not _CLASS_PATH.fullmatch(table.strategy_class):
-            problems.add(
-                f"strategies.{name}.class", f"{table.strategy_class!r} is not module:Class"
-            )
-        for symbol in table.symbols:
-            if symbol not in config.symbols:
-                problems.add(f"strategies.{name}.symbols", f"{symbol} is not under [symbols]")
-    for what, names in (
-        ("symbols", config.limits.symbols),
-        ("strategies", config.limits.strategies),
-    ):
-        known: Mapping[Any, object] = getattr(config, what)
-        for name in names:
-            if name not in known:
-                problems.add(f"limits.{what}.{name}", f"is not under [{what}]")
+    _check_strategies(config, problems)
+    _check_limits(config, problems)
     for key, kind, built_in in (
         ("broker.kind", config.broker.kind, "paper"),
         ("feed.kind", config.feed.kind, "file"),
@@ -237,3 +223,22 @@ def _check_together(config: Config, problems: Problems) -> None:
         problems.add("feed.paths", "is empty: name the files or folders with the bars")
     if not config.symbols:
         problems.add("symbols", "is empty: name at least one, such as [symbols.AAPL]")
+
+
+def _check_strategies(config: Config, problems: Problems) -> None:
+    for name, table in config.strategies.items():
+        where = f"strategies.{name}"
+        if not _CLASS_PATH.fullmatch(table.strategy_class):
+            problems.add(f"{where}.class", f"{table.strategy_class!r} is not module:Class")
+        for symbol in table.symbols:
+            if symbol not in config.symbols:
+                problems.add(f"{where}.symbols", f"{symbol} is not under [symbols]")
+
+
+def _check_limits(config: Config, problems: Problems) -> None:
+    for symbol in config.limits.symbols:
+        if symbol not in config.symbols:
+            problems.add(f"limits.symbols.{symbol}", "is not under [symbols]")
+    for name in config.limits.strategies:
+        if name not in config.strategies:
+            problems.add(f"limits.strategies.{name}", "is not under [strategies]")

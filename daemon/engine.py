@@ -6,23 +6,26 @@ before the record of the sending is durable.
 """
 
 import asyncio
-from collections.abc import Callable
-from datetime import datetime
-from typing import assert_never
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, assert_never
 
 import msgspec
 
 from daemon.brokers import Broker
 from daemon.clock import Clock
 from daemon.code_hash import fold_code_hash
-from daemon.core import Cancel, Core
+from daemon.core import Core
 from daemon.feeds import Feed
 from daemon.gate import RiskApproved
+from daemon.recorder import Cancel
 from daemon.snapshots import SnapshotFolder
-from events import BarClosed, CorporateActionApplied, OrderWithheld, TimerFired, nanoseconds
+from events import BarClosed, CorporateActionApplied, OrderWithheld, Record, TimerFired, nanoseconds
 from events.codec import Input
 from events.journal import Journal
 from projections.snapshot import Snapshot, StrategyPart
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 class EngineSettings(msgspec.Struct, frozen=True):
@@ -47,12 +50,14 @@ class Engine:
     ) -> None:
         """Bind the parts; nothing happens before `take` or `run`."""
         self.core = core
+        self.recorder = core.recorder
         self.journal = journal
         self.broker = broker
         self.clock = clock
         self.snapshots = snapshots
         self.settings = settings
         self.stop_reason = ""
+        self.recorded: Callable[[Sequence[Record]], None] | None = None
         self._snapshot_seq = core.state.seq
         self._last_end: datetime | None = None
         self._writing: asyncio.Task[None] | None = None
@@ -103,16 +108,16 @@ class Engine:
             self.clock.set(nanoseconds(end))
         self.broker.observe(bar)
         self.core.step(bar, self.clock.now())
-        if self.core.effects and not self.broker.outside:
+        if self.recorder.effects and not self.broker.outside:
             self._act()
 
     async def commit(self) -> None:
         """Make the records so far durable, then carry out what they decided outside."""
         await self._written()
-        while self.core.records or self.core.effects:
-            records, self.core.records = self.core.records, []
+        while self.recorder.records or self.recorder.effects:
+            records, self.recorder.records = self.recorder.records, []
             if records:
-                await self.journal.append(records)
+                await self._append(records)
             self._act()
         await self._tidy_up()
 
@@ -121,18 +126,23 @@ class Engine:
 
         One write is under way at most. The journal's thread works while this one goes on.
         """
-        if self.broker.outside or self.core.effects:
+        if self.broker.outside or self.recorder.effects:
             await self.commit()
             return
         await self._written()
-        records, self.core.records = self.core.records, []
+        records, self.recorder.records = self.recorder.records, []
         if records:
-            self._writing = asyncio.create_task(self.journal.append(records), name="journal append")
+            self._writing = asyncio.create_task(self._append(records), name="journal append")
         # The task starts, and signals are seen, when the loop gets a turn of its own.
         await asyncio.sleep(0)
         if self.core.state.seq - self._snapshot_seq >= self.settings.snapshot_every_events:
             await self._written()
         await self._tidy_up()
+
+    async def _append(self, records: Sequence[Record]) -> None:
+        await self.journal.append(records)
+        if self.recorded is not None:
+            self.recorded(records)
 
     async def _written(self) -> None:
         """Wait for the write under way, and fail where it failed."""
@@ -164,7 +174,7 @@ class Engine:
             state=state,
             strategies={
                 run.name: StrategyPart(run.code_hash, msgspec.Raw(run.fields()))
-                for run in self.core.runs.values()
+                for run in self.core.desk.runs.values()
             },
         )
         self.snapshots.write(made, self.settings.snapshots_kept)
@@ -183,8 +193,8 @@ class Engine:
 
     def _act(self) -> None:
         """Carry out effects in order; an answer within the process may lead to more of them."""
-        while self.core.effects:
-            effects, self.core.effects = self.core.effects, []
+        while self.recorder.effects:
+            effects, self.recorder.effects = self.recorder.effects, []
             for effect in effects:
                 match effect:
                     case RiskApproved():

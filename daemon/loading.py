@@ -16,7 +16,7 @@ from events import Symbol
 
 
 class LoadError(Exception):
-    """A class named in the configuration cannot be used; the text says why and where it is named."""
+    """A class the configuration names cannot be used; the text says why and which key it is."""
 
 
 def look_in(folder: Path) -> None:
@@ -61,6 +61,7 @@ def build_strategy(name: str, table: StrategyConfig, all_symbols: Sequence[Symbo
     """
     where = f"strategies.{name}"
     kind = load_class(table.strategy_class, Strategy, f"{where}.class")
+    assert issubclass(kind, Strategy), "load_class has looked"
     allowed = {field.name for field in msgspec.structs.fields(kind)} - set(kind.state_fields)
     unknown = sorted(set(table.params) - allowed)
     if unknown:

@@ -43,8 +43,13 @@ def client_order_id(  # noqa: PLR0913 - each is a part of the identity
     )
     digest = sha256(msgspec.json.encode(identity)).hexdigest()[:24]
     return ClientOrderId(
-        f"{_NOT_ALPHANUMERIC.sub('', intent.symbol)}-{cause_time:%Y%m%dT%H%M%S}-{digest}"
+        f"{_NOT_ALPHANUMERIC.sub('', intent.symbol)}-{_compact(cause_time)}-{digest}"
     )
+
+
+def _compact(moment: datetime) -> str:
+    """Return YYYYMMDDTHHMMSS; strftime takes three times as long."""
+    return moment.isoformat(timespec="seconds")[:19].replace("-", "").replace(":", "")
 
 
 def _plain(number: Decimal | None) -> str | None:

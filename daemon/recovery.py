@@ -72,12 +72,13 @@ class Recovery:
         for turn in turns(self._reader.verified_records(start, upto)):
             core.follow(turn)
             folded += 1 + len(turn.decisions)
+        state = core.core.state
         return Recovered(
-            state=core.state,
-            runs=list(core.runs.values()),
-            head=Head(core.state.seq, self._reader.hash_at(core.state.seq) or b""),
-            decisions=core.decisions,
-            differences=core.differences,
+            state=state,
+            runs=core.runs,
+            head=Head(state.seq, self._reader.hash_at(state.seq) or b""),
+            decisions=core.comparing.decisions,
+            differences=core.comparing.differences,
             events_folded=folded,
             snapshot_seq=start.seq,
             snapshots_skipped=self._snapshots.skipped,
@@ -111,7 +112,7 @@ class Recovery:
         core = ReplayCore(
             State(), runs, settings, lambda _loaded, _runs, _seq: (runs, settings), compare_all=True
         )
-        core.muted = frozenset(run.name for run in runs)
+        core.comparing.muted = frozenset(run.name for run in runs)
         for turn in turns(self._reader.verified_records(Head(), upto)):
             core.follow(turn)
 
@@ -127,6 +128,7 @@ class Recovery:
             part = found.strategies.get(run.name)
             if part is not None and part.code_hash == run.code_hash:
                 run.restore(bytes(part.fields))
+                run.failed = bool(found.state.strategies.of(run.name).failed)
             else:
                 changed.append(run)
         if changed:
@@ -134,7 +136,7 @@ class Recovery:
         core = ReplayCore(
             found.state, runs, settings_of(config), self.renew, compare_all=self._compare_all
         )
-        core.muted = frozenset(run.name for run in changed)
+        core.comparing.muted = frozenset(run.name for run in changed)
         return core, Head(found.seq, bytes.fromhex(found.row_hash))
 
 

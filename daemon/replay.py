@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import msgspec
 
 from daemon.core import Core, CoreSettings
+from daemon.recorder import Recorder
 from daemon.strategy_runs import StrategyRun
 from events import (
     ConfigLoaded,
@@ -22,7 +23,7 @@ from events import (
     StrategyDeclined,
     StrategyFailed,
 )
-from events.codec import INPUTS, Decided, Input
+from events.codec import INPUTS, Decided
 from projections import State
 from projections.orders import Order
 
@@ -66,11 +67,80 @@ def turns(records: Iterable[Record]) -> Iterator[Turn]:
         yield Turn(head, tuple(decisions))
 
 
-class ReplayCore(Core):
-    """A core that follows a journal: it folds what is recorded and notes where it would differ.
+class Comparing(Recorder):
+    """Folds what a journal has recorded on the input in hand, and notes where the core differs.
+
+    `muted` strategies are shown everything and compared with nothing.
+    """
+
+    def __init__(self, state: State) -> None:
+        """Go on from `state`."""
+        super().__init__(state)
+        self.muted: frozenset[str] = frozenset()
+        self.decisions = 0
+        self.differences: list[Difference] = []
+        self._expected: deque[Record] = deque()
+        self._input_seq = 0
+
+    def expect(self, turn: Turn) -> None:
+        """Take up a turn: its decisions are what the core should come to."""
+        self._input_seq = turn.input.seq
+        self._expected.extend(turn.decisions)
+        self.decisions += len(turn.decisions)
+
+    def settle(self, turn: Turn) -> None:
+        """Fold what the core has not come to: the journal counts."""
+        if self.state.seq < turn.input.seq:
+            # The live core would have dropped it as a repeat; the journal has it.
+            self._differ(turn.input, None, "")
+            self.state.apply(turn.input)
+        while self._expected:
+            self._fold_unmatched(self._expected.popleft())
+        self.records.clear()
+        self.effects.clear()
+
+    def decide(
+        self,
+        event: Decided,
+        cause: int,  # noqa: ARG002 - the recorded cause counts, not the one given here
+        order: Order | None = None,  # noqa: ARG002 - nor this one
+    ) -> int:
+        """Fold the recorded twin of `event`; without one, note the difference and fold nothing."""
+        strategy = self._strategy_of(event)
+        if strategy in self.muted:
+            return self.state.seq
+        for index, record in enumerate(self._expected):
+            if record.event == event:
+                for _ in range(index):
+                    self._fold_unmatched(self._expected.popleft())
+                self.state.apply(self._expected.popleft())
+                return record.seq
+        self._differ(None, event, strategy)
+        return self.state.seq
+
+    def _fold_unmatched(self, record: Record) -> None:
+        strategy = self._strategy_of(record.event)
+        if strategy not in self.muted:
+            self._differ(record, None, strategy)
+        self.state.apply(record)
+
+    def _differ(self, recorded: Record | None, decided: Decided | None, strategy: str) -> None:
+        self.differences.append(Difference(self._input_seq, recorded, decided, strategy))
+
+    def _strategy_of(self, event: object) -> str:
+        if isinstance(event, OrderIntended | StrategyDeclined | StrategyFailed):
+            return event.strategy
+        if isinstance(event, IntentApproved | IntentRefused | OrderSending):
+            order = self.state.orders.find(event.client_order_id)
+            return order.intent.strategy if order else ""
+        return ""
+
+
+class ReplayCore:
+    """A core that follows a journal, with the configuration the journal names at every point.
 
     `renew` says, for a configuration in the journal, which strategies run under it and with which
-    settings. `muted` strategies are shown everything and compared with nothing.
+    settings.
     """
 
     def __init__(
@@ -87,87 +157,35 @@ class ReplayCore(Core):
         With `compare_all` strategies are compared even where the journal was written by other
         code than today's: that is what an upgrade gate asks. Without it they are muted there.
         """
-        super().__init__(state, runs, settings)
-        self.renew = renew
-        self.compare_all = compare_all
-        self.muted: frozenset[str] = frozenset()
-        self.decisions = 0
-        self.differences: list[Difference] = []
-        self._recorded: deque[Record] = deque()
-        self._input: Record | None = None
+        self.comparing = Comparing(state)
+        self.core = Core(state, runs, settings, self.comparing)
+        self._renew = renew
+        self._compare_all = compare_all
+
+    @property
+    def runs(self) -> list[StrategyRun]:
+        """The strategies as far as they have come."""
+        return list(self.core.desk.runs.values())
 
     def follow(self, turn: Turn) -> None:
         """Take one recorded turn."""
-        self._input = turn.input
+        state = self.core.state
         match turn.input.event:
             case ConfigLoaded() as loaded:
-                self._change_runs(*self.renew(loaded, list(self.runs.values()), self.state.seq))
-            case SessionStarted() as started if not self.compare_all:
+                runs, settings = self._renew(loaded, self.runs, state.seq)
+                self.core = Core(state, runs, settings, self.comparing)
+            case SessionStarted() as started if not self._compare_all:
                 self._mute_changed(started)
             case _:
                 pass
-        self._recorded.extend(turn.decisions)
-        self.decisions += len(turn.decisions)
-        folded_before = self.state.seq
-        self.step(turn.input.event, turn.input.at)  # type: ignore[arg-type] # an input, by `turns`
-        if self.state.seq == folded_before:
-            # The live core would have dropped it as a repeat; the journal has it, so it counts.
-            self._differ(turn.input, None, "")
-            self.state.apply(turn.input)
-        while self._recorded:
-            self._fold_unmatched(self._recorded.popleft())
-        self.records.clear()
-        self.effects.clear()
-
-    def _change_runs(self, runs: Sequence[StrategyRun], settings: CoreSettings) -> None:
-        kept = (self.records, self.effects, self.repeats_dropped)
-        Core.__init__(self, self.state, runs, settings)
-        self.records, self.effects, self.repeats_dropped = kept
+        self.comparing.expect(turn)
+        self.core.step(turn.input.event, turn.input.at)  # type: ignore[arg-type] # an input, by `turns`
+        self.comparing.settle(turn)
 
     def _mute_changed(self, started: SessionStarted) -> None:
         """Mute the strategies whose code or parameters were others in the session that starts."""
-        self.muted = frozenset(
-            name
-            for name, run in self.runs.items()
-            if started.strategies.get(name, run.code_hash) != run.code_hash
+        self.comparing.muted = frozenset(
+            run.name
+            for run in self.runs
+            if started.strategies.get(run.name, run.code_hash) != run.code_hash
         )
-
-    def _take(self, event: Input, at: int, order: Order | None = None) -> None:
-        assert self._input is not None, "follow a turn, do not step"
-        super()._take(event, at, order)
-
-    def _record(  # the recorded cause counts, not the one given here
-        self,
-        event: Decided,
-        cause: int,
-        order: Order | None = None,  # noqa: ARG002 - as `Core`'s
-    ) -> int:
-        strategy = self._strategy_of(event)
-        if strategy in self.muted:
-            return self.state.seq
-        for index, record in enumerate(self._recorded):
-            if record.event == event:
-                for _ in range(index):
-                    self._fold_unmatched(self._recorded.popleft())
-                self.state.apply(self._recorded.popleft())
-                return record.seq
-        self._differ(None, event, strategy)
-        return self.state.seq
-
-    def _fold_unmatched(self, record: Record) -> None:
-        strategy = self._strategy_of(record.event)
-        if strategy not in self.muted:
-            self._differ(record, None, strategy)
-        self.state.apply(record)
-
-    def _differ(self, recorded: Record | None, decided: Decided | None, strategy: str) -> None:
-        assert self._input is not None, "follow a turn, do not step"
-        self.differences.append(Difference(self._input.seq, recorded, decided, strategy))
-
-    def _strategy_of(self, event: object) -> str:
-        if isinstance(event, OrderIntended | StrategyDeclined | StrategyFailed):
-            return event.strategy
-        if isinstance(event, IntentApproved | IntentRefused | OrderSending):
-            order = self.state.orders.find(event.client_order_id)
-            return order.intent.strategy if order else ""
-        return ""

@@ -80,7 +80,9 @@ class StateView:
 
     def quantity(self, symbol: Symbol) -> Decimal:
         """Return this strategy's signed position in `symbol`."""
-        return self._state.positions.held_by(self._strategy, symbol).quantity
+        book = self._state.positions.by_strategy.get(self._strategy)
+        position = book.get(symbol) if book else None
+        return _ZERO if position is None else position.quantity
 
     def pending(self, symbol: Symbol) -> Decimal:
         """Return the signed quantity this strategy's open orders in `symbol` may still fill."""

@@ -5,7 +5,6 @@ returns. Reading is by other connections, read-only, in short transactions. Noth
 repaired in place: a journal that contradicts itself is refused.
 """
 
-import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -39,6 +38,7 @@ from events.witness import (
     read_witness,
     witness_path,
 )
+from events.write_ahead_log import grow_log
 
 __all__ = ["Finding", "Head", "Journal", "JournalReader"]
 
@@ -50,19 +50,19 @@ PAGE_BYTES = 4096
 """With the append-only trigger small pages insert a fifth faster than 16k ones (measured)."""
 ROWS_A_STATEMENT = 250
 PAGE_ROWS = 10_000
-WAL_BYTES = 8 * 2**20
-"""The write-ahead log is grown to this size at once: a commit that grows it costs twice (measured)."""
 CHECKPOINT_PAGES = 8_000
 PAGES_A_COMMIT = 4
 ROWS_A_PAGE = 8
 """What one commit and its rows put into the write-ahead log, roughly, to know when to fold it."""
 
+_UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)
+"""What a damaged file makes SQLite raise; it quotes damaged text, which need not be UTF-8."""
 _LAST = 2**63 - 1
 """No row has a greater seq."""
 _COLUMNS = "seq, at, type, key, trace, cause, body, hash"
 _ONE = "(?, ?, ?, ?, ?, ?, ?, ?)"
-_INSERT = f"INSERT INTO event VALUES {_ONE}"
-_INSERT_MANY = f"INSERT INTO event VALUES {', '.join([_ONE] * ROWS_A_STATEMENT)}"
+_INSERT = f"INSERT INTO event VALUES {_ONE}"  # noqa: S608 - constants
+_INSERT_MANY = f"INSERT INTO event VALUES {', '.join([_ONE] * ROWS_A_STATEMENT)}"  # noqa: S608 - constants
 
 
 class JournalReader:
@@ -76,7 +76,7 @@ class JournalReader:
         """
         _check_identity(path)
         self.path = path
-        self._connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+        self._connection = sqlite3.connect(_uri(path, "mode=ro"), uri=True)
         self._connection.execute("PRAGMA query_only = ON")
 
     def __enter__(self) -> Self:
@@ -213,7 +213,7 @@ class JournalReader:
         return findings
 
     def _check_file(self) -> None:
-        found = [text for (text,) in self._ask("PRAGMA quick_check(10)") if text != "ok"]
+        found = [text for (text,) in self._ask("PRAGMA integrity_check(10)") if text != "ok"]
         if found:
             raise JournalDamaged(f"SQLite finds: {'; '.join(found)}")
 
@@ -229,7 +229,7 @@ class JournalReader:
     def _ask(self, query: str, *values: object) -> list[Any]:
         try:
             return self._connection.execute(query, values).fetchall()
-        except sqlite3.DatabaseError as error:
+        except _UNREADABLE as error:
             message = f"{self.path} cannot be read: {error}"
             raise JournalDamaged(message) from error
 
@@ -254,16 +254,13 @@ class Journal:
             JournalLocked: another process writes it.
             JournalForeign, JournalNewer, JournalDamaged, JournalTailLost: it cannot be trusted.
         """
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(lock_path(path))
+        lock = _lock(path)
         try:
-            if not path.exists():
-                _create(path)
             with JournalReader(path) as reader:
                 head = reader.head()
                 check_witness(path, read_witness(witness_path(path)), head, reader.hash_at)
             connection = await aiosqlite.connect(
-                f"{path.resolve().as_uri()}?mode=rw",
+                _uri(path, "mode=rw"),
                 uri=True,
                 isolation_level=None,
                 factory=partial(_Connection, witness=WitnessFile(witness_path(path))),
@@ -274,7 +271,7 @@ class Journal:
         journal = cls(path, lock, connection)
         journal.head = head
         await journal._assert_settings()
-        _grow_log(path)
+        grow_log(path)
         return journal
 
     async def append(self, records: Sequence[Record]) -> None:
@@ -339,7 +336,12 @@ class Journal:
 class _Connection(sqlite3.Connection):
     """A connection whose `executemany` is a whole turn: one hop to its thread, one commit."""
 
-    def __init__(self, *args: Any, witness: WitnessFile, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,  # noqa: ANN401 - sqlite3's own
+        witness: WitnessFile,
+        **kwargs: Any,  # noqa: ANN401 - sqlite3's own
+    ) -> None:
         super().__init__(*args, **kwargs)
         self._witness = witness
         self._identity: tuple[str, int] | None = None
@@ -377,6 +379,19 @@ class _Connection(sqlite3.Connection):
         return self._identity
 
 
+def _lock(path: Path) -> FileLock:
+    """Take the lock of the journal at `path`, making an empty journal where there is none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(lock_path(path))
+    try:
+        if not path.exists():
+            _create(path)
+    except BaseException:
+        lock.release()
+        raise
+    return lock
+
+
 def _create(path: Path) -> None:
     """Make an empty journal, whole or not at all."""
     for left in (path.with_name(path.name + "-wal"), witness_path(path)):
@@ -398,20 +413,6 @@ def _create(path: Path) -> None:
     fsync_folder(path.parent)
 
 
-def _grow_log(path: Path) -> None:
-    """Fill the write-ahead log with zeros up to its working size.
-
-    SQLite ends its log at the first frame that does not carry the log's own salt, so zeros behind
-    it are nothing. The log is not the file that carries SQLite's locks, so opening it is safe.
-    """
-    with path.with_name(path.name + "-wal").open("ab") as log:
-        missing = WAL_BYTES - log.tell()
-        if missing > 0:
-            log.write(bytes(missing))
-            log.flush()
-            os.fsync(log.fileno())
-
-
 def _check_identity(path: Path) -> None:
     """Refuse what is not a journal of ours, without touching it.
 
@@ -425,13 +426,13 @@ def _check_identity(path: Path) -> None:
         message = f"{path} is not a file"
         raise JournalForeign(message)
     try:
-        connection = sqlite3.connect(f"{path.resolve().as_uri()}?immutable=1", uri=True)
+        connection = sqlite3.connect(_uri(path, "immutable=1"), uri=True)
         try:
             (application_id,) = connection.execute("PRAGMA application_id").fetchone()
             (user_version,) = connection.execute("PRAGMA user_version").fetchone()
         finally:
             connection.close()
-    except sqlite3.DatabaseError as error:
+    except _UNREADABLE as error:
         message = f"{path} is not a journal: {error}"
         raise JournalForeign(message) from error
     if application_id != APPLICATION_ID:
@@ -440,3 +441,7 @@ def _check_identity(path: Path) -> None:
     if user_version > USER_VERSION:
         message = f"{path} has form {user_version}, this traded knows up to {USER_VERSION}"
         raise JournalNewer(message)
+
+
+def _uri(path: Path, how: str) -> str:
+    return f"{path.resolve().as_uri()}?{how}"

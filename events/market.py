@@ -37,4 +37,4 @@ class BarClosed(Event, frozen=True, tag="bar.closed"):
     @property
     def natural_key(self) -> str:
         """Symbol, bar size and bar end: what an order decided on this bar is named after."""
-        return f"{self.symbol}|{self.span_s}|{self.end:%Y%m%dT%H%M%S}"
+        return f"{self.symbol}|{self.span_s}|{self.end.isoformat()}"

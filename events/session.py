@@ -28,11 +28,16 @@ class JournalOpened(Event, frozen=True, tag="journal.opened"):
 
 
 class SessionStarted(Event, frozen=True, tag="session.started"):
-    """A daemon process took the journal over. `strategies` maps each name to its code's hash."""
+    """A daemon process took the journal over. `strategies` maps each name to its code's hash.
+
+    `diverged` are the strategies that decide differently from what the journal has of them, with
+    where: they are not asked any more.
+    """
 
     code_version: str
     strategies: dict[str, str]
     libraries: dict[str, str]
+    diverged: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class SessionEnded(Event, frozen=True, tag="session.ended"):

@@ -57,7 +57,7 @@ class Commands(click.Group):
         command: click.Command = module.command
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         """Write the commands by what one wants to do."""
         for title, names in GROUPS.items():
             with formatter.section(title):
@@ -66,7 +66,7 @@ class Commands(click.Group):
             codes = (f"{code.value} {meaning}" for code, meaning in MEANINGS.items())
             formatter.write_text(", ".join(codes))
 
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         """Write the examples as they are to be typed."""
         formatter.write(f"\n{_EXAMPLES}")
 

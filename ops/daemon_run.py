@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,6 +11,8 @@ import click
 
 from daemon import app
 from daemon.config import Config
+from events import BarClosed, Record
+from ops.lines import line_of, printed
 
 
 def run_daemon(
@@ -29,8 +31,23 @@ def run_daemon(
 
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(
-                app.run(config, base, journal, started=started, progress=advanced, once=once)
+                app.run(
+                    config,
+                    base,
+                    journal,
+                    started=started,
+                    progress=advanced,
+                    once=once,
+                    recorded=_say if verbose else None,
+                )
             )
+
+
+def _say(records: Sequence[Record]) -> None:
+    """Print what was recorded, bars left out."""
+    for record in records:
+        if type(record.event) is not BarClosed:
+            click.echo(printed(line_of(record)), err=True)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -69,7 +86,7 @@ def _progress() -> Iterator[tuple[Callable[[int | None], None], Callable[[int], 
         yield (lambda _total: None), (lambda _count: None)
         return
     from rich.console import Console  # noqa: PLC0415 - 66 ms that only a terminal needs
-    from rich.progress import (  # noqa: PLC0415
+    from rich.progress import (  # noqa: PLC0415 - as above
         BarColumn,
         MofNCompleteColumn,
         Progress,

@@ -40,7 +40,7 @@ def default_journal() -> Path:
         ConfigError: it is not a valid one.
     """
     # Only needed here: with --journal nothing of the configuration is read.
-    from daemon.config_file import find_config, journal_path, load  # noqa: PLC0415
+    from daemon.config_file import find_config, journal_path, load  # noqa: PLC0415 - as above
 
     config_file = find_config(None, os.environ, Path.cwd())
     if config_file is None:

@@ -79,7 +79,7 @@ def age(time: datetime, now: datetime) -> str:
 def print_json(fields: object) -> None:
     """Print one JSON object: `fields` (a dict or a Struct) behind the version of its form."""
     encoded = msgspec.json.encode(versioned(fields))
-    click.echo(msgspec.json.format(encoded, indent=2))
+    click.echo(msgspec.json.format(encoded, indent=2).decode())
 
 
 def versioned(fields: object) -> dict[str, object]:

@@ -23,9 +23,10 @@ class Pnl(msgspec.Struct):
     """All in US dollars; `drawdown_max` is a share of the peak.
 
     `marks` are the prices positions are valued at; `value` is the sum of quantity x mark.
-    `day_start_equity` is equity at the last session close, `day_started`; `day_flows` are the
-    external flows since. `day_ends_at` is the close of this day's session in ns UTC, 0 without a
-    calendar; `days` counts the days closed.
+    `lowest_known` is the equity at which the worst drawdown would be reached again: above it there
+    is nothing to divide. `day_start_equity` is equity at the last session close, `day_started`;
+    `day_flows` are the external flows since. `day_ends_at` is the close of this day's session in
+    ns UTC, 0 without a calendar; `days` counts the days closed.
     """
 
     marks: dict[Symbol, Decimal] = {}
@@ -34,6 +35,7 @@ class Pnl(msgspec.Struct):
     equity: Decimal = _ZERO
     peak_equity: Decimal = _ZERO
     drawdown_max: Decimal = _ZERO
+    lowest_known: Decimal = _ZERO
     day_start_equity: Decimal = _ZERO
     day_flows: Decimal = _ZERO
     day_started: datetime = _EPOCH
@@ -88,10 +90,10 @@ class Pnl(msgspec.Struct):
         peak = self.peak_equity
         if equity >= peak:
             self.peak_equity = equity
-        elif peak:
-            drawdown = 1 - equity / peak
-            if drawdown > self.drawdown_max:  # noqa: PLR1730 (max() makes a bar a tenth slower)
-                self.drawdown_max = drawdown
+            self.lowest_known = equity * (1 - self.drawdown_max)
+        elif equity < self.lowest_known and peak:
+            self.drawdown_max = max(self.drawdown_max, 1 - equity / peak)
+            self.lowest_known = equity
 
     def external_flow(self, amount: Decimal) -> None:
         """Take in money that came or went, before equity is restated with it.
@@ -105,6 +107,7 @@ class Pnl(msgspec.Struct):
             self.peak_equity = self.peak_equity * after / before
         else:
             self.peak_equity = max(after, _ZERO)
+        self.lowest_known = self.peak_equity * (1 - self.drawdown_max)
 
     def end_day(self, day: tuple[int, int]) -> None:
         """Close the day and go on with `day`: what follows counts against equity as it is now."""

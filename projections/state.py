@@ -1,6 +1,7 @@
 """All books side by side, and the one place that says which event moves which book."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import assert_never
 
 import msgspec
@@ -50,6 +51,8 @@ from projections.pnl import Pnl
 from projections.positions import Positions
 from projections.strategies import Strategies
 from projections.timers import Timers
+
+_ZERO = Decimal(0)
 
 
 class State(msgspec.Struct):
@@ -125,7 +128,10 @@ class State(msgspec.Struct):
                 self._load_calendar(event, record.at)
             case ConfigLoaded():
                 self._load_config(event, record.seq)
-            case JournalOpened() | SessionStarted() | SessionEnded():
+            case SessionStarted():
+                self.identity.apply(event, record.seq)
+                self.strategies.start_session(event)
+            case JournalOpened() | SessionEnded():
                 self.identity.apply(event, record.seq)
             case _:
                 assert_never(event)
@@ -142,11 +148,14 @@ class State(msgspec.Struct):
     def _close_bar(self, bar: BarClosed) -> None:
         in_session = self.in_session(bar)
         self.market.close_bar(bar, in_session=in_session)
-        if in_session:
-            position = self.positions.account.get(bar.symbol)
-            if position is not None and position.quantity:
-                self.pnl.mark(bar.symbol, bar.close, position.quantity * bar.close)
-                self._settle(bar.end)
+        if not in_session:
+            return
+        position = self.positions.account.get(bar.symbol)
+        if position is not None and position.quantity:
+            self.pnl.mark(bar.symbol, bar.close, position.quantity * bar.close)
+            cash = self.cash
+            owed = cash.receivable if cash.receivables else _ZERO
+            self.pnl.settle(cash.balance + owed, bar.end)
 
     def _fill(self, event: OrderFilled, record: Record) -> None:
         order = self.orders.find(event.client_order_id)
@@ -155,7 +164,7 @@ class State(msgspec.Struct):
         self.cash.apply(event)
         bar = self.market.last.get(event.symbol)
         # A fill reported late is older than the last bar, and so is its price.
-        price = event.price if bar is None or bar.end < event.executed_at else bar.close
+        price = bar.close if bar is not None and bar.end > event.executed_at else event.price
         held = self.positions.held(event.symbol).quantity
         self.pnl.mark(event.symbol, price, held * price)
         self._settle(event.executed_at)

@@ -8,6 +8,7 @@ from events import (
     IntentApproved,
     IntentRefused,
     OrderIntended,
+    SessionStarted,
     StrategyDeclined,
     StrategyFailed,
     Symbol,
@@ -17,13 +18,18 @@ StrategyEvent = OrderIntended | IntentApproved | IntentRefused | StrategyDecline
 
 
 class StrategyAnswers(msgspec.Struct):
-    """One strategy's answers. `declined` holds its standing reason not to trade, by symbol."""
+    """One strategy's answers. `declined` holds its standing reason not to trade, by symbol.
+
+    `failed` is why it is not asked any more; other code (`code_hash`) starts with a clean sheet,
+    behind the hold that the failure has left.
+    """
 
     intended: int = 0
     approved: int = 0
     refused: int = 0
     declined: dict[Symbol, StrategyDeclined] = {}
     failed: str = ""
+    code_hash: str = ""
 
 
 class Strategies(msgspec.Struct):
@@ -35,11 +41,17 @@ class Strategies(msgspec.Struct):
         """Return that strategy's answers so far."""
         return self.answers.get(strategy) or StrategyAnswers()
 
+    def start_session(self, started: SessionStarted) -> None:
+        """Take in which code each strategy runs on from here."""
+        for strategy, code_hash in started.strategies.items():
+            answers = self._answers_of(strategy)
+            if answers.code_hash != code_hash:
+                answers.code_hash = code_hash
+                answers.failed = ""
+
     def apply(self, event: StrategyEvent, strategy: str) -> None:
         """Count one answer of `strategy`."""
-        answers = self.answers.get(strategy)
-        if answers is None:
-            answers = self.answers[strategy] = StrategyAnswers()
+        answers = self._answers_of(strategy)
         match event:
             case OrderIntended():
                 answers.intended += 1
@@ -54,3 +66,9 @@ class Strategies(msgspec.Struct):
                 answers.failed = event.error
             case _:
                 assert_never(event)
+
+    def _answers_of(self, strategy: str) -> StrategyAnswers:
+        answers = self.answers.get(strategy)
+        if answers is None:
+            answers = self.answers[strategy] = StrategyAnswers()
+        return answers

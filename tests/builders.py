@@ -68,10 +68,14 @@ def an_order(
 ) -> tuple[JournalEvent, ...]:
     """Return an order's life up to its sending."""
     intent = an_intent(order_id, quantity, symbol=symbol, strategy=strategy)
-    return intent, IntentApproved(ClientOrderId(order_id), ()), OrderSending(ClientOrderId(order_id))
+    return (
+        intent,
+        IntentApproved(ClientOrderId(order_id), ()),
+        OrderSending(ClientOrderId(order_id)),
+    )
 
 
-def a_fill(
+def a_fill(  # noqa: PLR0913 - what a fill says
     quantity: str = "100",
     price: str = "100",
     *,

@@ -16,8 +16,8 @@ from msgspec import Meta
 
 from daemon.brokers import Broker, Inbox
 from daemon.gate import RiskApproved
-from events import BarClosed, ClientOrderId, CorporateActionApplied, Event
-from events.codec import TAGS
+from events import BarClosed, ClientOrderId, CorporateActionApplied
+from events.codec import TAGS, Input
 from projections import State
 
 SEEDED_FAULTS: Final = 10
@@ -96,7 +96,7 @@ class FaultyBroker:
         if len(self._plan) < len(plan):
             raise ValueError("broker.params.faults names the same message twice: keep one of them")
         self._seen: Counter[Message] = Counter()
-        self._held: list[tuple[int, Event]] = []
+        self._held: list[tuple[int, Input]] = []
         self._reports = 0
         self._inbox: Inbox | None = None
 
@@ -141,7 +141,7 @@ class FaultyBroker:
             return 1
         return 0 if fault.kind is FaultKind.LOST else 2
 
-    def _spoil(self, report: Event) -> None:
+    def _spoil(self, report: Input) -> None:
         """Pass a report of the inner broker on as the plan says, then what has waited for it."""
         self._reports += 1
         message = _REPORTS.get(TAGS[type(report)])
@@ -157,7 +157,7 @@ class FaultyBroker:
             else:
                 self._held.append((last_awaited, held))
 
-    def _hold(self, fault: Fault, report: Event) -> None:
+    def _hold(self, fault: Fault, report: Input) -> None:
         match fault.kind:
             case FaultKind.LATE | FaultKind.DUPLICATE:
                 self._held.append((self._reports + fault.delay_reports, report))
@@ -172,7 +172,7 @@ class FaultyBroker:
         self._seen[message] += 1
         return self._plan.get((message, self._seen[message]))
 
-    def _deliver(self, report: Event) -> None:
+    def _deliver(self, report: Input) -> None:
         assert self._inbox is not None, "connect() comes first"
         self._inbox(report)
 

@@ -6,6 +6,7 @@ problem is read by `read`, so that nothing is ever half-loaded.
 
 import csv
 import gzip
+import math
 import os
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
@@ -176,33 +177,29 @@ def _wrong_numbers(cells: list[str]) -> str:
         # float() takes 1_000 for a number; a price list with underscores is none of ours.
         is_plain = "_" not in "".join(cells) and volume < float("inf")
         return "" if is_plain else f"{','.join(cells)!r} are not five plain numbers"
-    if any(number != number for number in (opened, high, low, close, volume)):  # noqa: PLR0124
-        return "a number is NaN"
-    if float("inf") in (opened, high, low, close, volume):
-        return "a number is infinite"
-    if min(opened, high, low, close) <= 0:
-        return "a price is zero or negative"
-    if volume < 0:
-        return "the volume is negative"
-    if high < low:
-        return f"high {high} is below low {low}"
-    return f"open {opened} or close {close} is outside low {low} to high {high}"
+    numbers = (opened, high, low, close, volume)
+    return next(
+        what
+        for wrong, what in (
+            (any(map(math.isnan, numbers)), "a number is NaN"),
+            (any(map(math.isinf, numbers)), "a number is infinite"),
+            (min(numbers[:4]) <= 0, "a price is zero or negative"),
+            (volume < 0, "the volume is negative"),
+            (high < low, f"high {high} is below low {low}"),
+            (True, f"open {opened} or close {close} is outside low {low} to high {high}"),
+        )
+        if wrong
+    )
 
 
 def _place(found: BarFile, ticker: str, stamp: str, now: datetime) -> str:
     """Take one bar's start into its series; return what is wrong with it."""
-    if found.header[0] == "ts":
-        try:
-            start = datetime.fromisoformat(stamp)
-        except ValueError:
-            return f"{stamp!r} is not a time"
-        if start.tzinfo is None:
-            return f"{stamp!r} names no time zone; write UTC, such as 2024-01-02T14:30:00Z"
-    else:
-        try:
-            start = datetime.fromisoformat(f"{stamp}T00:00:00+00:00")
-        except ValueError:
-            return f"{stamp!r} is not a date"
+    try:
+        start = datetime.fromisoformat(f"{stamp}T00:00:00Z" if found.is_daily else stamp)
+    except ValueError:
+        return f"{stamp!r} is not a {'date' if found.is_daily else 'time'}"
+    if start.tzinfo is None:
+        return f"{stamp!r} names no time zone; write UTC, such as 2024-01-02T14:30:00Z"
     if start > now:
         return f"{stamp} is in the future"
     series = found.series.get(Symbol(ticker))

@@ -3,7 +3,7 @@
 import heapq
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import chain, islice
+from itertools import chain, islice, pairwise
 from pathlib import Path
 
 from daemon.calendar import load_calendar
@@ -18,7 +18,7 @@ PROBLEMS_SHOWN = 20
 class BadBars(Exception):
     """The bars are refused as a whole; the text lists what is wrong, file by file."""
 
-    def __init__(self, problems: Sequence[Problem | str]) -> None:
+    def __init__(self, problems: Sequence[Problem] | Sequence[str]) -> None:
         """Show the first problems, and count the rest."""
         shown = [str(problem) for problem in problems[:PROBLEMS_SHOWN]]
         if len(problems) > PROBLEMS_SHOWN:
@@ -97,7 +97,7 @@ class FileFeed:
         for symbol in there:
             if symbol in symbols:
                 files = [file for file in self._files if symbol in file.series]
-                chosen[symbol] = sorted(files, key=lambda file: file.series[symbol].first)  # noqa: B023 - used at once
+                chosen[symbol] = sorted(files, key=lambda file: file.series[symbol].first)
         if not chosen:
             message = (
                 f"none of the configured symbols is in the files; they have {', '.join(there)}"
@@ -123,15 +123,16 @@ class FileFeed:
             else:
                 yield start if first else start + timedelta(seconds=self._spans[symbol])
 
-    def _mixed_sizes(self) -> Iterator[str]:
+    def _mixed_sizes(self) -> Iterator[Problem]:
         for symbol, files in self._by_symbol.items():
             if len({file.is_daily for file in files}) > 1:
-                names = ", ".join(str(file.path) for file in files)
-                yield f"{symbol} has daily and shorter bars: {names}; feed one size at a time"
+                others = ", ".join(str(file.path) for file in files[1:])
+                what = f"{symbol} has daily and shorter bars, here and in {others}"
+                yield Problem(files[0].path, 0, f"{what}: feed one size at a time")
 
     def _overlaps(self) -> Iterator[Problem]:
         for symbol, files in self._by_symbol.items():
-            for before, after in zip(files, files[1:], strict=False):
+            for before, after in pairwise(files):
                 if after.series[symbol].first <= before.series[symbol].last:
                     yield Problem(after.path, 0, f"its bars of {symbol} overlap {before.path}")
 

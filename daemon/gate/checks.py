@@ -254,7 +254,7 @@ def _growth_within(
     found = _within(name, value, limit, f"max_{name}")
     if found.passed or limit is None or value is None or not question.reduces:
         return found
-    return Check(name, True, value, limit, limit - value, "reduces the position")  # noqa: FBT003
+    return Check(name, True, value, limit, limit - value, "reduces the position")  # noqa: FBT003 - a Check starts so
 
 
 def _loss_within(
@@ -264,5 +264,5 @@ def _loss_within(
     if limit is None:
         return Check(name, passed=False, value=value, note=f"no limit is set: {option}")
     if value < limit:
-        return Check(name, True, value, limit, limit - value)  # noqa: FBT003
+        return Check(name, True, value, limit, limit - value)  # noqa: FBT003 - a Check starts so
     return Check(name, question.reduces, value, limit, limit - value, "limit reached")

@@ -1,7 +1,7 @@
 """Buy once, hold for ever: the plainest strategy, and the yardstick for the others."""
 
 from collections.abc import Sequence
-from decimal import ROUND_DOWN, Decimal
+from decimal import ROUND_DOWN
 
 from daemon.bounds import PositiveDecimal
 from daemon.strategies import Answer, Intent, NoTrade, Strategy, View

@@ -46,7 +46,7 @@ class MovingAverage(Strategy):
     notional_usd: PositiveDecimal | None = None
     time_in_force: TimeInForce = TimeInForce.DAY
     allow_short: bool = False
-    windows: dict[Symbol, Window] = {}
+    windows: dict[Symbol, Window] = msgspec.field(default_factory=dict)
 
     def check(self, symbols: Sequence[Symbol]) -> None:
         """Require fast below slow, and one size."""

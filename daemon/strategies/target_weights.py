@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from decimal import ROUND_DOWN, Decimal
 
+import msgspec
+
 from daemon.bounds import Share, Weight
 from daemon.strategies import Answer, Every, Intent, NoTrade, Schedule, Strategy, View
 from events import Symbol, TimeInForce, TimerFired
@@ -17,7 +19,7 @@ class TargetWeights(Strategy):
     Sells come before buys. A symbol without a price yet is left alone.
     """
 
-    weights: dict[Symbol, Weight] = {}
+    weights: dict[Symbol, Weight] = msgspec.field(default_factory=dict)
     every: Every = Every.MONTH
     capital_share: Share = Decimal(1)
     band: Share = Decimal("0.05")

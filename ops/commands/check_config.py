@@ -17,7 +17,7 @@ from ops.options import config_option, json_option, required_config
 @config_option
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any option by path.")
 @json_option
-def command(config_file: Path | None, settings: tuple[str, ...], as_json: bool) -> None:  # noqa: FBT001
+def command(config_file: Path | None, settings: tuple[str, ...], as_json: bool) -> None:  # noqa: FBT001 - click
     """Check a configuration without starting anything; exit 78 if it would be refused.
 
     Example: traded check-config --config traded.toml

@@ -23,7 +23,7 @@ from ops.render import money, percent
 @click.option("--max-position-usd", type=float, help="limits.account.max_position_usd.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any option by path.")
 @click.option("--output", type=click.Path(path_type=Path), help="Write the outcome as JSON there.")
-@click.option("--verbose", is_flag=True, help="Say more on stderr.")
+@click.option("--verbose", is_flag=True, help="Print every event but bars on stderr.")
 @click.option("--dry-run", is_flag=True, help="Decide and record everything, send nothing.")
 @click.option("--once", is_flag=True, help="Take what is there and end.")
 def command(  # noqa: PLR0913, PLR0917 - one parameter an option
@@ -34,8 +34,8 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     settings: tuple[str, ...],
     output: Path | None,
     verbose: bool,  # noqa: FBT001 - click's way
-    dry_run: bool,  # noqa: FBT001
-    once: bool,  # noqa: FBT001
+    dry_run: bool,  # noqa: FBT001 - as above
+    once: bool,  # noqa: FBT001 - as above
 ) -> None:
     """Run the daemon until its feed ends or a signal stops it.
 

@@ -15,7 +15,7 @@ from ops.options import config_option, json_option, required_config
 @config_option
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any option by path.")
 @json_option
-def command(config_file: Path | None, settings: tuple[str, ...], as_json: bool) -> None:  # noqa: FBT001
+def command(config_file: Path | None, settings: tuple[str, ...], as_json: bool) -> None:  # noqa: FBT001 - click
     """Print every option as it is in effect. There are no secrets in a configuration.
 
     Example: traded show-config --set broker.slippage_bps=5

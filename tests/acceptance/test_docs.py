@@ -79,9 +79,7 @@ def test_the_readme_walks_a_new_user_from_sample_to_run(tmp_path: Path) -> None:
         "2024-01-02,187.15,188.44,183.89,185.64,82488700\n"
         "2024-01-03,184.22,185.88,183.43,184.25,58414500\n"
     )
-    done = traded(
-        "run", "--config", "traded.toml", "--set", "journal.path=j.db", cwd=tmp_path
-    )
+    done = traded("run", "--config", "traded.toml", "--set", "journal.path=j.db", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("2 bars")
 

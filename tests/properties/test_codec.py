@@ -39,7 +39,7 @@ PLAIN: dict[object, st.SearchStrategy[Any]] = {
 }
 
 
-def any_of(declared: Any) -> st.SearchStrategy[Any]:
+def any_of(declared: Any) -> st.SearchStrategy[Any]:  # noqa: ANN401, PLR0911 - any type form
     """Return values of the type `declared`."""
     if hasattr(declared, "__supertype__"):
         return any_of(declared.__supertype__)
@@ -62,7 +62,7 @@ def any_of(declared: Any) -> st.SearchStrategy[Any]:
 def test_an_event_read_back_is_the_event(kind: type) -> None:
     @settings(max_examples=25, deadline=None)
     @given(any_of(kind))
-    def read_back(event: Any) -> None:
+    def read_back(event: Any) -> None:  # noqa: ANN401 - of any of our types
         body = encode(event)
         again = decode(body)
         assert again == event

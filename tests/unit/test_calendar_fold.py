@@ -80,7 +80,9 @@ def holding(*sessions: str) -> State:
     ],
 )
 def test_a_bar_is_in_session_when_it_ends_in_it(
-    moment: str, regular: bool, extended: bool  # noqa: FBT001 (parametrized)
+    moment: str,
+    regular: bool,  # noqa: FBT001 - parametrized
+    extended: bool,  # noqa: FBT001 - parametrized
 ) -> None:
     calendar = a_calendar_of("2024-01-02", "2024-01-03", "2024-01-05")
     assert is_open(calendar, moment) is regular

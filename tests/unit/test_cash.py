@@ -49,7 +49,7 @@ def test_deposits_and_withdrawals_are_external_and_dividends_are_not() -> None:
 
 def test_an_unknown_commission_counts_at_its_most() -> None:
     # 1 % of 100 x 250 = 250; the order of 20 dollars may cost its minimum of 1.
-    state = state_after(*an_order(), a_fill("100", "250", execution_id="e1"))
+    state = state_after(*an_order(quantity="-101"), a_fill("-100", "250", execution_id="e1"))
     assert state.cash.uncharged_max == Decimal(250)
     fold(state, a_fill("-1", "20", execution_id="e2"))
     assert state.cash.uncharged_max == Decimal(251)

@@ -4,8 +4,16 @@ import pytest
 
 from events import CorporateActionApplied, Symbol
 from projections.market import Market, restated
-from tests.builders import a_bar, a_calendar, a_config, a_dividend, a_session, a_split, state_after
-from tests.builders import utc
+from tests.builders import (
+    a_bar,
+    a_calendar,
+    a_config,
+    a_dividend,
+    a_session,
+    a_split,
+    state_after,
+    utc,
+)
 
 A = Symbol("A")
 

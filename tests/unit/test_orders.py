@@ -5,6 +5,7 @@ import pytest
 from events import (
     CancelSending,
     ClientOrderId,
+    ExecutionId,
     IntentRefused,
     OrderAcknowledged,
     OrderCancelled,
@@ -45,15 +46,16 @@ def order_of(state: State, order_id: str = "o1") -> Order:
 
 def test_an_order_goes_from_the_intent_to_its_last_fill() -> None:
     state = State()
-    states = []
-    for event in (
-        *an_order(quantity="100"),
-        OrderAcknowledged(O1),
-        OrderWorking(O1),
-        a_fill("40", execution_id="e1"),
-        a_fill("60", execution_id="e2"),
-    ):
-        states.append(order_of(fold(state, event)).state)
+    states = [
+        order_of(fold(state, event)).state
+        for event in (
+            *an_order(quantity="100"),
+            OrderAcknowledged(O1),
+            OrderWorking(O1),
+            a_fill("40", execution_id="e1"),
+            a_fill("60", execution_id="e2"),
+        )
+    ]
     assert " ".join(states) == (
         "INTENDED APPROVED SENDING ACKNOWLEDGED WORKING PARTIALLY_FILLED FILLED"
     )
@@ -248,9 +250,10 @@ def test_an_execution_is_known_after_its_order_is_forgotten() -> None:
 def test_the_memory_of_executions_is_long_but_not_endless() -> None:
     seen = RecentIds()
     for number in range(2 * REMEMBERED + 1):
-        seen.add(f"e{number}")  # type: ignore[arg-type] # plain text will do
+        seen.add(ExecutionId(f"e{number}"))
         if number == REMEMBERED:
-            assert "e0" in seen  # type: ignore[operator]
-    assert all(f"e{number}" in seen for number in range(REMEMBERED, 2 * REMEMBERED + 1))
-    assert "e0" not in seen
+            assert ExecutionId("e0") in seen
+    kept = range(REMEMBERED, 2 * REMEMBERED + 1)
+    assert all(ExecutionId(f"e{number}") in seen for number in kept)
+    assert ExecutionId("e0") not in seen
     assert len(seen.recent) + len(seen.older) <= 2 * REMEMBERED

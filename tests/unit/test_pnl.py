@@ -72,6 +72,12 @@ def test_a_fill_reported_late_does_not_turn_the_price_back() -> None:
     assert state.pnl.equity == Decimal(10050)  # 50 bought for 1 below the price
 
 
+def test_a_fill_at_the_next_bars_open_is_newer_than_the_bar_that_ends_there() -> None:
+    state = marked(holding("100", "10"), "10")
+    fold(state, a_fill("50", "12", execution_id="e2", executed_at="2024-01-02T15:01"))
+    assert state.pnl.marks[A] == Decimal(12)
+
+
 def test_a_bar_of_what_is_not_held_moves_no_equity() -> None:
     state = state_after(*OPENING, a_deposit("100"), a_bar("7"), a_bar("8", symbol="B"))
     assert state.pnl.equity == Decimal(100)

@@ -22,14 +22,14 @@ def a_position(quantity: str, cost: str, realised_pnl: str) -> Position:
     return Position(Decimal(quantity), Decimal(cost), Decimal(realised_pnl))
 
 
-def two_strategies(first: str, second: str, price: str = "30") -> State:
-    """Return books in which strategies `first` and `second` hold that many shares of A each."""
+def two_strategies(first: str, second: str, names: tuple[str, str] = ("first", "second")) -> State:
+    """Return books in which two strategies hold that many shares of A, all traded at 30."""
     return state_after(
         a_deposit(),
-        *an_order("o1", first, strategy="first"),
-        *an_order("o2", second, strategy="second"),
-        a_fill(first, price, order_id="o1", execution_id="e1"),
-        a_fill(second, price, order_id="o2", execution_id="e2"),
+        *an_order("o1", first, strategy=names[0]),
+        *an_order("o2", second, strategy=names[1]),
+        a_fill(first, "30", order_id="o1", execution_id="e1"),
+        a_fill(second, "30", order_id="o2", execution_id="e2"),
     )
 
 
@@ -69,6 +69,11 @@ def test_a_cost_without_an_exact_third_loses_nothing() -> None:
     for _ in range(3):
         position = after_fill(position, Decimal(-1), Decimal(40))
     assert position == a_position("0", "0", "20")
+
+
+def test_nothing_is_left_of_the_cost_when_all_is_closed() -> None:
+    # 3 x 0.333333333 has more digits than a cost is rounded to.
+    assert traded(("3", "0.333333333"), ("-3", "1")) == a_position("0", "0", "2.000000001")
 
 
 def test_the_average_entry_price_is_the_price_paid_and_a_shorts_the_price_received() -> None:
@@ -122,15 +127,39 @@ def test_a_holding_smaller_than_one_new_share_is_paid_out() -> None:
 
 
 def test_two_strategies_share_out_whole_shares_and_every_cent_in_a_split() -> None:
-    # 5 + 5 at 30; 1:3 makes 3.33, so 3 stay and 0.33 x 90 = 30 is paid. Running totals: the first
-    # holds 1.67, rounded down 1, paid 0.67 x 90 = 60; the second the rest: 2, which are 0.33 more
-    # than its 1.67, bought for 30.
+    # 5 + 5 bought at 30; 1:3 at 45 makes 3.33, so 3 stay and 0.33 x 135 = 45 is paid. Running
+    # totals: the first holds 1.67, rounded down 1, paid 0.67 x 135 = 90; the second gets the rest,
+    # 2, which are 0.33 more than its 1.67, bought for 45.
     state = two_strategies("5", "5")
-    fold(state, a_split("1:3", "10", "3", in_lieu="30", price="30"))
-    # First: 150 x 1 / 1.67 = 90 of the cost stay, 60 paid for the 60 that go. Second: 150 + 30.
-    assert state.positions.held_by("first", A) == a_position("1", "90", "0")
-    assert state.positions.held_by("second", A) == a_position("2", "180", "0")
-    assert state.positions.held(A) == a_position("3", "270", "0")
+    fold(state, a_split("1:3", "10", "3", in_lieu="45", price="45"))
+    # First: 150 x 1 / 1.67 = 90 of the cost stay, 90 paid for the 60 that go. Second: 150 + 45.
+    assert state.positions.held_by("first", A) == a_position("1", "90", "30")
+    assert state.positions.held_by("second", A) == a_position("2", "195", "0")
+    assert state.positions.held(A) == a_position("3", "270", "15")
+
+
+def test_strategies_share_out_a_split_in_the_order_of_their_names() -> None:
+    # 5 + 5, 1:2: 2.5 and 2.5. The first by name is rounded down, whoever traded first.
+    state = two_strategies("5", "5", names=("z", "a"))
+    fold(state, a_split("1:2", "10", "5", price="30"))
+    assert state.positions.held_by("a", A).quantity == Decimal(2)
+    assert state.positions.held_by("z", A).quantity == Decimal(3)
+
+
+def test_what_was_really_paid_for_a_fraction_is_shared_out_to_the_cent() -> None:
+    # 0.33 x 90 would be 30; 29.97 came. The last in the row makes up for the difference.
+    state = two_strategies("5", "5")
+    fold(state, a_split("1:3", "10", "3", in_lieu="29.97", price="30"))
+    parts = [state.positions.held_by(name, A) for name in ("first", "second")]
+    assert [part.realised_pnl - part.cost for part in parts] == [-90, Decimal("-180.03")]
+
+
+def test_fractional_holdings_stay_fractional_in_a_split() -> None:
+    # 5.25 + 5.25 = 10.5; 3:1 makes 15.75 each.
+    state = two_strategies("5.25", "5.25")
+    fold(state, a_split("3:1", "10.5", "31.5", price="30"))
+    assert state.positions.held_by("first", A) == a_position("15.75", "157.5", "0")
+    assert state.positions.held_by("second", A) == a_position("15.75", "157.5", "0")
 
 
 def test_opposite_strategies_stay_opposite_in_a_split_of_a_flat_account() -> None:

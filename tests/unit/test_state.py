@@ -1,5 +1,6 @@
 from datetime import timedelta
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
@@ -26,7 +27,6 @@ from events import (
     TimerKind,
     nanoseconds,
 )
-from events.codec import JournalEvent
 from projections import State
 from tests.builders import (
     TUESDAY,
@@ -43,6 +43,9 @@ from tests.builders import (
     state_after,
     utc,
 )
+
+if TYPE_CHECKING:
+    from events.codec import JournalEvent
 
 A = Symbol("A")
 O1 = ClientOrderId("o1")
@@ -93,9 +96,7 @@ def test_a_snapshot_of_the_state_is_the_state() -> None:
         ConfigLoaded({"mode": "paper", "limits": {"x": ["1", 2, None]}}, a_config("A").symbols),
         a_calendar(a_session("2024-01-02"), a_session("2024-01-03")),
         a_deposit("10000"),
-        HoldPlaced(
-            "h1", HoldScope.ALL, HoldLevel.HALT, "test", "op", "why", HoldLifts.OPERATOR
-        ),
+        HoldPlaced("h1", HoldScope.ALL, HoldLevel.HALT, "test", "op", "why", HoldLifts.OPERATOR),
         TimerFired(TimerKind.SCHEDULE, "trend/daily", utc(TUESDAY)),
         *an_order(),
         a_fill("60", "0.00000001"),
@@ -176,7 +177,8 @@ def test_only_schedules_are_remembered_by_their_last_firing() -> None:
     ],
 )
 def test_a_bar_is_in_session_by_the_hours_of_its_symbol(
-    bar: BarClosed, is_in_session: bool  # noqa: FBT001 (parametrized)
+    bar: BarClosed,
+    is_in_session: bool,  # noqa: FBT001 (parametrized)
 ) -> None:
     state = state_after(a_config("A"), a_calendar(a_session("2024-01-02")))
     assert state.in_session(bar) is is_in_session

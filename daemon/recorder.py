@@ -1,0 +1,61 @@
+"""Recording: an event gets its seq and its cause, is folded at once, and waits here to be written.
+
+What has to happen outside waits here too, beside the records that must be durable first.
+"""
+
+import msgspec
+
+from daemon.gate import RiskApproved
+from events import ClientOrderId, CorporateActionApplied, Record
+from events.codec import Decided, Input
+from projections import State
+from projections.orders import Order
+
+
+class Cancel(msgspec.Struct, frozen=True):
+    """Ask the broker to cancel this order."""
+
+    client_order_id: ClientOrderId
+
+
+Effect = RiskApproved | Cancel | CorporateActionApplied
+"""What the engine carries out: an order to send, a cancel, an action the broker must know of."""
+
+
+class Recorder:
+    """`records` and `effects` collect until the engine takes them; `root` is the input in hand."""
+
+    def __init__(self, state: State) -> None:
+        """Go on from `state`."""
+        self.state = state
+        self.records: list[Record] = []
+        self.effects: list[Effect] = []
+        self.repeats_dropped = 0
+        self.root = 0
+        self._trace: int | None = None
+
+    def take(self, event: Input, at: int, order: Order | None = None) -> None:
+        """Record and fold an input; a report on an order follows from that order's sending."""
+        seq = self.state.seq + 1
+        if order is None:
+            record = Record(seq, at, event)
+            self._trace = seq
+        else:
+            record = Record(seq, at, event, order.trace, order.sending_seq or order.intended_seq)
+            self._trace = order.trace
+        self.root = seq
+        self.state.apply(record)
+        self.records.append(record)
+
+    def emit(self, event: Decided, order: Order | None = None) -> int:
+        """Record and fold a decision that follows from the input in hand; return its seq."""
+        return self.decide(event, self.root, order)
+
+    def decide(self, event: Decided, cause: int, order: Order | None = None) -> int:
+        """Record and fold a decision that follows from the event at `cause`; return its seq."""
+        seq = self.state.seq + 1
+        trace = order.trace if order else self._trace
+        record = Record(seq, self.state.at, event, trace, cause)
+        self.state.apply(record)
+        self.records.append(record)
+        return seq
