@@ -90,6 +90,8 @@ class Ledger:
             case "corporate-action.applied":
                 per_share = Fraction(body["cash_per_share"])
                 self.owed += self.holdings[body["symbol"]].shares * per_share
+                # From here a share is worth less by what it has paid.
+                self.last[body["symbol"]] -= per_share
 
     @property
     def equity(self) -> Fraction:
