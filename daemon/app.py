@@ -169,8 +169,7 @@ async def _start_session(
     engine: Engine, config: Config, base: Path, feed: Feed, recovered: Recovered
 ) -> None:
     state = engine.core.state
-    is_new = state.identity.opened is None
-    if is_new:
+    if state.identity.opened is None:
         # Alone in its commit: a journal of one event needs no witness yet.
         await engine.take(_journal_opened(config))
     runs = engine.core.desk.runs
@@ -195,8 +194,9 @@ async def _start_session(
             for exchange in sorted({str(terms.exchange) for terms in config.symbols.values()})
         ),
     )
-    if is_new:
-        deposit = CashMoved(CashMovementKind.DEPOSIT, config.broker.capital_usd, "opening capital")
+    deposit = CashMoved(CashMovementKind.DEPOSIT, config.broker.capital_usd, "opening capital")
+    if not state.cash.is_repeat(deposit):
+        # Asked of the books: a crash may have come between the first event and this one.
         await engine.take(deposit)
     await engine.take(*_unannounced(config, base, state, now))
     await engine.connect_broker()
