@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
+from typing import cast
 
 import msgspec
 
@@ -29,7 +30,7 @@ from daemon.corporate_actions_file import read_corporate_actions
 from daemon.engine import Engine, EngineSettings
 from daemon.feeds import Feed
 from daemon.feeds.file import FileFeed
-from daemon.loading import load_class, look_in
+from daemon.loading import LoadError, build_plugged_in, look_in
 from daemon.new_york import midnight
 from daemon.recovery import Recovered, Recovery
 from daemon.snapshots import SnapshotFolder
@@ -96,6 +97,7 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
             not go on.
     """
     look_in(base)
+    broker = build_broker(config)
     feed = build_feed(config, base)
     journal = await Journal.open(journal_path)
     try:
@@ -112,7 +114,7 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
         engine = Engine(
             core,
             journal,
-            build_broker(config),
+            broker,
             build_clock(feed, recovered.state),
             snapshots,
             EngineSettings(
@@ -138,8 +140,7 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
 def build_feed(config: Config, base: Path) -> Feed:
     """Return the configured feed; a file feed has validated its files by then."""
     if config.feed.kind != "file":
-        feed: Feed = load_class(config.feed.kind, None, "feed.kind")(**config.feed.params)
-        return feed
+        return cast("Feed", build_plugged_in(config.feed.kind, config.feed.params, Feed, "feed"))
     paths = [base / path for path in config.feed.paths]
     return FileFeed(
         paths,
@@ -153,9 +154,12 @@ def build_feed(config: Config, base: Path) -> Feed:
 def build_broker(config: Config) -> Broker:
     """Return the configured broker, not yet connected."""
     if config.broker.kind == "paper":
-        return with_faults(PaperBroker(config.broker), config.broker.params)
-    broker: Broker = load_class(config.broker.kind, None, "broker.kind")(**config.broker.params)
-    return broker
+        try:
+            return with_faults(PaperBroker(config.broker), config.broker.params)
+        except ValueError as error:
+            raise LoadError(str(error)) from error
+    broker = build_plugged_in(config.broker.kind, config.broker.params, Broker, "broker")
+    return cast("Broker", broker)
 
 
 def build_clock(feed: Feed, state: State) -> Clock:

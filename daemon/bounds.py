@@ -16,15 +16,19 @@ from msgspec import Meta
 from events import Symbol
 
 PositiveDecimal = Annotated[Decimal, Meta(extra={"gt": 0})]
-NonNegativeDecimal = Annotated[Decimal, Meta(extra={"ge": 0})]
 Share = Annotated[Decimal, Meta(extra={"gt": 0, "le": 1})]
 """A share of something: above 0, at most 1."""
 Weight = Annotated[Decimal, Meta(extra={"ge": -1, "le": 1})]
+BasisPoints = Annotated[Decimal, Meta(extra={"ge": 0, "lt": 10_000})]
+"""Hundredths of a percent taken off a price, so less than all of it."""
 
 NUMBER_MAX = Decimal("1e15")
 """Beyond any price, quantity or amount; what is larger is a slip of the keyboard."""
+PLACES_MAX = 18
+"""Finer than any price, quantity or share of something."""
 SYMBOL_PATTERN = re.compile(r"[A-Z0-9][A-Z0-9 ./-]{0,19}")
 
+_SHOWN_MAX = 100
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([Ee][+-]?[0-9]+)?")
 _MISSING = object()
 
@@ -58,7 +62,7 @@ def convert(
         return _struct(value, kind, path, problems)
     if origin is dict:
         return _table(value, get_args(kind), path, problems)
-    if origin is tuple:
+    if origin is tuple and get_args(kind)[1:] == (...,):
         return _array(value, get_args(kind)[0], path, problems)
     if origin in {Union, UnionType}:
         inner = [each for each in get_args(kind) if each is not type(None)]
@@ -76,37 +80,38 @@ def _struct(value: object, kind: type[msgspec.Struct], path: str, problems: Prob
     if isinstance(value, kind):
         return value
     if not isinstance(value, Mapping):
-        return problems.add(path, f"must be a table, not {value!r}")
+        return problems.add(path, f"must be a table, not {_shown(value)}")
     hints = get_type_hints(kind, include_extras=True)
     fields = {field.encode_name: field.name for field in msgspec.structs.fields(kind)}
     for name in value:
         if name not in fields:
             problems.add(_join(path, name), f"unknown; there is {', '.join(fields)}")
+    for field in msgspec.structs.fields(kind):
+        if field.required and field.encode_name not in value:
+            problems.add(_join(path, field.encode_name), "is missing")
     found = {
         fields[name]: convert(each, hints[fields[name]], _join(path, name), problems)
         for name, each in value.items()
         if name in fields
     }
-    try:
-        return kind(**{name: each for name, each in found.items() if each is not _MISSING})
-    except TypeError as error:
-        return problems.add(path, str(error))
+    kept = {name: each for name, each in found.items() if each is not _MISSING}
+    if any(field.required and field.name not in kept for field in msgspec.structs.fields(kind)):
+        return _MISSING
+    return kind(**kept)
 
 
 def _table(value: object, kinds: tuple[Any, ...], path: str, problems: Problems) -> object:
     key, inner = kinds
     if not isinstance(value, Mapping):
-        return problems.add(path, f"must be a table, not {value!r}")
+        return problems.add(path, f"must be a table, not {_shown(value)}")
     found = {}
     for name, each in value.items():
         if key is Symbol and not is_symbol(name):
             problems.add(_join(path, name), "is not a symbol: A-Z, 0-9, blank, '.', '/', '-'")
             continue
         named = name if key in {str, Symbol} else _leaf(name, key, _join(path, name), problems)
-        if inner is object:
-            found[named] = each
-        else:
-            found[named] = convert(each, inner, _join(path, name), problems)
+        look = _free if inner is object else convert
+        found[named] = look(each, inner, _join(path, name), problems)
     return {name: each for name, each in found.items() if _MISSING not in (name, each)}
 
 
@@ -117,9 +122,26 @@ def _array(
     problems: Problems,
 ) -> object:
     if not isinstance(value, list | tuple):
-        return problems.add(path, f"must be a list, not {value!r}")
+        return problems.add(path, f"must be a list, not {_shown(value)}")
     found = [convert(each, inner, f"{path}[{index}]", problems) for index, each in enumerate(value)]
     return tuple(each for each in found if each is not _MISSING)
+
+
+def _free(
+    value: object,
+    kind: object,
+    path: str,
+    problems: Problems,
+) -> object:
+    """Return `value` as it is, whatever it is, as long as its numbers are numbers."""
+    if isinstance(value, Mapping):
+        return {
+            name: _free(each, kind, _join(path, name), problems) for name, each in value.items()
+        }
+    if isinstance(value, list):
+        return [_free(each, kind, f"{path}[{i}]", problems) for i, each in enumerate(value)]
+    problem = _nonsense(value)
+    return problems.add(path, problem) if problem else value
 
 
 def _leaf(
@@ -131,35 +153,73 @@ def _leaf(
     if kind is Symbol:
         if isinstance(value, str) and is_symbol(value):
             return value
-        return problems.add(path, f"{value!r} is not a symbol: A-Z, 0-9, blank, '.', '/', '-'")
+        return problems.add(
+            path, f"{_shown(value)} is not a symbol: A-Z, 0-9, blank, '.', '/', '-'"
+        )
     plain, bounds = _unwrapped(kind)
     if plain is Decimal:
         return _decimal(value, bounds, path, problems)
+    if plain in {int, float}:
+        value = _plain_number(value, plain, problems)
+    problem = _nonsense(value)
+    if problem:
+        return problems.add(path, problem)
     if isinstance(value, Decimal):
-        whole = value.is_finite() and value == value.to_integral_value()
-        value = int(value) if plain is int and whole else float(value)
-    if plain in {int, float} and isinstance(value, float) and not abs(value) < float("inf"):
-        return problems.add(path, f"{value} is not a finite number")
+        whole = plain is int and value == value.to_integral_value()
+        value = int(value) if whole else float(value)
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        return problems.add(path, f"{error} (it is {value!r})")
+        return problems.add(path, f"{error} (it is {_shown(value)})")
+
+
+def _plain_number(value: object, plain: type, problems: Problems) -> object:
+    """Return `value`, but as a number where the journal made a text of one with a point."""
+    is_text = problems.text_numbers and isinstance(value, str) and _NUMBER.fullmatch(value)
+    if is_text and (plain is float or not str(value).lstrip("-").isdecimal()):
+        return Decimal(str(value))
+    return value
 
 
 def _decimal(value: object, bounds: Mapping[str, int], path: str, problems: Problems) -> object:
     if problems.text_numbers and isinstance(value, str) and _NUMBER.fullmatch(value):
         value = Decimal(value)
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
-        return problems.add(path, f"must be a number, not {value!r}")
+        return problems.add(path, f"must be a number, not {_shown(value)}")
+    problem = _nonsense(value)
+    if problem:
+        return problems.add(path, problem)
     number = value if isinstance(value, Decimal) else Decimal(repr(value))
-    if not number.is_finite() or abs(number) > NUMBER_MAX:
-        return problems.add(path, f"{number} is not a finite number of a sensible size")
-    tests = {"gt": number.__gt__, "ge": number.__ge__, "le": number.__le__}
-    words = {"gt": "above", "ge": "at least", "le": "at most"}
+    tests = {"gt": number.__gt__, "ge": number.__ge__, "le": number.__le__, "lt": number.__lt__}
+    words = {"gt": "above", "ge": "at least", "le": "at most", "lt": "below"}
     for name, bound in bounds.items():
         if not tests[name](Decimal(bound)):
             return problems.add(path, f"must be {words[name]} {bound}, it is {number}")
     return number
+
+
+def _nonsense(value: object) -> str:
+    """Return why `value` makes no sense for any option, empty where it may."""
+    if isinstance(value, str):
+        return "" if value.isprintable() else f"{_shown(value)} has characters that cannot be shown"
+    if not isinstance(value, int | float | Decimal):
+        return ""
+    is_finite = not isinstance(value, Decimal) or value.is_finite()
+    if not (is_finite and -NUMBER_MAX <= value <= NUMBER_MAX):
+        return f"{_shown(value)} is not a finite number of a sensible size"
+    exponent = value.as_tuple().exponent if isinstance(value, Decimal) else 0
+    if isinstance(exponent, int) and exponent < -PLACES_MAX:
+        return f"{_shown(value)} has more than {PLACES_MAX} decimal places"
+    return ""
+
+
+def _shown(value: object) -> str:
+    """Return `value` as the operator wrote it, or about so, never at length."""
+    try:
+        text = str(value) if isinstance(value, Decimal) else repr(value)
+    except ValueError:
+        return "a number of thousands of digits"
+    return text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}..."
 
 
 def _unwrapped(kind: Any) -> tuple[Any, Mapping[str, int]]:  # noqa: ANN401 - a type form

@@ -11,11 +11,15 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from daemon.bounds import NonNegativeDecimal, PositiveDecimal, Share
+from daemon.bounds import BasisPoints, PositiveDecimal, Share
 from daemon.gate.limits import Limits
 from events import Mode, Symbol
 
-Positive = Annotated[int, Meta(gt=0)]
+Positive = Annotated[int, Meta(gt=0, le=1_000_000_000)]
+Seconds = Annotated[int, Meta(gt=0, le=86_400)]
+"""A whole number of seconds, at most a day."""
+Alias = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9 ._-]{0,39}\Z")]
+"""A name that is also part of a file's name."""
 
 
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -80,9 +84,9 @@ class BrokerConfig(_Table, frozen=True):
     kind: str = "paper"
     capital_usd: PositiveDecimal = Decimal(100_000)
     commission: Commission = Commission.FIXED
-    slippage_bps: NonNegativeDecimal = Decimal(1)
+    slippage_bps: BasisPoints = Decimal(1)
     volume_share_max: Share = Decimal("0.10")
-    answer_deadline_s: Positive = 30
+    answer_deadline_s: Seconds = 30
     params: dict[str, object] = {}
 
 
@@ -94,7 +98,7 @@ class FeedConfig(_Table, frozen=True):
 
     kind: str = "file"
     paths: tuple[str, ...] = ()
-    bar_seconds: Positive | None = None
+    bar_seconds: Seconds | None = None
     params: dict[str, object] = {}
 
 
@@ -108,7 +112,7 @@ class Config(_Table, frozen=True):
     """The whole configuration."""
 
     mode: Mode = Mode.BACKTEST
-    account: str = "paper"
+    account: Alias = "paper"
     dry_run: bool = False
     journal: JournalConfig = JournalConfig()
     symbols: dict[Symbol, SymbolConfig] = {}

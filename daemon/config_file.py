@@ -7,10 +7,10 @@ be refuses the whole configuration, with every mistake listed.
 import re
 import stat
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import msgspec
 
@@ -22,6 +22,8 @@ ENVIRONMENT_PREFIX = "TRADED_"
 ENVIRONMENT_ELSEWHERE = frozenset({"TRADED_CONFIG"})
 """Variables with our prefix that are no options of the file."""
 SIZE_MAX_BYTES = 1_000_000
+DEPTH_MAX = 20
+"""Tables and lists in each other; no option needs a quarter of it."""
 SYSTEM_CONFIG = Path("/etc/traded/traded.toml")
 
 _CLASS_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
@@ -59,19 +61,12 @@ def load_layered(
     problems = Problems()
     tree = _read(path)
     sources = dict.fromkeys(_leaf_paths(tree, ""), str(path))
-    for name, text in sorted(environment.items()):
-        if name.startswith(ENVIRONMENT_PREFIX) and name not in ENVIRONMENT_ELSEWHERE:
-            keys = name.removeprefix(ENVIRONMENT_PREFIX).split("__")
-            keys = _spelled(keys, Config)
-            _set(tree, keys, text, name, problems)
-            sources[".".join(keys)] = name
-    for override in overrides:
-        dotted, equals, text = override.partition("=")
-        if not equals:
-            problems.add(f"--set {override}", "must be key=value")
-            continue
-        _set(tree, dotted.strip().split("."), text, f"--set {dotted}", problems)
-        sources[dotted.strip()] = "--set"
+    for where, keys, text in _settings(environment, overrides, problems):
+        if _set(tree, keys, text, where, problems):
+            dotted = ".".join(keys)
+            for below in [each for each in sources if each.startswith(f"{dotted}.")]:
+                del sources[below]
+            sources[dotted] = "--set" if where.startswith("--set") else where
     config = convert(tree, Config, "", problems)
     if isinstance(config, Config):
         _check_together(config, problems)
@@ -150,53 +145,103 @@ def _read(path: Path) -> dict[str, Any]:
     if text.startswith("\ufeff"):
         raise ConfigError([f"{path}: starts with a byte order mark; save it without one"])
     try:
-        return tomllib.loads(text, parse_float=Decimal)
-    except tomllib.TOMLDecodeError as error:
+        return _parsed(text)
+    except ValueError as error:
         raise ConfigError([f"{path}: {error}"]) from error
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    """Return the tables of TOML text, its floats exact.
+
+    Raises:
+        ValueError: it is not TOML, or nothing a configuration could hold.
+    """
+    try:
+        tree = tomllib.loads(text, parse_float=Decimal)
+    except ArithmeticError as error:
+        raise ValueError("a number in it is of no sensible size") from error
     except RecursionError as error:
-        raise ConfigError([f"{path}: is nested too deeply"]) from error
+        raise ValueError("is nested too deeply") from error
+    if _is_too_deep(tree, DEPTH_MAX):
+        raise ValueError("is nested too deeply")
+    return tree
+
+
+def _is_too_deep(value: object, levels: int) -> bool:
+    inner = value.values() if isinstance(value, Mapping) else value
+    if not isinstance(inner, Iterable) or isinstance(inner, str):
+        return False
+    return not levels or any(_is_too_deep(each, levels - 1) for each in inner)
+
+
+def _settings(
+    environment: Mapping[str, str], overrides: Sequence[str], problems: Problems
+) -> Iterator[tuple[str, list[str], str]]:
+    """Yield what is set outside the file: where, the option's path, the value as it is written."""
+    for name, text in sorted(environment.items()):
+        if name.startswith(ENVIRONMENT_PREFIX) and name not in ENVIRONMENT_ELSEWHERE:
+            yield name, _spelled(name.removeprefix(ENVIRONMENT_PREFIX).split("__"), Config), text
+    for override in overrides:
+        dotted, equals, text = override.partition("=")
+        if equals:
+            yield f"--set {dotted.strip()}", _keys(dotted.strip()), text
+        else:
+            problems.add(f"--set {override}", "must be key=value")
+
+
+def _keys(dotted: str) -> list[str]:
+    """Return the keys of an option's path; one with a dot or a blank in it may be quoted."""
+    try:
+        table: Any = _parsed(f"{dotted} = 0")
+    except ValueError:
+        return dotted.split(".")
+    keys = []
+    while isinstance(table, dict):
+        key, table = next(iter(table.items()))
+        keys.append(key)
+    return keys
 
 
 def _set(
     tree: dict[str, Any], keys: Sequence[str], text: str, where: str, problems: Problems
-) -> None:
-    """Put `text` at `keys`, read as the TOML value it looks like, else as a string."""
+) -> bool:
+    """Put `text` at `keys`, read as the TOML value it looks like, else as a string; say if done."""
+    if not f"{where}{text}".isprintable():
+        problems.add(ascii(where), "has characters that cannot be shown")
+        return False
+    if len(keys) > DEPTH_MAX:
+        problems.add(keys[0], f"there is no option of {len(keys)} levels")
+        return False
     table: Any = tree
     for key in keys[:-1]:
         table = table.setdefault(key, {})
         if not isinstance(table, dict):
             problems.add(where, f"{key} is a value, not a table")
-            return
+            return False
     try:
-        table[keys[-1]] = tomllib.loads(f"value = {text}", parse_float=Decimal)["value"]
-    except (tomllib.TOMLDecodeError, RecursionError):
+        table[keys[-1]] = _parsed(f"value = {text}")["value"]
+    except ValueError:
         table[keys[-1]] = text
+    return True
 
 
 def _spelled(keys: Sequence[str], kind: type[msgspec.Struct]) -> list[str]:
     """Return environment keys in the spelling of the options; names of the operator's keep theirs.
 
-    Options are lower case. Below a table keyed by the operator (symbols, strategies) the key is
-    taken as it is written, so symbols work and strategy names are upper case there.
+    Options are lower case. In a table keyed by the operator (symbols, strategies, params) the key
+    is taken as it is written.
     """
     spelled = []
-    hints: Mapping[str, Any] | None = _encoded_hints(kind)
+    inner: Any = kind
     for key in keys:
-        known = key.lower() if hints is not None and key.lower() in hints else None
-        spelled.append(known or (key if hints is None else key.lower()))
-        inner = hints.get(known) if hints is not None and known else None
-        hints = _inner_hints(inner)
+        if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
+            types = {field.encode_name: field.type for field in msgspec.structs.fields(inner)}
+            spelled.append(key.lower())
+            inner = types.get(key.lower())
+        else:
+            spelled.append(key)
+            inner = get_args(inner)[1] if get_origin(inner) is dict else None
     return spelled
-
-
-def _encoded_hints(kind: type[msgspec.Struct]) -> dict[str, Any]:
-    return {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
-
-
-def _inner_hints(inner: Any) -> dict[str, Any] | None:  # noqa: ANN401 - a type form
-    if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
-        return _encoded_hints(inner)
-    return None
 
 
 def _leaf_paths(tree: Mapping[str, Any], prefix: str) -> list[str]:
@@ -221,6 +266,8 @@ def _check_together(config: Config, problems: Problems) -> None:
             problems.add(key, f"{kind!r} is neither {built_in!r} nor module:Class")
     if config.feed.kind == "file" and not config.feed.paths:
         problems.add("feed.paths", "is empty: name the files or folders with the bars")
+    if config.feed.kind == "file" and config.feed.params:
+        problems.add("feed.params", "is for a feed of your own: the file feed has none")
     if not config.symbols:
         problems.add("symbols", "is empty: name at least one, such as [symbols.AAPL]")
 

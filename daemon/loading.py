@@ -3,7 +3,7 @@
 import importlib
 import inspect
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from daemon.bounds import Problems, convert
 from daemon.config import StrategyConfig
 from daemon.strategies import Strategy
 from events import Symbol
+
+_LACKING = object()
 
 
 class LoadError(Exception):
@@ -51,6 +53,33 @@ def load_class(path: str, base: type | None, what: str) -> type:
         message = f"{what}: {path} is not a {base.__name__}"
         raise LoadError(message)
     return found
+
+
+def build_plugged_in(path: str, params: Mapping[str, object], protocol: type, what: str) -> object:
+    """Return an object of the user's own class at `path`, made with `params`.
+
+    `protocol` says what it must have, `what` is the table in the configuration that names it.
+
+    Raises:
+        LoadError: the class cannot be loaded or made, or lacks something of the protocol.
+    """
+    kind = load_class(path, None, f"{what}.kind")
+    try:
+        made: object = kind(**params)
+    except Exception as error:
+        cause = f"{type(error).__name__}: {error}"
+        message = f"{what}.params: {path} cannot be made with them ({cause})"
+        raise LoadError(message) from error
+    members = [name for name in vars(protocol) if not name.startswith("_")]
+    lacking = [
+        name
+        for name in (*protocol.__annotations__, *members)
+        if inspect.getattr_static(made, name, _LACKING) is _LACKING
+    ]
+    if lacking:
+        message = f"{what}.kind: {path} is no {protocol.__name__}, it lacks {', '.join(lacking)}"
+        raise LoadError(message)
+    return made
 
 
 def build_strategy(name: str, table: StrategyConfig, all_symbols: Sequence[Symbol]) -> Strategy:

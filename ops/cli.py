@@ -1,6 +1,7 @@
 """The `traded` command: one file a command in `ops/commands`, loaded when it is used."""
 
 import importlib
+import os
 import sys
 from typing import Final
 
@@ -84,6 +85,7 @@ def main() -> None:
     """Run the command line and end the process with a documented exit code."""
     try:
         traded(standalone_mode=False)
+        sys.stdout.flush()
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except click.ClickException as error:
@@ -91,9 +93,20 @@ def main() -> None:
         sys.exit(ExitCode.USAGE)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(ExitCode.FAILURE)
+    except BrokenPipeError:
+        # Whoever read this has seen enough. Python would flush into the broken pipe at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:
-        code = code_for(error)
+        cause = _cause(error)
+        code = code_for(cause)
         if code is None:
             raise
-        click.echo(f"traded: {error}", err=True)
+        click.echo(f"traded: {cause}", err=True)
         sys.exit(code)
+
+
+def _cause(error: Exception) -> Exception:
+    """Return the one error inside the groups that task groups make of it."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error

@@ -43,6 +43,7 @@ _BY_ERROR: Final = {
     "LoadError": ExitCode.BAD_CONFIG,
     "BadCorporateActions": ExitCode.BAD_CONFIG,
     "BadBars": ExitCode.FAILURE,
+    "OSError": ExitCode.FAILURE,
 }
 """By class name, nearest class first, so that naming an error loads no module of the daemon."""
 

@@ -11,6 +11,10 @@ from ops.render import moment
 
 _AGO = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
 _UNIT_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+_YEARS = range(1700, 2262)
+"""What nanoseconds in 64 bits can count."""
+SEQ_MAX = 2**63 - 1
+"""The number of the last event a journal can have."""
 
 
 def now_of(reader: JournalReader) -> datetime:
@@ -27,8 +31,18 @@ def parse_time(text: str, now: datetime, option: str) -> datetime:
     What was understood is said on stderr where it is not what was written.
 
     Raises:
-        click.UsageError: it is neither.
+        click.UsageError: it is neither, or no time anything could have happened at.
     """
+    try:
+        time = _parsed(text, now, option)
+    except OverflowError:
+        time = datetime.min.replace(tzinfo=UTC)
+    if time.year not in _YEARS:
+        raise click.UsageError(f"{option} {text}: only years {_YEARS[0]} to {_YEARS[-1]} can be")
+    return time
+
+
+def _parsed(text: str, now: datetime, option: str) -> datetime:
     ago = _AGO.fullmatch(text)
     if ago is not None:
         time = now - timedelta(seconds=float(ago[1]) * _UNIT_S[ago[2]])

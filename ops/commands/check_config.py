@@ -1,14 +1,18 @@
 """`traded check-config`: everything that is wrong with a configuration, at once."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import click
 import msgspec
 
+from daemon.app import build_broker, build_feed
 from daemon.config import Config
 from daemon.config_file import ConfigError, load
+from daemon.corporate_actions_file import BadCorporateActions, read_corporate_actions
+from daemon.loading import LoadError, build_strategy, look_in
 from ops.exit_codes import ExitCode
 from ops.options import config_option, json_option, required_config
 
@@ -20,13 +24,17 @@ from ops.options import config_option, json_option, required_config
 def command(config_file: Path | None, settings: tuple[str, ...], as_json: bool) -> None:  # noqa: FBT001 - click
     """Check a configuration without starting anything; exit 78 if it would be refused.
 
+    Strategies, and a broker or feed of your own, are loaded; recorded bars are not read.
+
     Example: traded check-config --config traded.toml
     """
     path = required_config(config_file)
     problems: list[str] = []
     notes: list[str] = []
     try:
-        notes = list(_notes(load(path, os.environ, settings)))
+        config = load(path, os.environ, settings)
+        notes = list(_notes(config))
+        problems = list(_load_problems(config, path.parent))
     except ConfigError as error:
         problems = error.problems
     if as_json:
@@ -37,10 +45,30 @@ def command(config_file: Path | None, settings: tuple[str, ...], as_json: bool) 
             click.echo(problem)
         for note in notes:
             click.echo(f"note: {note}")
-        verdict = f"refused, {len(problems)} problems" if problems else "ok"
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        verdict = f"refused, {count}" if problems else "ok"
         click.echo(f"{path}: {verdict}")
     if problems:
         raise SystemExit(ExitCode.BAD_CONFIG)
+
+
+def _load_problems(config: Config, base: Path) -> Iterator[str]:
+    """Say what the configuration names and cannot be had."""
+    look_in(base)
+    builds: list[Callable[[], object]] = [
+        partial(build_strategy, name, table, tuple(config.symbols))
+        for name, table in config.strategies.items()
+    ]
+    builds.append(partial(build_broker, config))
+    if config.feed.kind != "file":
+        builds.append(partial(build_feed, config, base))
+    if config.corporate_actions.path:
+        builds.append(partial(read_corporate_actions, base / config.corporate_actions.path))
+    for build in builds:
+        try:
+            build()
+        except (LoadError, BadCorporateActions) as error:
+            yield from str(error).splitlines()
 
 
 def _notes(config: Config) -> Iterator[str]:

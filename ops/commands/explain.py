@@ -12,7 +12,7 @@ from events.journal import JournalReader
 from ops import order_story, symbol_story
 from ops.books import read_books
 from ops.lines import Line, causes_of, followers_of, line_of, printed
-from ops.moments import now_of
+from ops.moments import SEQ_MAX, now_of
 from ops.options import journal_option, json_option
 from ops.order_records import order_records
 from ops.order_story import OrderStory
@@ -71,7 +71,7 @@ def _story(reader: JournalReader, subject: str) -> Story:
     for name in (Symbol(subject), Symbol(subject.upper())):
         if name in known:
             return symbol_story.symbol_story(reader, books, name, now_of(reader))
-    if subject.isdecimal():
+    if subject.isdecimal() and int(subject) <= SEQ_MAX:
         record = reader.record(int(subject))
         if record is not None:
             return _about_record(reader, record)

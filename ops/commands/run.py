@@ -8,12 +8,15 @@ import click
 import msgspec
 
 from daemon.app import Outcome
+from daemon.bounds import is_symbol
 from daemon.config import Config, SymbolConfig
-from daemon.config_file import journal_path, load
+from daemon.config_file import ConfigError, journal_path, load
 from events import Symbol
 from ops.daemon_run import run_daemon
 from ops.options import config_option, required_config
 from ops.render import money, percent
+
+_OUTPUT = click.Path(dir_okay=False, writable=True, path_type=Path)
 
 
 @click.command()
@@ -22,7 +25,7 @@ from ops.render import money, percent
 @click.option("--capital", type=float, help="Opening capital of a new paper journal, in USD.")
 @click.option("--max-position-usd", type=float, help="limits.account.max_position_usd.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any option by path.")
-@click.option("--output", type=click.Path(path_type=Path), help="Write the outcome as JSON there.")
+@click.option("--output", type=_OUTPUT, help="Write the outcome as JSON there.")
 @click.option("--verbose", is_flag=True, help="Print every event but bars on stderr.")
 @click.option("--dry-run", is_flag=True, help="Decide and record everything, send nothing.")
 @click.option("--once", is_flag=True, help="Take what is there and end.")
@@ -54,8 +57,10 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     if dry_run:
         overrides.append("dry_run=true")
     config = load(path, os.environ, overrides)
-    if symbols:
+    if symbols is not None:
         config = only_symbols(config, symbols)
+    if output and not output.absolute().parent.is_dir():
+        raise click.UsageError(f"--output {output}: there is no folder {output.parent}")
     journal = journal_path(config, path, os.environ)
     click.echo(f"config: {path}", err=True)
     outcome = run_daemon(config, path.parent, journal, once=once, verbose=verbose)
@@ -66,8 +71,15 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
 
 
 def only_symbols(config: Config, names: str) -> Config:
-    """Return `config` for the symbols in `names` alone; a new one gets the default terms."""
+    """Return `config` for the symbols in `names` alone; a new one gets the default terms.
+
+    Raises:
+        ConfigError: some of them cannot be symbols, or there are none.
+    """
     wanted = [Symbol(name.strip()) for name in names.split(",") if name.strip()]
+    problems = [f"--symbols: {name!r} is not a symbol" for name in wanted if not is_symbol(name)]
+    if problems or not wanted:
+        raise ConfigError(problems or ["--symbols: names no symbol"])
     return msgspec.structs.replace(
         config,
         symbols={name: config.symbols.get(name, SymbolConfig()) for name in wanted},

@@ -21,7 +21,7 @@ def command(as_environment: bool) -> None:  # noqa: FBT001 - click's way
         click.echo(sample(), nl=False)
         return
     for name, default in environment_options(Config(), ()):
-        click.echo(f"{name}={default}")
+        click.echo(f"#{name}=" if default is None else f"{name}={default}")
 
 
 def sample() -> str:
@@ -29,10 +29,13 @@ def sample() -> str:
     return resources.files("ops").joinpath("sample-config.toml").read_text(encoding="utf-8")
 
 
-def environment_options(table: msgspec.Struct, path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+def environment_options(
+    table: msgspec.Struct, path: tuple[str, ...]
+) -> Iterator[tuple[str, str | None]]:
     """Yield each option's name in the environment, and its default as it would be written there.
 
-    Tables named by the operator (symbols, strategies) are left to the file.
+    None is an option without a default. Tables named by the operator (symbols, strategies) are
+    left to the file.
     """
     for field in msgspec.structs.fields(type(table)):
         value = getattr(table, field.name)
@@ -40,5 +43,5 @@ def environment_options(table: msgspec.Struct, path: tuple[str, ...]) -> Iterato
         if isinstance(value, msgspec.Struct):
             yield from environment_options(value, here)
         elif not isinstance(value, dict):
-            written = "" if value is None else msgspec.json.encode(value).decode().strip('"')
+            written = None if value is None else msgspec.json.encode(value).decode().strip('"')
             yield ENVIRONMENT_PREFIX + "__".join(here).upper(), written

@@ -28,10 +28,14 @@ def command(config_file: Path | None, settings: tuple[str, ...], as_json: bool) 
         click.echo(msgspec.json.encode(found))
         return
     for option, value in _options(tree, ""):
-        source = next(
-            (each for key, each in layered.sources.items() if option.startswith(key)), "default"
-        )
+        source = _source(option, layered.sources)
         click.echo(f"{option} = {msgspec.json.encode(value).decode()}  # {source}")
+
+
+def _source(option: str, sources: Mapping[str, str]) -> str:
+    """Return which layer set `option`, itself or the table it is in."""
+    found = [key for key in sources if option == key or option.startswith(f"{key}.")]
+    return sources[max(found, key=len)] if found else "default"
 
 
 def _options(tree: Mapping[str, object], prefix: str) -> Iterator[tuple[str, object]]:

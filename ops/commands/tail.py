@@ -13,7 +13,7 @@ import msgspec
 from events import ClientOrderId, OrderIntended, Record, Symbol, nanoseconds, utc_from_nanoseconds
 from events.codec import TAGS, JournalEvent
 from events.journal import JournalReader
-from ops.moments import now_of, parse_time
+from ops.moments import SEQ_MAX, now_of, parse_time
 from ops.options import journal_option, json_option
 from ops.render import moment, versioned
 from ops.sentences import order_id_of, sentence, symbol_of
@@ -57,7 +57,9 @@ class Symbols:
 @click.option("-f", "--follow", is_flag=True, help="Go on with what comes, until Ctrl-C.")
 @click.option("--type", "tag", metavar="T", help="Only events of this type, such as order.filled.")
 @click.option("--symbol", metavar="S", help="Only events about this symbol and its orders.")
-@click.option("--trace", type=click.IntRange(min=1), metavar="SEQ", help="Only this event's walk.")
+@click.option(
+    "--trace", type=click.IntRange(1, SEQ_MAX), metavar="SEQ", help="Only this event's walk."
+)
 @click.option("--since", metavar="T", help="Only from then on: an ISO time, or an age like 2h.")
 @json_option
 def command(  # noqa: PLR0913 - one parameter an option
