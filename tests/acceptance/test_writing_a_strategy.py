@@ -70,7 +70,8 @@ def test_its_decisions_come_out_again(folder: Path) -> None:
 
 def test_the_feed_of_the_page_feeds_and_goes_on_after_a_restart(folder: Path) -> None:
     (folder / "my_feed.py").write_text(shown("my_feed.py"))
-    config = re.sub(r"\[feed\]\n.*?\n\n", tables()["feed"] + "\n", shown("traded.toml"), flags=re.DOTALL)
+    feed = tables()["feed"] + "\n"
+    config = re.sub(r"\[feed\]\n.*?\n\n", feed, shown("traded.toml"), flags=re.DOTALL)
     config = config.replace("[feed]", "[journal]\npath = 'j.db'\n\n[feed]")
     (folder / "traded.toml").write_text(config)
     first = datetime(2024, 1, 2, 14, 31, tzinfo=UTC)
