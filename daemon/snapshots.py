@@ -19,7 +19,10 @@ class SnapshotFolder:
         self.skipped: list[str] = []
 
     def write(self, made: Snapshot, keep: int) -> None:
-        """Write one snapshot durably and drop all but the newest `keep`."""
+        """Write one snapshot durably and drop all but the newest `keep`.
+
+        `made` is of the journal's end, so what is ahead of it is of a history that was lost.
+        """
         self.path.mkdir(mode=0o700, exist_ok=True)
         target = self.path / f"{made.seq:015d}.json"
         unfinished = target.with_suffix(".new")
@@ -29,8 +32,11 @@ class SnapshotFolder:
             os.fsync(file.fileno())
         unfinished.rename(target)
         fsync_folder(self.path)
-        for old in self._files()[keep:]:
-            old.unlink()
+        files = self._files()
+        ahead = [file for file in files if int(file.stem) > made.seq]
+        left_by_a_crash = self.path.glob("*.new")
+        for needless in (*ahead, *files[len(ahead) + keep :], *left_by_a_crash):
+            needless.unlink()
 
     def newest(self, reader: JournalReader, upto: int | None = None) -> Snapshot | None:
         """Return the newest snapshot that the journal itself confirms, at or before `upto`."""
@@ -40,14 +46,19 @@ class SnapshotFolder:
                 continue
             try:
                 found = snapshot.decode(file.read_bytes(), fold_code_hash())
-                row_hash = reader.hash_at(found.seq)
-                if row_hash is None or row_hash.hex() != found.row_hash:
-                    self.skipped.append(f"{file.name}: the journal has another row at {found.seq}")
-                    continue
+            except OSError as error:
+                self.skipped.append(f"{file.name}: it cannot be read ({error.strerror})")
+                continue
             except SnapshotUnusable as error:
                 self.skipped.append(f"{file.name}: {error}")
                 continue
-            return found
+            row_hash = reader.hash_at(found.seq)
+            if found.seq != int(file.stem):
+                self.skipped.append(f"{file.name}: it is of event {found.seq}")
+            elif row_hash is None or row_hash.hex() != found.row_hash:
+                self.skipped.append(f"{file.name}: the journal has another row at {found.seq}")
+            else:
+                return found
         return None
 
     def _files(self) -> list[Path]:

@@ -57,7 +57,7 @@ def decode(content: bytes, fold_code: str) -> Snapshot:
     first, _, body = content.partition(b"\n")
     try:
         header = msgspec.json.decode(first, type=_Header)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         message = f"its header cannot be read ({error})"
         raise SnapshotUnusable(message) from error
     if header.form != FORM or header.fold_code != fold_code:
