@@ -1,5 +1,6 @@
 """Orders by client order id: state, what is filled and what may still fill."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import assert_never
 
@@ -96,18 +97,26 @@ class Order(msgspec.Struct, frozen=True):
         return self.fill_value / self.filled if self.filled else None
 
 
+def month_of(moment: datetime) -> str:
+    """Return the month of `moment` as 2024-01."""
+    return moment.isoformat()[:7]
+
+
 class Orders(msgspec.Struct):
     """All open orders and the last finished ones.
 
     `impossible` counts reports that cannot be about the order they name: the life table has no row
     for them, or a fill has the wrong symbol or side; the core puts a hold behind each.
     `foreign_executions` are fills of orders this journal never sent, or has forgotten.
+    `month_shares` are the shares filled, unsigned, by UTC month (2024-01) of execution, of the last
+    two months with any: commission tiers go by them.
     """
 
     open: dict[ClientOrderId, Order] = {}
     closed: dict[ClientOrderId, Order] = {}
     executions: Executions = msgspec.field(default_factory=Executions)
     foreign_executions: dict[ExecutionId, OrderFilled] = {}
+    month_shares: dict[str, Decimal] = {}
     intended: int = 0
     refused: int = 0
     sent: int = 0
@@ -160,6 +169,7 @@ class Orders(msgspec.Struct):
     def _fill(self, event: OrderFilled) -> None:
         self.executions.remember(event)
         self.fills += 1
+        self._count_month(event)
         order = self.find(event.client_order_id)
         if order is None:
             self.foreign_executions[event.execution_id] = event
@@ -180,6 +190,14 @@ class Orders(msgspec.Struct):
                 executions=(*order.executions, event.execution_id),
             )
         )
+
+    def _count_month(self, fill: OrderFilled) -> None:
+        month = month_of(fill.executed_at)
+        if month not in self.month_shares:
+            newest = sorted(self.month_shares)[-1:]
+            self.month_shares = {kept: self.month_shares[kept] for kept in newest}
+        before = self.month_shares.get(month, _ZERO)
+        self.month_shares[month] = before + abs(fill.quantity)
 
     def _charge(self, event: CommissionCharged) -> None:
         self.executions.remember(event)

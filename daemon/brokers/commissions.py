@@ -6,14 +6,10 @@ own comparison of the plans for orders that take liquidity. ops/paper-broker.md 
 out.
 """
 
-from collections.abc import Iterable
-from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final, NamedTuple, assert_never
 
 from daemon.config import Commission
-from events import utc_from_nanoseconds
-from projections.orders import Order
 
 _ZERO: Final = Decimal(0)
 _CENT: Final = Decimal("0.01")
@@ -43,9 +39,6 @@ TIERS: Final = (
     Tier(Decimal("Infinity"), Decimal("0.0005")),
 )
 
-Month = tuple[int, int]
-"""Year and month, UTC."""
-
 
 def order_cost(
     plan: Commission, shares: Decimal, value: Decimal, month_shares_before: Decimal
@@ -66,21 +59,6 @@ def order_cost(
         case _:
             assert_never(plan)
     return min(cost, value * TRADE_VALUE_SHARE_MAX).quantize(_CENT, ROUND_HALF_UP)
-
-
-def month_of(moment: datetime) -> Month:
-    """Return the month an order sent at `moment` counts in."""
-    return moment.year, moment.month
-
-
-def shares_by_month(orders: Iterable[Order]) -> dict[Month, Decimal]:
-    """Return the shares `orders` have traded, unsigned, by the month in which they were sent."""
-    shares: dict[Month, Decimal] = {}
-    for order in orders:
-        if order.filled:
-            month = month_of(utc_from_nanoseconds(order.sent_at))
-            shares[month] = shares.get(month, _ZERO) + abs(order.filled)
-    return shares
 
 
 def _tiered(before: Decimal, shares: Decimal) -> Decimal:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Final
 
 from daemon.brokers import Inbox
-from daemon.brokers.commissions import Month, month_of, order_cost, shares_by_month
+from daemon.brokers.commissions import order_cost
 from daemon.brokers.fill_rules import (
     STOPS,
     Offer,
@@ -44,7 +44,7 @@ from events import (
 )
 from projections import State
 from projections.order_states import OrderState
-from projections.orders import Order
+from projections.orders import Order, month_of
 
 _ZERO: Final = Decimal(0)
 _BASIS_POINTS: Final = 10_000
@@ -83,7 +83,6 @@ class PaperBroker:
         self._by_symbol: dict[Symbol, list[RestingOrder]] = {}
         self._ended: set[ClientOrderId] = set()
         self._ended_max = _ENDED_KEPT
-        self._month_shares: dict[Month, Decimal] = {}
         self._first_expiry = NEVER
         self._first_payment = NEVER
 
@@ -94,7 +93,6 @@ class PaperBroker:
         self._resting, self._by_symbol, self._ended = {}, {}, set()
         self._first_expiry = NEVER
         orders = [*state.orders.open.values(), *state.orders.closed.values()]
-        self._month_shares = shares_by_month(orders)
         for order in sorted(state.orders.open.values(), key=lambda order: order.sending_seq):
             if order.state in _SENT:
                 self._take_up(order)
@@ -124,10 +122,10 @@ class PaperBroker:
         if orders is None or not self._state.market.is_news(bar):
             return
         start = bar.start
-        in_session = self._state.in_session(bar)
+        is_tradable = self._state.in_session(bar) and not self._state.market.opens_stale(bar)
         room = self._volume_share_max * bar.volume
         for order in tuple(orders):
-            if in_session and start < order.expires:
+            if is_tradable and start < order.expires:
                 if order.auction is not None:
                     room -= self._auction(order, order.auction, bar, room)
                 elif order.decided <= start:
@@ -267,10 +265,8 @@ class PaperBroker:
                 at,
             )
         )
-        month = month_of(order.decided)
-        self._month_shares[month] = self._month_shares.get(month, _ZERO) + quantity
         traded = abs(intent.quantity) - order.remaining
-        amount = self._due(month, traded, order.value, order.charged)
+        amount = self._due(month_of(at), traded, order.value, order.charged)
         order.charged += amount
         self._report(CommissionCharged(intent.client_order_id, execution, amount))
         if not order.remaining:
@@ -294,19 +290,19 @@ class PaperBroker:
 
     # Commissions.
 
-    def _due(self, month: Month, shares: Decimal, value: Decimal, charged: Decimal) -> Decimal:
+    def _due(self, month: str, shares: Decimal, value: Decimal, charged: Decimal) -> Decimal:
         """Return what an order that traded `shares` still owes: its whole cost less `charged`."""
-        before = self._month_shares[month] - shares
+        before = max(self._state.orders.month_shares.get(month, _ZERO) - shares, _ZERO)
         return max(order_cost(self._plan, shares, value, before) - charged, _ZERO)
 
     def _charge_what_is_owed(self, orders: list[Order]) -> None:
         """Charge the fills the books hold without their commission: a crash lost its report."""
         uncharged = set(self._state.cash.uncharged)
+        month = month_of(utc_from_nanoseconds(self._state.at))
         for order in orders:
             charged = order.commission
             for execution in order.executions:
                 if execution in uncharged:
-                    month = month_of(utc_from_nanoseconds(order.sent_at))
                     amount = self._due(month, abs(order.filled), abs(order.fill_value), charged)
                     charged += amount
                     self._report(CommissionCharged(order.client_order_id, execution, amount))

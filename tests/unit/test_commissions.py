@@ -2,11 +2,8 @@ from decimal import Decimal
 
 import pytest
 
-from daemon.brokers.commissions import order_cost, shares_by_month
+from daemon.brokers.commissions import order_cost
 from daemon.config import Commission
-from events import nanoseconds
-from projections.orders import Order
-from tests.broker_desk import an_intent, utc
 
 FIXED, TIERED, NONE = Commission.FIXED, Commission.TIERED, Commission.NONE
 
@@ -77,17 +74,3 @@ def test_no_order_costs_more_than_the_books_reserve_for_an_unknown_fee() -> None
             for price in ("0.0001", "0.5", "1", "20", "600000"):
                 value = Decimal(shares) * Decimal(price)
                 assert cost(plan, shares, price) <= max(Decimal(1), value / 100)
-
-
-def test_a_months_shares_are_those_of_the_orders_sent_in_it_bought_or_sold() -> None:
-    def sent(at: str, filled: str) -> Order:
-        return Order(an_intent(filled), filled=Decimal(filled), sent_at=nanoseconds(utc(at)))
-
-    orders = [
-        sent("2024-01-31T23:59", "100"),
-        sent("2024-02-01T00:00", "-30"),
-        sent("2024-02-29T15:00", "12"),
-        sent("2023-02-10T15:00", "7"),
-        sent("2024-02-10T15:00", "0"),
-    ]
-    assert shares_by_month(orders) == {(2024, 1): 100, (2024, 2): 42, (2023, 2): 7}

@@ -247,6 +247,17 @@ def test_an_execution_is_known_after_its_order_is_forgotten() -> None:
     assert state.orders.foreign_executions == {}
 
 
+def test_a_months_shares_are_those_filled_in_it_bought_or_sold() -> None:
+    state = state_after(
+        a_fill("100", execution_id="e1", executed_at="2024-01-31T23:59"),
+        a_fill("-30", execution_id="e2", executed_at="2024-02-01T00:00"),
+        a_fill("12", execution_id="e3", executed_at="2024-02-29T15:00"),
+    )
+    assert state.orders.month_shares == {"2024-01": 100, "2024-02": 42}
+    fold(state, a_fill("7", execution_id="e4", executed_at="2024-04-02T15:00"))
+    assert state.orders.month_shares == {"2024-02": 42, "2024-04": 7}
+
+
 def test_the_memory_of_executions_is_long_but_not_endless() -> None:
     seen = RecentIds()
     for number in range(2 * REMEMBERED + 1):
