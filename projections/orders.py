@@ -99,7 +99,7 @@ class Order(msgspec.Struct, frozen=True):
 
 def month_of(moment: datetime) -> str:
     """Return the month of `moment` as 2024-01."""
-    return moment.isoformat()[:7]
+    return f"{moment.year}-{moment.month:02}"
 
 
 class Orders(msgspec.Struct):
