@@ -8,8 +8,9 @@ import csv
 import gzip
 import math
 import os
-from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+import zlib
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Final, TextIO
@@ -22,7 +23,20 @@ from events import BarClosed, SessionHours, Symbol
 INTRADAY_HEADER: Final = ["ts", "open", "high", "low", "close", "volume"]
 DAILY_HEADER: Final = ["date", "open", "high", "low", "close", "volume"]
 MANY_DAILY_HEADER: Final = ["Ticker", "Date", "Open", "High", "Low", "Close", "Volume", "Adj Close"]
+HEADERS: Final = (
+    INTRADAY_HEADER,
+    [*INTRADAY_HEADER, "vwap"],
+    DAILY_HEADER,
+    [*DAILY_HEADER, "vwap"],
+    MANY_DAILY_HEADER,
+)
 DEFAULT_SPAN_S: Final = 60
+PROBLEMS_SHOWN: Final = 20
+FIRST_MOMENT: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""Time in the journal counts from here; what is older is a slip of the keyboard."""
+
+_SHOWN_MAX: Final = 200
+"""Characters of a problem that are shown: a wrong cell may be as long as a file."""
 
 Sessions = dict[date, SessionHours]
 
@@ -36,7 +50,20 @@ class Problem(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         """Return it the way compilers do."""
-        return f"{self.path}:{self.line}: {self.what}" if self.line else f"{self.path}: {self.what}"
+        what = self.what if len(self.what) <= _SHOWN_MAX else f"{self.what[:_SHOWN_MAX]}..."
+        return f"{self.path}:{self.line}: {what}" if self.line else f"{self.path}: {what}"
+
+
+class BadBars(Exception):
+    """The bars are refused as a whole; the text lists what is wrong, file by file."""
+
+    def __init__(self, problems: Sequence[Problem] | Sequence[str]) -> None:
+        """Show the first problems, and count the rest."""
+        shown = [str(problem) for problem in problems[:PROBLEMS_SHOWN]]
+        if len(problems) > PROBLEMS_SHOWN:
+            shown.append(f"... and {len(problems) - PROBLEMS_SHOWN} more")
+        super().__init__("\n".join(shown))
+        self.problems = list(problems)
 
 
 class Series(msgspec.Struct):
@@ -73,53 +100,50 @@ def inspect(path: Path, now: datetime) -> tuple[BarFile | None, list[Problem]]:
     `now` is the time after which a bar lies in the future.
     """
     problems: list[Problem] = []
+    found = None
     try:
         stamp = _stamp(path)
         with _open(path) as text:
             found = _inspect_rows(path, text, now, stamp, problems)
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
-        kind = "is not UTF-8" if isinstance(error, UnicodeDecodeError) else "cannot be read"
-        problems.append(Problem(path, 0, f"{kind}: {error}"))
-        return None, problems
+    except (OSError, EOFError, zlib.error) as error:
+        problems.append(Problem(path, 0, f"cannot be read: {error}"))
+    except UnicodeDecodeError as error:
+        problems.append(Problem(path, 0, f"is not UTF-8: {error}"))
     return (None if problems else found), problems
 
 
 def read(file: BarFile, symbol: Symbol, span_s: int, sessions: Sessions) -> Iterator[BarClosed]:
-    """Yield the bars of `symbol` in `file`, in order. `sessions` place daily bars in time."""
-    if _stamp(file.path) != file.stamp:
-        message = f"{file.path} changed while it was being read"
-        raise OSError(message)
+    """Yield the bars of `symbol` in `file`, in order. `sessions` place daily bars in time.
+
+    Raises:
+        BadBars: the file is not the one that was inspected.
+    """
+    _assert_unchanged(file)
     with _open(file.path) as text:
         rows = csv.reader(text)
         next(rows)
-        if not file.is_daily:
+        if file.is_daily:
+            yield from _daily(rows, file, symbol, sessions)
+        else:
             yield from _intraday(rows, symbol, span_s)
-            return
-        ticker = 1 if file.header == MANY_DAILY_HEADER else 0
-        for row in rows:
-            if ticker and row[0] != symbol:
-                continue
-            hours = sessions[date.fromisoformat(row[ticker])]
-            yield BarClosed(
-                symbol,
-                int((hours.close - hours.open).total_seconds()),
-                hours.close,
-                *(Decimal(cell) for cell in row[ticker + 1 : ticker + 6]),
-            )
+    _assert_unchanged(file)
 
 
 def symbol_of(path: Path) -> str:
     """Return the symbol a file is named after: `SPY_2011-03.csv.gz` holds SPY."""
-    return path.name.split(".")[0].split("_")[0]
+    return path.name.removesuffix(".gz").removesuffix(".csv").split("_")[0]
 
 
 def _intraday(rows: Iterator[list[str]], symbol: Symbol, span_s: int) -> Iterator[BarClosed]:
     span, parse, number = timedelta(seconds=span_s), datetime.fromisoformat, Decimal
     for row in rows:
+        start = parse(row[0])
+        if start.tzinfo is not UTC:
+            start = start.astimezone(UTC)
         yield BarClosed(
             symbol,
             span_s,
-            parse(row[0]) + span,
+            start + span,
             number(row[1]),
             number(row[2]),
             number(row[3]),
@@ -128,40 +152,65 @@ def _intraday(rows: Iterator[list[str]], symbol: Symbol, span_s: int) -> Iterato
         )
 
 
+def _daily(
+    rows: Iterator[list[str]], file: BarFile, symbol: Symbol, sessions: Sessions
+) -> Iterator[BarClosed]:
+    ticker = 1 if file.header == MANY_DAILY_HEADER else 0
+    for row in rows:
+        if ticker and row[0] != symbol:
+            continue
+        hours = sessions[date.fromisoformat(row[ticker])]
+        yield BarClosed(
+            symbol,
+            int((hours.close - hours.open).total_seconds()),
+            hours.close,
+            *(Decimal(cell) for cell in row[ticker + 1 : ticker + 6]),
+        )
+
+
 def _inspect_rows(
     path: Path, text: TextIO, now: datetime, stamp: tuple[int, int], problems: list[Problem]
 ) -> BarFile | None:
     rows = csv.reader(text, strict=True)
-    header = next(rows, None)
-    if header is None:
-        problems.append(Problem(path, 0, "is empty"))
+    try:
+        header = next(rows, None)
+        wrong = _wrong_header(path, header)
+        if wrong is not None:
+            problems.append(wrong)
+        if header is None or wrong is not None:
+            return None
+        found = BarFile(path, header, {}, stamp)
+        named, width = symbol_of(path), len(header)
+        offset = 1 if header == MANY_DAILY_HEADER else 0
+        for row in rows:
+            if len(row) != width:
+                what = f"{len(row)} columns, not {width}"
+                problems.append(Problem(path, rows.line_num, what))
+                continue
+            what = _wrong_numbers(row[offset + 1 : offset + 6])
+            if what:
+                problems.append(Problem(path, rows.line_num, what))
+            what = _place(found, row[0] if offset else named, row[offset], now)
+            if what:
+                problems.append(Problem(path, rows.line_num, what))
+    except csv.Error as error:
+        problems.append(Problem(path, rows.line_num, f"cannot be read: {error}"))
         return None
-    known = header == MANY_DAILY_HEADER or header[:6] in (INTRADAY_HEADER, DAILY_HEADER)
-    if not known or header[6:] not in ([], ["vwap"], MANY_DAILY_HEADER[6:]):
-        problems.append(Problem(path, 1, f"the header {','.join(header)!r} is none we know"))
-        return None
-    is_many = header == MANY_DAILY_HEADER
-    named = symbol_of(path)
-    if not is_many and not is_symbol(named):
-        problems.append(
-            Problem(path, 0, f"the file name gives the symbol {named!r}, which is none")
-        )
-        return None
-    found = BarFile(path, header, {}, stamp)
-    offset, width = (1, len(header)) if is_many else (0, len(header))
-    for line, row in enumerate(rows, start=2):
-        if len(row) != width:
-            problems.append(Problem(path, line, f"{len(row)} columns, not {width}"))
-            continue
-        what = _wrong_numbers(row[offset + 1 : offset + 6])
-        if what:
-            problems.append(Problem(path, line, what))
-        what = _place(found, row[0] if is_many else named, row[offset], now)
-        if what:
-            problems.append(Problem(path, line, what))
     if not found.series and not problems:
         problems.append(Problem(path, 0, "has a header and no bars"))
     return found
+
+
+def _wrong_header(path: Path, header: list[str] | None) -> Problem | None:
+    """Return what is wrong with the first line, or with a file name that has to name the symbol."""
+    if header is None:
+        return Problem(path, 0, "is empty")
+    if header not in HEADERS:
+        return Problem(path, 1, f"the header {','.join(header)!r} is none we know")
+    named = symbol_of(path)
+    if header != MANY_DAILY_HEADER and not is_symbol(named):
+        return Problem(path, 0, f"the file name gives the symbol {named!r}, which is none")
+    return None
 
 
 def _wrong_numbers(cells: list[str]) -> str:
@@ -174,8 +223,9 @@ def _wrong_numbers(cells: list[str]) -> str:
     except ValueError:
         return f"{','.join(cells)!r} are not five numbers"
     if 0 < low <= opened <= high < float("inf") and low <= close <= high and volume >= 0:
-        # float() takes 1_000 for a number; a price list with underscores is none of ours.
-        is_plain = "_" not in "".join(cells) and volume < float("inf")
+        # float() takes 1_000 for a number, and digits of any script; a price list has neither.
+        text = "".join(cells)
+        is_plain = "_" not in text and text.isascii() and volume < float("inf")
         return "" if is_plain else f"{','.join(cells)!r} are not five plain numbers"
     numbers = (opened, high, low, close, volume)
     return next(
@@ -200,8 +250,8 @@ def _place(found: BarFile, ticker: str, stamp: str, now: datetime) -> str:
         return f"{stamp!r} is not a {'date' if found.is_daily else 'time'}"
     if start.tzinfo is None:
         return f"{stamp!r} names no time zone; write UTC, such as 2024-01-02T14:30:00Z"
-    if start > now:
-        return f"{stamp} is in the future"
+    if not FIRST_MOMENT <= start <= now:
+        return f"{stamp} is " + ("in the future" if start > now else "before 1970")
     series = found.series.get(Symbol(ticker))
     if series is None:
         if not is_symbol(ticker):
@@ -216,6 +266,11 @@ def _place(found: BarFile, ticker: str, stamp: str, now: datetime) -> str:
     series.last = start
     series.bars += 1
     return ""
+
+
+def _assert_unchanged(file: BarFile) -> None:
+    if _stamp(file.path) != file.stamp:
+        raise BadBars([Problem(file.path, 0, "changed while it was being read")])
 
 
 def _open(path: Path) -> TextIO:

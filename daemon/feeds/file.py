@@ -8,23 +8,18 @@ from pathlib import Path
 
 from daemon.calendar import load_calendar
 from daemon.config import SessionsConfig, SymbolConfig
-from daemon.feeds.bar_file import DEFAULT_SPAN_S, BarFile, Problem, Sessions, inspect, read
+from daemon.feeds.bar_file import (
+    DEFAULT_SPAN_S,
+    BadBars,
+    BarFile,
+    Problem,
+    Sessions,
+    inspect,
+    read,
+)
 from events import BarClosed, Symbol
 
 BLOCK_BARS = 1_000
-PROBLEMS_SHOWN = 20
-
-
-class BadBars(Exception):
-    """The bars are refused as a whole; the text lists what is wrong, file by file."""
-
-    def __init__(self, problems: Sequence[Problem] | Sequence[str]) -> None:
-        """Show the first problems, and count the rest."""
-        shown = [str(problem) for problem in problems[:PROBLEMS_SHOWN]]
-        if len(problems) > PROBLEMS_SHOWN:
-            shown.append(f"... and {len(problems) - PROBLEMS_SHOWN} more")
-        super().__init__("\n".join(shown))
-        self.problems = list(problems)
 
 
 class FileFeed:
@@ -55,7 +50,14 @@ class FileFeed:
         self._by_symbol = self._chosen(symbols)
         self._sessions = _daily_sessions(self._by_symbol, symbols, sessions)
         self._spans = {symbol: self._span_s(files) for symbol, files in self._by_symbol.items()}
-        problems = [*self._mixed_sizes(), *self._overlaps(), *self._days_off()]
+        problems = [
+            *self._mixed_sizes(),
+            *self._overlaps(),
+            *self._days_off(),
+            *self._wrong_spans(),
+        ]
+        if not problems:
+            problems = list(self._unfinished(now))
         if problems:
             raise BadBars(problems)
 
@@ -69,12 +71,12 @@ class FileFeed:
     @property
     def starts_at(self) -> datetime:
         """When the first bar starts."""
-        return min(self._moments(first=True))
+        return min(self._start(symbol) for symbol in self._by_symbol)
 
     @property
     def ends_at(self) -> datetime:
         """When the last bar ends."""
-        return max(self._moments(first=False))
+        return max(self._end(symbol) for symbol in self._by_symbol)
 
     async def blocks(self, newest: Mapping[Symbol, datetime]) -> AsyncIterator[Sequence[BarClosed]]:
         """Yield blocks of bars in order of their end, then symbol, each after its `newest` end."""
@@ -112,16 +114,19 @@ class FileFeed:
         smallest = min(steps, default=float("inf"))
         return DEFAULT_SPAN_S if smallest == float("inf") else int(smallest)
 
-    def _moments(self, *, first: bool) -> Iterator[datetime]:
-        """Yield when each symbol's first bar starts, or its last ends."""
-        for symbol, files in self._by_symbol.items():
-            series = (files[0] if first else files[-1]).series[symbol]
-            start = series.first if first else series.last
-            if files[0].is_daily:
-                hours = self._sessions[symbol][start.date()]
-                yield hours.open if first else hours.close
-            else:
-                yield start if first else start + timedelta(seconds=self._spans[symbol])
+    def _start(self, symbol: Symbol) -> datetime:
+        """Return when the first bar of `symbol` starts."""
+        file = self._by_symbol[symbol][0]
+        start = file.series[symbol].first
+        return self._sessions[symbol][start.date()].open if file.is_daily else start
+
+    def _end(self, symbol: Symbol) -> datetime:
+        """Return when the last bar of `symbol` ends."""
+        file = self._by_symbol[symbol][-1]
+        start = file.series[symbol].last
+        if file.is_daily:
+            return self._sessions[symbol][start.date()].close
+        return start + timedelta(seconds=self._spans[symbol])
 
     def _mixed_sizes(self) -> Iterator[Problem]:
         for symbol, files in self._by_symbol.items():
@@ -135,6 +140,25 @@ class FileFeed:
             for before, after in pairwise(files):
                 if after.series[symbol].first <= before.series[symbol].last:
                     yield Problem(after.path, 0, f"its bars of {symbol} overlap {before.path}")
+
+    def _wrong_spans(self) -> Iterator[Problem]:
+        for symbol, files in self._by_symbol.items():
+            span_s = self._spans[symbol]
+            for file in (file for file in files if not file.is_daily):
+                step_s = file.series[symbol].step_s
+                if step_s < 1:
+                    what = f"its bars are {step_s:g} s apart: a second is the shortest bar"
+                    yield Problem(file.path, 0, what)
+                elif step_s < span_s:
+                    what = f"its bars are {step_s:g} s apart: feed.bar_seconds = {span_s} is wrong"
+                    yield Problem(file.path, 0, what)
+
+    def _unfinished(self, now: datetime) -> Iterator[Problem]:
+        """Yield the files whose last bar has begun but not ended."""
+        for symbol, files in self._by_symbol.items():
+            if self._end(symbol) > now:
+                what = f"its last bar of {symbol} ends in the future"
+                yield Problem(files[-1].path, 0, what)
 
     def _days_off(self) -> Iterator[Problem]:
         for symbol, files in self._by_symbol.items():
