@@ -9,7 +9,7 @@ import platform
 import secrets
 import signal
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
 from importlib import metadata
@@ -34,6 +34,7 @@ from daemon.loading import LoadError, build_plugged_in, look_in
 from daemon.new_york import midnight
 from daemon.recovery import Recovered, Recovery
 from daemon.snapshots import SnapshotFolder
+from daemon.strategy_runs import StrategyRun
 from events import (
     CashMoved,
     CashMovementKind,
@@ -180,6 +181,8 @@ async def _start_session(
     now = utc_from_nanoseconds(engine.clock.now())
     last = max(feed.ends_at or now, now)
     await engine.take(
+        # The configuration first: a replay then has the session's strategies when it starts.
+        to_event(config),
         SessionStarted(
             metadata.version("traded"),
             {name: run.code_hash for name, run in runs.items()},
@@ -187,7 +190,6 @@ async def _start_session(
             | {name: metadata.version(name) for name in LIBRARIES},
             _diverged(recovered, runs),
         ),
-        to_event(config),
         *(
             load_calendar(
                 exchange,
@@ -206,13 +208,20 @@ async def _start_session(
     await engine.connect_broker()
 
 
-def _diverged(recovered: Recovered, runs: Iterable[str]) -> dict[str, str]:
-    """Return the strategies that decide differently from what the journal has of them."""
+def _diverged(recovered: Recovered, runs: Mapping[str, StrategyRun]) -> dict[str, str]:
+    """Return the strategies that decide differently from what the journal has of them.
+
+    New code that already failed when it was shown the history is one of them.
+    """
     first = {found.strategy: found.seq for found in reversed(recovered.differences)}
-    return {
-        name: f"decided differently from the journal at {first[name]}"
-        for name in sorted(first.keys() & set(runs))
-    }
+    books = recovered.state.strategies
+    diverged = {}
+    for name, run in sorted(runs.items()):
+        if name in first:
+            diverged[name] = f"decided differently from the journal at {first[name]}"
+        elif run.failed and books.of(name).code_hash != run.code_hash:
+            diverged[name] = f"failed when it was shown the history: {run.failure}"
+    return diverged
 
 
 def _journal_opened(config: Config) -> JournalOpened:

@@ -3,9 +3,11 @@
 A strategy that raises, or answers what is no answer, is put on HALT; the daemon goes on.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from types import UnionType
+from typing import Final
 
 from daemon import gate
 from daemon.deadlines import Deadlines
@@ -26,9 +28,11 @@ from events import (
     OrderFilled,
     OrderIntended,
     OrderSending,
+    OrderType,
     StrategyDeclined,
     StrategyFailed,
     Symbol,
+    TimeInForce,
     TimerFired,
     utc_from_nanoseconds,
 )
@@ -37,6 +41,17 @@ Cause = BarClosed | OrderFilled | TimerFired | IntentRefused
 """What a strategy is asked about."""
 
 _WARMING_UP = NoTrade("warm-up", "insufficient data")
+_KINDS: Final[dict[str, tuple[type | UnionType, str]]] = {
+    "symbol": (str, "a text"),
+    "quantity": (Decimal, "a Decimal"),
+    "limit_price": (Decimal | None, "a Decimal or None"),
+    "stop_price": (Decimal | None, "a Decimal or None"),
+    "order_type": (OrderType, "an OrderType"),
+    "time_in_force": (TimeInForce, "a TimeInForce"),
+    "cancel_after_s": (int | None, "an int or None"),
+    "values": (Mapping, "a mapping"),
+}
+"""What the fields of an intent must be."""
 
 
 class StrategyDesk:
@@ -60,6 +75,7 @@ class StrategyDesk:
         }
         self._asked_about: dict[Symbol, tuple[StrategyRun, ...]] = {}
         self._cause_key = ""
+        self._cause_time = utc_from_nanoseconds(0)
         self._legs: dict[str, int] = {}
         self._legs_of = 0
 
@@ -92,18 +108,21 @@ class StrategyDesk:
                 tally.evaluations += 1  # The same object as at the last bar: the usual case.
                 continue
             self._cause_key = ""
+            self._cause_time = bar.end
             self._answer(run, answer, bar)
 
     def on_fill(self, fill: OrderFilled, strategy: str) -> None:
         """Tell the strategy whose order was filled."""
         run = self.runs.get(strategy)
         if run is not None:
+            self._begin(run, fill.executed_at)
             self._ask(run, lambda view: run.strategy.on_fill(fill, view), fill)
 
     def on_schedule(self, timer: TimerFired) -> None:
         """Ask the strategy whose schedule has come due."""
         run = self.runs.get(timer.subject.partition("/")[0])
         if run is not None:
+            self._begin(run, timer.due)
             self._ask(run, lambda view: run.strategy.on_timer(timer, view), timer)
 
     def on_split(self, action: CorporateActionApplied) -> None:
@@ -118,8 +137,17 @@ class StrategyDesk:
     def fail_strategy(self, name: str, why: str) -> None:
         """Stop asking a strategy and hold its orders until an operator lifts that."""
         run = self.runs.get(name)
-        if run is not None and not run.failed:
+        if run is None:
+            return
+        if self._state.strategies.of(name).failed:
+            run.failed = True  # The books know of it, and of the hold.
+        else:
             self._stop(run, why)
+
+    def _begin(self, run: StrategyRun, happened: datetime) -> None:
+        """Turn to an input that is no bar. Ids go by when it happened, never by when we heard."""
+        self._views[run.name].now = utc_from_nanoseconds(self._state.at)
+        self._cause_time = happened
 
     def _ask(
         self,
@@ -129,10 +157,8 @@ class StrategyDesk:
     ) -> None:
         if run.failed:
             return
-        view = self._views[run.name]
-        view.now = utc_from_nanoseconds(self._state.at)
         try:
-            answer = question(view)
+            answer = question(self._views[run.name])
         except Exception as error:  # noqa: BLE001 - a strategy may fail, the daemon not
             self._fail(run, error)
             return
@@ -146,6 +172,8 @@ class StrategyDesk:
         answer: Answer,
         cause: Cause,
     ) -> None:
+        if run.failed:
+            return  # By an answer before this one.
         if type(answer) is NoTrade:
             self._decline(run, answer, cause)
         elif type(answer) is Intent:
@@ -154,7 +182,8 @@ class StrategyDesk:
             for each in answer:
                 self._answer(run, each, cause)
         else:
-            self._fail(run, TypeError(f"answered {answer!r}, which is neither Intent nor NoTrade"))
+            what = type(answer).__name__
+            self._fail(run, TypeError(f"answered a {what}, which is neither Intent nor NoTrade"))
 
     def _decline(
         self,
@@ -167,6 +196,10 @@ class StrategyDesk:
         )
         if symbol is None:
             self._fail(run, ValueError(f"{answer!r} does not say which symbol it is about"))
+            return
+        texts = (symbol, answer.stage, answer.reason)
+        if not all(isinstance(text, str) for text in texts):
+            self._fail(run, TypeError("a NoTrade's symbol, stage and reason must be texts"))
             return
         tally = run.memory.tallies.get(symbol)
         if tally is not None and tally.given == answer:
@@ -183,7 +216,7 @@ class StrategyDesk:
         intent: Intent,
         cause: Cause,
     ) -> None:
-        problem = _misshapen(intent)
+        problem = _misshapen(intent, run)
         if problem:
             self._fail(run, TypeError(problem))
             return
@@ -197,7 +230,7 @@ class StrategyDesk:
             journal_id=opened.journal_id if opened else "",
             strategy=run.name,
             cause_key=self._cause_key,
-            cause_time=now,
+            cause_time=self._cause_time,
             leg=leg,
             intent=intent,
         )
@@ -216,7 +249,7 @@ class StrategyDesk:
             intent.limit_price,
             intent.stop_price,
             intent.cancel_after_s,
-            {name: str(value) for name, value in intent.values.items()},
+            {str(name): str(value) for name, value in intent.values.items()},
         )
         seq = self._recorder.emit(intended)
         if self._state.orders.find(order_id) is None:
@@ -257,7 +290,7 @@ class StrategyDesk:
         self._stop(run, f"{type(error).__name__}: {error}")
 
     def _stop(self, run: StrategyRun, text: str) -> None:
-        run.failed = True
+        run.failed, run.failure = True, text
         self._recorder.emit(StrategyFailed(run.name, text))
         self._recorder.emit(
             HoldPlaced(
@@ -273,10 +306,17 @@ class StrategyDesk:
         )
 
 
-def _misshapen(intent: Intent) -> str:
-    """Say what of `intent` is not of the type it must be; strategies are not type-checked here."""
-    for name in ("quantity", "limit_price", "stop_price"):
+def _misshapen(intent: Intent, run: StrategyRun) -> str:
+    """Say what of `intent` is not `run`'s to ask, or could not be read back from the journal.
+
+    Strategies are not type-checked here.
+    """
+    for name, (kind, what) in _KINDS.items():
         value = getattr(intent, name)
-        if not isinstance(value, Decimal) and (value is not None or name == "quantity"):
-            return f"intent.{name} is {value!r}: it must be a Decimal"
+        if not isinstance(value, kind) or isinstance(value, bool):
+            return f"intent.{name} is {value!r}: it must be {what}"
+        if isinstance(value, Decimal) and not value.is_finite():
+            return f"intent.{name} is {value}: it must be finite"
+    if intent.symbol not in run.symbols:
+        return f"intent.symbol is {intent.symbol}: the strategy does not trade it"
     return ""

@@ -27,7 +27,7 @@ class StrategyMemory(msgspec.Struct):
 
 
 class StrategyRun:
-    """One configured strategy. `failed` runs are asked nothing more."""
+    """One configured strategy. `failed` runs are asked nothing more; `failure` is why."""
 
     def __init__(
         self, name: str, strategy: Strategy, code_hash: str, symbols: frozenset[Symbol]
@@ -41,6 +41,7 @@ class StrategyRun:
         self.schedules = {f"{name}/{each.name}": each for each in strategy.schedules()}
         self.memory = StrategyMemory()
         self.failed = False
+        self.failure = ""
 
     def fields(self) -> bytes:
         """Return everything the run remembers, as JSON: what a snapshot keeps."""

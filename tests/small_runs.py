@@ -4,11 +4,16 @@ A journal cut behind some row is the journal of a daemon killed right after it w
 """
 
 import asyncio
+import importlib
+import linecache
+import shutil
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import count
 from pathlib import Path
+from textwrap import indent
 
 import msgspec
 
@@ -172,3 +177,66 @@ def everything(recovered: Recovered) -> tuple[bytes, dict[str, bytes], set[str]]
 
 def hash_of(recovered: Recovered) -> str:
     return state_hash(recovered.state, {run.name: run.fields() for run in recovered.runs})
+
+
+class OwnStrategy:
+    """A user's strategy in a file of its own, which may be rewritten between two starts.
+
+    Every ten minutes it takes `do` about A; `asked` is how often it was called in this process.
+    """
+
+    _numbers = count(1)
+
+    def __init__(self, folder: Path, do: str) -> None:
+        self.folder = folder
+        self.module = f"own_strategy_{next(self._numbers)}"
+        self.write(do)
+
+    def write(self, do: str) -> None:
+        """Write it anew; `do` is the body of a method, with `bar` and `view` at hand."""
+        self.forget()
+        source = _OWN.format(do=indent(do, " " * 8))
+        (self.folder / f"{self.module}.py").write_text(source, encoding="utf-8")
+
+    def forget(self) -> None:
+        """Forget the module, so that the next start imports what the file says by then."""
+        sys.modules.pop(self.module, None)
+        shutil.rmtree(self.folder / "__pycache__", ignore_errors=True)
+        importlib.invalidate_caches()
+        linecache.clearcache()
+
+    def table(self, **params: object) -> Table:
+        return {"class": f"{self.module}:Own", "params": params}
+
+    @property
+    def asked(self) -> int:
+        asked: list[str] = sys.modules[self.module].ASKED
+        return len(asked)
+
+
+_OWN = '''
+from decimal import Decimal
+from pathlib import Path
+from typing import ClassVar
+
+from daemon.strategies import Intent, NoTrade, Strategy
+
+ASKED: list[str] = []
+
+
+class Own(Strategy):
+    """Counts its bars, and does something every ten minutes."""
+
+    state_fields: ClassVar[tuple[str, ...]] = ("bars",)
+
+    size: int = 1
+    note: str = ""
+    bars: int = 0
+
+    def on_bar(self, bar, view):
+        ASKED.append(bar.symbol)
+        self.bars += 1
+        if bar.symbol != "A" or view.now.minute % 10:
+            return None
+{do}
+'''
