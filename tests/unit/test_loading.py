@@ -109,7 +109,7 @@ def test_a_strategy_beside_the_configuration_is_found(write: Write) -> None:
     assert isinstance(own, Strategy)
     assert msgspec.to_builtins(own) == {
         "threshold": 3.0,
-        "lots": [],
+        "lots": (),
         "count": 1,
         "name": "",
         "seen": 0,
@@ -183,7 +183,8 @@ def test_a_parameter_nobody_knows_is_named_with_those_there_are(write: Write) ->
     name = write(OWN)
     # `seen` is the strategy's own state: no parameter.
     assert refusal(f"{name}:Own", threshold=1, seen=1, colour=2) == (
-        f"strategies.mine.params: unknown colour, seen; {name}:Own takes count, lots, name, threshold"
+        "strategies.mine.params: unknown colour, seen; "
+        f"{name}:Own takes count, lots, name, threshold"
     )
 
 
