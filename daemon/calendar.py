@@ -28,7 +28,8 @@ def load_calendar(
     """Return the sessions of `exchange` from `first` to `last`, both included.
 
     Raises:
-        ConfigError: an extra closure or early close is on a day that is no session.
+        ConfigError: an extra closure or early close is on a day that is no session, or an early
+            close is not within its session.
     """
     if exchange == ALWAYS_OPEN:
         every_day = (first + timedelta(days=number) for number in range((last - first).days + 1))
@@ -55,7 +56,7 @@ def load_calendar(
 def _apply_extras(
     found: dict[date, tuple[datetime, datetime]], sessions: SessionsConfig, first: date, last: date
 ) -> None:
-    unknown = [
+    problems = [
         f"sessions.{option}: {day} is no session"
         for option, days in (
             ("extra_closures", sessions.extra_closures),
@@ -64,13 +65,19 @@ def _apply_extras(
         for day in days
         if first <= day <= last and day not in found
     ]
-    if unknown:
-        raise ConfigError(unknown)
+    for day, closes_at in sessions.extra_early_closes.items():
+        opens, closes = found.get(day, (None, None))
+        if opens is not None and closes is not None:
+            early = moment(day, closes_at)
+            found[day] = (opens, early)
+            if not opens < early < closes:
+                hours = f"after {opens:%H:%M} and before {closes:%H:%M} UTC"
+                what = f"{day} {closes_at} New York is no early close: it must be {hours}"
+                problems.append(f"sessions.extra_early_closes: {what}")
+    if problems:
+        raise ConfigError(problems)
     for day in sessions.extra_closures:
         found.pop(day, None)
-    for day, closes_at in sessions.extra_early_closes.items():
-        if day in found:
-            found[day] = (found[day][0], moment(day, closes_at))
 
 
 def _session(day: date, opens: datetime, closes: datetime) -> SessionHours:
