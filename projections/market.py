@@ -13,10 +13,14 @@ _STEP = Decimal("1e-8")
 
 
 class Market(msgspec.Struct):
-    """`last` is the newest bar to decide on; `newest_end` also counts bars off session."""
+    """`last` is the newest bar to decide on; `newest_end` also counts bars off session.
+
+    `fresh_splits` are the splits that no bar to decide on has followed yet.
+    """
 
     last: dict[Symbol, BarClosed] = {}
     newest_end: dict[Symbol, datetime] = {}
+    fresh_splits: dict[Symbol, CorporateActionApplied] = {}
     bars: int = 0
     off_session: int = 0
 
@@ -30,6 +34,21 @@ class Market(msgspec.Struct):
         bar = self.last.get(symbol)
         return None if bar is None else bar.close
 
+    def opens_stale(self, bar: BarClosed) -> bool:
+        """Say whether `bar` opens at a price from before a split and closes at one from after it.
+
+        The first bar after a split may open with the last price there was, in old shares. Which of
+        the two scales a price is of, the one it is nearer to tells: by the square root of the
+        ratio.
+        """
+        split, last = self.fresh_splits.get(bar.symbol), self.last.get(bar.symbol)
+        if split is None or last is None:
+            return False
+        middle = last.close * last.close * split.new_shares / split.old_shares
+        if split.new_shares > split.old_shares:
+            return bar.close * bar.close < middle < bar.open * bar.open
+        return bar.open * bar.open < middle < bar.close * bar.close
+
     def age_s(self, symbol: Symbol, now: datetime) -> float | None:
         """Return the seconds since the last bar closed, None when there was none."""
         bar = self.last.get(symbol)
@@ -41,6 +60,8 @@ class Market(msgspec.Struct):
         self.newest_end[bar.symbol] = bar.end
         if in_session:
             self.last[bar.symbol] = bar
+            if self.fresh_splits:
+                self.fresh_splits.pop(bar.symbol, None)
         else:
             self.off_session += 1
 
@@ -49,6 +70,8 @@ class Market(msgspec.Struct):
         bar = self.last.get(event.symbol)
         if bar is None:
             return
+        if event.kind is CorporateActionKind.SPLIT:
+            self.fresh_splits[event.symbol] = event
         self.last[event.symbol] = msgspec.structs.replace(
             bar,
             open=restated(bar.open, event),
