@@ -7,6 +7,7 @@ function here and its name in `CHECKS`.
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 
 from daemon.gate.limits import Limits, OrderLimits
 from events import Check, HoldLevel, OrderIntended, OrderType, TimeInForce
@@ -23,10 +24,7 @@ _AUCTIONS = frozenset({TimeInForce.OPG, TimeInForce.CLS})
 class Question:
     """One intent and what is needed to judge it. `before` stands earlier in the same batch.
 
-    `price` is dollars a share to reckon with: the market's, or the order's own where that is
-    higher; None when there is no market price. `worst` and `strategy_worst` are the account's and
-    the strategy's worst case in the symbol with this intent, and those before it, added. `reduces`
-    says that this order, and all open orders on its side, stay within the position.
+    What cannot be worked out, with a number that is none, fails each check that asks for it.
     """
 
     def __init__(
@@ -43,17 +41,35 @@ class Question:
         self.state = state
         self.limits = limits
         self.now = now
-        self.price = _reckoning_price(intent, state)
-        symbol, strategy = intent.symbol, intent.strategy
-        held = state.positions.held(symbol).quantity
-        orders = state.orders.open.values()
-        self.worst = self._with_batch(worst_case(held, orders, symbol), None)
-        own = state.positions.held_by(strategy, symbol).quantity
-        self.strategy_worst = self._with_batch(worst_case(own, orders, symbol, strategy), strategy)
-        if intent.quantity < 0:
-            self.reduces = held > 0 and self.worst.shortest >= 0
-        else:
-            self.reduces = held < 0 and self.worst.longest <= 0
+
+    @cached_property
+    def price(self) -> Decimal | None:
+        """Dollars a share to reckon with: the market's, or the order's own where that is higher.
+
+        None when there is no market price.
+        """
+        return _reckoning_price(self.intent, self.state)
+
+    @cached_property
+    def worst(self) -> WorstCase:
+        """The account's worst case in the symbol with this intent, and those before it, added."""
+        symbol = self.intent.symbol
+        held = self.state.positions.held(symbol).quantity
+        return self._with_batch(worst_case(held, self.state.orders.open.values(), symbol), None)
+
+    @cached_property
+    def strategy_worst(self) -> WorstCase:
+        """The strategy's own worst case in the symbol, likewise."""
+        symbol, strategy = self.intent.symbol, self.intent.strategy
+        held = self.state.positions.held_by(strategy, symbol).quantity
+        orders = self.state.orders.open.values()
+        return self._with_batch(worst_case(held, orders, symbol, strategy), strategy)
+
+    def reduces(self, worst: WorstCase) -> bool:
+        """Say whether this order, and all of `worst` on its side, stay within the position."""
+        if self.intent.quantity < 0:
+            return worst.held > 0 and worst.shortest >= 0
+        return worst.held < 0 and worst.longest <= 0
 
     def tightest(self, name: str, *, strategy_too: bool) -> Decimal | None:
         """Return the smallest limit of that name set for account, symbol or strategy."""
@@ -113,7 +129,7 @@ def holds(question: Question) -> Check:
     level = strictest(found)
     if level is None:
         return Check("holds", passed=True)
-    passed = level is HoldLevel.REDUCE and question.reduces
+    passed = level is HoldLevel.REDUCE and question.reduces(question.worst)
     return Check("holds", passed=passed, note=f"{level}: {', '.join(hold.cause for hold in found)}")
 
 
@@ -157,20 +173,23 @@ def order_usd(question: Question) -> Check:
 def position_shares(question: Question) -> Check:
     """Limit the worst case of held, working, unknown and pending quantity."""
     limit = question.share_limit(question.tightest("max_position_shares", strategy_too=False))
-    return _growth_within(question, "position_shares", question.worst.quantity, limit)
+    found = _within("position_shares", question.worst.quantity, limit, "max_position_shares")
+    return _unless_reducing(question, question.worst, found)
 
 
 def position_usd(question: Question) -> Check:
     """Limit the notional of that worst case, in US dollars."""
     value = _notional(question.worst.quantity, question.price)
     limit = question.tightest("max_position_usd", strategy_too=False)
-    return _growth_within(question, "position_usd", value, limit)
+    found = _within("position_usd", value, limit, "max_position_usd")
+    return _unless_reducing(question, question.worst, found)
 
 
 def strategy_position(question: Question) -> Check:
     """Limit the strategy's own worst case, where limits are set for the strategy."""
     own = question.limits.strategies.get(question.intent.strategy, OrderLimits())
-    quantity = question.strategy_worst.quantity
+    worst = question.strategy_worst
+    quantity = worst.quantity
     checks = []
     if own.max_position_shares is not None:
         limit = question.share_limit(own.max_position_shares)
@@ -178,8 +197,8 @@ def strategy_position(question: Question) -> Check:
     if own.max_position_usd is not None:
         value = _notional(quantity, question.price)
         checks.append(_within("strategy_position", value, own.max_position_usd, ""))
-    failed = [each for each in checks if not each.passed]
-    return next(iter(failed or checks), Check("strategy_position", passed=True))
+    checks = [_unless_reducing(question, worst, each) for each in checks]
+    return next(iter(failed(checks) or checks), Check("strategy_position", passed=True))
 
 
 def daily_loss(question: Question) -> Check:
@@ -247,14 +266,12 @@ def _within(name: str, value: Decimal | None, limit: Decimal | None, option: str
     return Check(name, value <= limit, value, limit, limit - value)
 
 
-def _growth_within(
-    question: Question, name: str, value: Decimal | None, limit: Decimal | None
-) -> Check:
-    """Hold `value` against a position limit; what only reduces the position may stay above it."""
-    found = _within(name, value, limit, f"max_{name}")
-    if found.passed or limit is None or value is None or not question.reduces:
+def _unless_reducing(question: Question, worst: WorstCase, found: Check) -> Check:
+    """Let what only reduces the position stay above a position limit that is set."""
+    if found.passed or found.limit is None or found.value is None or not question.reduces(worst):
         return found
-    return Check(name, True, value, limit, limit - value, "reduces the position")  # noqa: FBT003 - a Check starts so
+    headroom, note = found.limit - found.value, "reduces the position"
+    return Check(found.name, True, found.value, found.limit, headroom, note)  # noqa: FBT003 - a Check starts so
 
 
 def _loss_within(
@@ -265,4 +282,5 @@ def _loss_within(
         return Check(name, passed=False, value=value, note=f"no limit is set: {option}")
     if value < limit:
         return Check(name, True, value, limit, limit - value)  # noqa: FBT003 - a Check starts so
-    return Check(name, question.reduces, value, limit, limit - value, "limit reached")
+    reduces = question.reduces(question.worst)
+    return Check(name, reduces, value, limit, limit - value, "limit reached")

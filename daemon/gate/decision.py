@@ -1,24 +1,29 @@
 """What the gate answers. Only it can make a `RiskApproved`; execution accepts nothing else."""
 
-from typing import Final
-
 import msgspec
 
 from events import Check, OrderIntended
 
-_SEAL: Final = object()
+
+class _Seal:
+    """What the gate puts on one intent, and no other."""
+
+    __slots__ = ("intent",)
+
+    def __init__(self, intent: OrderIntended) -> None:
+        self.intent = intent
 
 
 class RiskApproved(msgspec.Struct, frozen=True):
-    """Proof that `intent` passed the gate. `seal` is known to the gate's own package alone."""
+    """Proof that `intent` passed the gate. `seal` is the gate's own, and for that intent alone."""
 
     intent: OrderIntended
     checks: tuple[Check, ...]
     seal: object
 
     def __post_init__(self) -> None:
-        """Refuse to exist without the seal."""
-        if self.seal is not _SEAL:
+        """Refuse to exist without the seal on this very intent."""
+        if not isinstance(self.seal, _Seal) or self.seal.intent is not self.intent:
             message = "only daemon.gate may approve an order"
             raise TypeError(message)
 
@@ -32,4 +37,4 @@ class RiskRefused(msgspec.Struct, frozen=True):
 
 def approve(intent: OrderIntended, checks: tuple[Check, ...]) -> RiskApproved:
     """Seal an approval. For `daemon.gate` only; a test looks for other callers."""
-    return RiskApproved(intent, checks, _SEAL)
+    return RiskApproved(intent, checks, _Seal(intent))

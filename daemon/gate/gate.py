@@ -40,10 +40,7 @@ def _ask_all(
     limits: Limits,
     now: datetime,
 ) -> tuple[Check, ...]:
-    try:
-        question = Question(intent, before, state, limits, now)
-    except Exception as error:  # noqa: BLE001 - what cannot even be asked is refused
-        return (_broken("question", error),)
+    question = Question(intent, before, state, limits, now)
     checks = []
     for ask in CHECKS:
         try:
