@@ -36,6 +36,7 @@ from daemon.recovery import Recovered, Recovery
 from daemon.snapshots import SnapshotFolder
 from daemon.strategy_runs import StrategyRun
 from events import (
+    CalendarLoaded,
     CashMoved,
     CashMovementKind,
     CorporateActionAnnounced,
@@ -174,12 +175,14 @@ async def _start_session(
     engine: Engine, config: Config, base: Path, feed: Feed, recovered: Recovered
 ) -> None:
     state = engine.core.state
+    now = utc_from_nanoseconds(engine.clock.now())
+    # Before anything is recorded: what is wrong in either refuses the start without a trace.
+    calendars = _calendars(config, now, max(feed.ends_at or now, now))
+    actions = _unannounced(config, base, state, now)
     if state.identity.opened is None:
         # Alone in its commit: a journal of one event needs no witness yet.
         await engine.take(_journal_opened(config))
     runs = engine.core.desk.runs
-    now = utc_from_nanoseconds(engine.clock.now())
-    last = max(feed.ends_at or now, now)
     await engine.take(
         # The configuration first: a replay then has the session's strategies when it starts.
         to_event(config),
@@ -190,22 +193,27 @@ async def _start_session(
             | {name: metadata.version(name) for name in LIBRARIES},
             _diverged(recovered, runs),
         ),
-        *(
-            load_calendar(
-                exchange,
-                (now - CALENDAR_BEFORE).date(),
-                (last + CALENDAR_AFTER).date(),
-                config.sessions,
-            )
-            for exchange in sorted({str(terms.exchange) for terms in config.symbols.values()})
-        ),
+        *calendars,
     )
     deposit = CashMoved(CashMovementKind.DEPOSIT, config.broker.capital_usd, "opening capital")
     if not state.cash.is_repeat(deposit):
         # Asked of the books: a crash may have come between the first event and this one.
         await engine.take(deposit)
-    await engine.take(*_unannounced(config, base, state, now))
+    await engine.take(*actions)
     await engine.connect_broker()
+
+
+def _calendars(config: Config, now: datetime, last: datetime) -> list[CalendarLoaded]:
+    """Return the sessions of every exchange in use, from before `now` to after `last`."""
+    return [
+        load_calendar(
+            exchange,
+            (now - CALENDAR_BEFORE).date(),
+            (last + CALENDAR_AFTER).date(),
+            config.sessions,
+        )
+        for exchange in sorted({str(terms.exchange) for terms in config.symbols.values()})
+    ]
 
 
 def _diverged(recovered: Recovered, runs: Mapping[str, StrategyRun]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 import csv
 import re
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,7 +11,8 @@ from daemon.bounds import is_symbol
 from events import CorporateActionAnnounced, CorporateActionKind, Symbol
 
 HEADER = ["symbol", "ex_date", "kind", "ratio", "cash_per_share_usd", "pay_date"]
-_RATIO = re.compile(r"([1-9][0-9]*):([1-9][0-9]*)")
+_RATIO = re.compile(r"([1-9][0-9]{0,5}):([1-9][0-9]{0,5})")
+_AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,10})?")
 _SUGGESTED_DENOMINATOR_MAX = 50
 
 
@@ -30,8 +31,8 @@ def read_corporate_actions(path: Path) -> list[CorporateActionAnnounced]:
     """
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.reader(file))
-    except (OSError, UnicodeDecodeError) as error:
+            rows = list(csv.reader(file, strict=True))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         message = f"{path}: cannot be read: {error}"
         raise BadCorporateActions(message) from error
     if not rows or rows[0] != HEADER:
@@ -62,6 +63,9 @@ def _action(row: list[str]) -> CorporateActionAnnounced:
         message = f"{symbol!r} is not a symbol"
         raise ValueError(message)
     ex_date = date.fromisoformat(ex_text)
+    if kind_text not in set(CorporateActionKind):
+        message = f"{kind_text!r} is neither split nor dividend"
+        raise ValueError(message)
     kind = CorporateActionKind(kind_text)
     action_id = f"{symbol}-{ex_date}-{kind}"
     if kind is CorporateActionKind.SPLIT:
@@ -104,16 +108,12 @@ def _suggestion(text: str) -> str:
         near = Fraction(text).limit_denominator(_SUGGESTED_DENOMINATOR_MAX)
     except (ValueError, ZeroDivisionError):
         return ", such as 7:1"
-    return f"; did you mean {near.numerator}:{near.denominator}?"
+    return f"; did you mean {near.numerator}:{near.denominator}?" if near > 0 else ", such as 7:1"
 
 
 def _cash(text: str) -> Decimal:
-    try:
-        amount = Decimal(text)
-    except InvalidOperation as error:
-        message = f"the dividend {text!r} is not an amount"
-        raise ValueError(message) from error
-    if not amount.is_finite() or amount <= 0:
-        message = f"the dividend must be above 0, it is {text}"
+    # Decimal() takes 1_000 for a number, and digits of any script; an amount has neither.
+    if not _AMOUNT.fullmatch(text) or not Decimal(text):
+        message = f"the dividend {text!r} is not an amount above 0"
         raise ValueError(message)
-    return amount
+    return Decimal(text)
