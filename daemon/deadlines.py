@@ -25,6 +25,9 @@ from projections.orders import Order
 
 NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
+SAME_SESSION: Final = timedelta(hours=12)
+"""Due times this close are of one session, whose hours have been changed in between."""
+
 _Entry = tuple[datetime, str, str]
 """Due time, kind, subject: sorts the same in every process."""
 
@@ -119,7 +122,7 @@ class Deadlines:
         if sessions is None:
             return
         fired = self._state.timers.fired.get(subject)
-        after = fired.due if fired else utc_from_nanoseconds(self._state.at)
+        after = fired.due + SAME_SESSION if fired else utc_from_nanoseconds(self._state.at)
         due = next_due(run.schedules[subject], sessions, after)
         if due is not None:
             self._push(due, TimerKind.SCHEDULE, subject)

@@ -91,6 +91,7 @@ def test_a_file_without_actions_is_sound(tmp_path: Path) -> None:
         ("A,2024-01-03,dividend,,inf,", "the dividend 'inf' is not an amount above 0"),
         ("A,2024-01-03,dividend,,1e3,", "the dividend '1e3' is not an amount above 0"),
         ("A,2024-01-03,dividend,,0_5,", "the dividend '0_5' is not an amount above 0"),
+        ("A,2024-01-03,dividend,,1000000000,", "the dividend '1000000000' is not an amount"),
         ("A,2024-01-03,dividend,,$1,", "the dividend '$1' is not an amount above 0"),
         ("A,2024-01-03,dividend,,1,soon", "Invalid isoformat string: 'soon'"),
         ("A,2024-01-03,dividend,,1,2024-01-02", "the pay date 2024-01-02 is before the ex date"),
