@@ -92,10 +92,9 @@ class Core:
             case TimerFired():
                 self._timer(event, at)
             case CashMoved():
-                self.recorder.take(event, at)
+                self._cash(event, at)
             case CorporateActionAnnounced():
-                self.recorder.take(event, at)
-                self.deadlines.watch_action(event)
+                self._announcement(event, at)
             case SessionStarted():
                 self.recorder.take(event, at)
                 for name, why in event.diverged.items():
@@ -122,8 +121,9 @@ class Core:
             self.recorder.repeats_dropped += 1
             return
         order = self.state.orders.find(fill.client_order_id)
+        impossible = self.state.orders.impossible
         self.recorder.take(fill, at, order)
-        self._suspect_fill(fill, order)
+        self._suspect_fill(fill, order, is_impossible=self.state.orders.impossible > impossible)
         if order is not None:
             self.desk.on_fill(fill, order.intent.strategy)
 
@@ -132,6 +132,19 @@ class Core:
             self.recorder.repeats_dropped += 1
             return
         self.recorder.take(charge, at, self.state.orders.find(charge.client_order_id))
+
+    def _cash(self, moved: CashMoved, at: int) -> None:
+        if self.state.cash.is_repeat(moved):
+            self.recorder.repeats_dropped += 1
+            return
+        self.recorder.take(moved, at)
+
+    def _announcement(self, action: CorporateActionAnnounced, at: int) -> None:
+        if self.state.corporate_actions.is_repeat(action):
+            self.recorder.repeats_dropped += 1
+            return
+        self.recorder.take(action, at)
+        self.deadlines.watch_action(action)
 
     def _report(self, report: OrderReport, at: int) -> None:
         order = self.state.orders.find(report.client_order_id)
@@ -191,15 +204,21 @@ class Core:
         if (applied.new_shares, applied.old_shares) != (1, 1):
             self.desk.on_split(applied)
 
-    def _suspect_fill(self, fill: OrderFilled, order: Order | None) -> None:
-        """Hold everything where a fill cannot be right: nobody's order, or more than ordered."""
+    def _suspect_fill(self, fill: OrderFilled, order: Order | None, *, is_impossible: bool) -> None:
+        """Hold everything where a fill cannot be right.
+
+        It is of nobody's order, of one never sent, of another symbol or side, or too much.
+        """
         now = self.state.orders.find(fill.client_order_id)
         if order is None or now is None:
             self._hold_everything("foreign fill", f"{fill.execution_id} is of no order of ours")
-        elif abs(now.filled) > abs(now.intent.quantity):
-            self._hold_everything("over-fill", f"{fill.client_order_id} filled {now.filled}")
         elif order.state in {OrderState.REFUSED, OrderState.WITHHELD}:
             self._hold_everything("impossible fill", f"{fill.client_order_id} was never sent")
+        elif is_impossible:
+            why = f"{fill.client_order_id} is not of {fill.quantity} {fill.symbol}"
+            self._hold_everything("impossible fill", why)
+        elif abs(now.filled) > abs(now.intent.quantity):
+            self._hold_everything("over-fill", f"{fill.client_order_id} filled {now.filled}")
 
     def _hold_everything(self, cause: str, why: str) -> None:
         self.recorder.emit(

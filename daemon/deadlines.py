@@ -72,7 +72,7 @@ class Deadlines:
 
     def watch_cancel(self, order: Order) -> None:
         """Set the deadline for the answer to a cancel."""
-        if order.cancel_requested:
+        if order.cancel_sent_at:
             due = utc_from_nanoseconds(order.cancel_sent_at) + self._answer_deadline
             self._push(due, TimerKind.ANSWER_DEADLINE, order.client_order_id)
 

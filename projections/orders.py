@@ -154,7 +154,10 @@ class Orders(msgspec.Struct):
                 self._move(event)
             case IntentApproved() | OrderAcknowledged() | OrderWorking():
                 self._move(event)
-            case OrderWithheld() | OrderRejected() | OrderUnknown():
+            case OrderUnknown():
+                # Nobody waits for the answer to a cancel any more.
+                self._move(event, reason=event.reason, cancel_sent_at=0)
+            case OrderWithheld() | OrderRejected():
                 self._move(event, reason=event.reason)
             case OrderCancelled() | OrderExpired():
                 self._move(event, reason=event.reason)
