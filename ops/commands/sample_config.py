@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from importlib import resources
+from typing import get_args
 
 import click
 import msgspec
@@ -42,6 +43,12 @@ def environment_options(
         here = (*path, field.encode_name)
         if isinstance(value, msgspec.Struct):
             yield from environment_options(value, here)
-        elif not isinstance(value, dict):
+        elif not _is_keyed_by_the_operator(field.type):
             written = None if value is None else msgspec.json.encode(value).decode().strip('"')
             yield ENVIRONMENT_PREFIX + "__".join(here).upper(), written
+
+
+def _is_keyed_by_the_operator(kind: object) -> bool:
+    """Say whether an option of that type is tables of ours under names of the operator's."""
+    inner = get_args(kind)[-1:]
+    return any(isinstance(each, type) and issubclass(each, msgspec.Struct) for each in inner)
