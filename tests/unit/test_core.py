@@ -330,6 +330,13 @@ def test_no_deadline_fires_twice_whatever_the_broker_says_and_however_often_we_s
     ]
 
 
+def test_a_deadline_that_comes_after_the_answer_does_nothing() -> None:
+    desk, order_id = a_sent_order()
+    late = TimerFired(TimerKind.ANSWER_DEADLINE, order_id, utc("2024-01-02T15:00:30"))
+    desk.step(OrderAcknowledged(order_id))
+    assert kinds(desk.step(late)) == ["timer.fired"]
+
+
 def test_a_deadline_of_an_order_nobody_knows_does_nothing() -> None:
     desk = CoreDesk()
     for kind in TimerKind:
