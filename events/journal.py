@@ -8,7 +8,6 @@ repaired in place: a journal that contradicts itself is refused.
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from importlib import resources
 from itertools import chain as flatten
 from pathlib import Path
 from typing import Any, Self
@@ -22,11 +21,10 @@ from events.errors import (
     JournalDamaged,
     JournalError,
     JournalForeign,
-    JournalMissing,
     JournalNewer,
-    JournalTailLost,
     JournalWriteFailed,
 )
+from events.files import assert_nothing_left, assert_there, schema, statements
 from events.lock import FileLock, lock_path
 from events.rows import Finding, Head, proved_records, records_in, rows_after
 from events.session import JournalOpened
@@ -74,6 +72,7 @@ class JournalReader:
         Raises:
             JournalMissing, JournalForeign, JournalNewer, JournalDamaged: it cannot be read.
         """
+        assert_there(path)
         _check_identity(path)
         self.path = path
         self._connection = sqlite3.connect(_uri(path, "mode=ro"), uri=True)
@@ -216,6 +215,9 @@ class JournalReader:
         found = [text for (text,) in self._ask("PRAGMA integrity_check(10)") if text != "ok"]
         if found:
             raise JournalDamaged(f"SQLite finds: {'; '.join(found)}")
+        built = [str(text) for (text,) in self._ask("SELECT sql FROM sqlite_master")]
+        if statements(*built) != statements(schema()):
+            raise JournalDamaged(f"{self.path}: its tables or triggers are not a journal's")
 
     def _check_witness(self) -> None:
         # The witness first: it is written after its rows, so a running writer is no contradiction.
@@ -270,8 +272,12 @@ class Journal:
             raise
         journal = cls(path, lock, connection)
         journal.head = head
-        await journal._assert_settings()
-        grow_log(path)
+        try:
+            await journal._assert_settings()
+            grow_log(path)
+        except BaseException:
+            await journal.close()
+            raise
         return journal
 
     async def append(self, records: Sequence[Record]) -> None:
@@ -287,6 +293,7 @@ class Journal:
         assert records[0].seq == self.head.seq + 1, "the records must follow the head"
         rows = rows_after(self.head.hash, records)
         try:
+            self._lock.assert_held()
             await self._connection.executemany(_INSERT, rows)
         except BaseException as error:
             self.poisoned = True
@@ -328,7 +335,6 @@ class Journal:
             async with self._connection.execute(f"PRAGMA {pragma}") as cursor:
                 row = await cursor.fetchone()
             if row is None or row[0] != wanted:
-                await self.close()
                 message = f"{self.path}: SQLite keeps {pragma} at {row and row[0]}, not {wanted}"
                 raise JournalForeign(message, "put the journal on a local file system")
 
@@ -367,8 +373,9 @@ class _Connection(sqlite3.Connection):
         return cursor
 
     def close(self) -> None:
-        """Close the witness with the connection."""
+        """Close the witness with the connection, whose failed turn is undone now and not later."""
         self._witness.close()
+        self.rollback()
         super().close()
 
     def _read_identity(self) -> tuple[str, int]:
@@ -394,16 +401,13 @@ def _lock(path: Path) -> FileLock:
 
 def _create(path: Path) -> None:
     """Make an empty journal, whole or not at all."""
-    for left in (path.with_name(path.name + "-wal"), witness_path(path)):
-        if left.exists():
-            message = f"{path} is missing, and {left.name} of an earlier journal is still there"
-            raise JournalTailLost(message, "put the journal back, or move what is left elsewhere")
+    assert_nothing_left(path)
     made = path.with_name(path.name + ".new")
     made.unlink(missing_ok=True)
     connection = sqlite3.connect(made, isolation_level=None)
     connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
     connection.execute("PRAGMA synchronous = FULL")
-    connection.executescript(resources.files("events").joinpath("schema.sql").read_text())
+    connection.executescript(schema())
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {USER_VERSION}")
     connection.execute("PRAGMA journal_mode = WAL")
@@ -419,12 +423,6 @@ def _check_identity(path: Path) -> None:
     `immutable` keeps SQLite from making files beside it; the header is in the main file since the
     journal was created.
     """
-    if not path.exists():
-        message = f"there is no journal at {path}"
-        raise JournalMissing(message)
-    if not path.is_file():
-        message = f"{path} is not a file"
-        raise JournalForeign(message)
     try:
         connection = sqlite3.connect(_uri(path, "immutable=1"), uri=True)
         try:
@@ -432,11 +430,14 @@ def _check_identity(path: Path) -> None:
             (user_version,) = connection.execute("PRAGMA user_version").fetchone()
         finally:
             connection.close()
-    except _UNREADABLE as error:
-        message = f"{path} is not a journal: {error}"
-        raise JournalForeign(message) from error
-    if application_id != APPLICATION_ID:
-        message = f"{path} is an SQLite file of another application ({application_id:#x})"
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
+            message = f"{path} is not a journal: {error}"
+            raise JournalForeign(message) from error
+        message = f"{path} cannot be read: {error}"
+        raise JournalDamaged(message) from error
+    if application_id != APPLICATION_ID or user_version < 1:
+        message = f"{path} is another application's file ({application_id:#x}, form {user_version})"
         raise JournalForeign(message)
     if user_version > USER_VERSION:
         message = f"{path} has form {user_version}, this traded knows up to {USER_VERSION}"

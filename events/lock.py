@@ -48,9 +48,15 @@ class FileLock:
         held = os.fstat(fd)
         return (held.st_dev, held.st_ino) == (there.st_dev, there.st_ino)
 
-    def still_held(self) -> bool:
-        """Say whether the file that is locked is still the one at `path`."""
-        return self._is_the_file(self._fd)
+    def assert_held(self) -> None:
+        """Refuse to go on where the file that is locked is not the one at `path` any more.
+
+        Raises:
+            OSError: another process may have locked the one that counts now.
+        """
+        if not self._is_the_file(self._fd):
+            message = f"{self.path} was replaced or removed: another process may be writing"
+            raise OSError(message)
 
     def release(self) -> None:
         """Give the lock back. The file stays: unlinking it would let two holders in."""

@@ -17,6 +17,7 @@ from events.base import Record
 from events.codec import decode
 from events.rows import rows_after
 from events.witness import Witness, WitnessFile, read_witness, witness_path
+from tests.journals import changed, unprotected
 from tests.kill_campaign import Round, Unharmed, findings, rounds, run_unharmed
 
 KILLS = 25
@@ -87,25 +88,13 @@ def test_the_journal_is_sound(found: list[dict[str, list[str]]]) -> None:
 
 @pytest.fixture
 def copied(campaign: list[Round], tmp_path: Path) -> Round:
-    """Return a round whose journal may be spoilt, without the triggers that forbid it."""
+    """Return a round whose journal may be spoilt."""
     source = campaign[0]
     with sqlite3.connect(source.journal) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
     shutil.copytree(source.journal.parent, tmp_path / "copy")
-    copy = replace(source, journal=tmp_path / "copy" / source.journal.name)
-    with sqlite3.connect(copy.journal) as connection:
-        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'"):
-            connection.execute(f"DROP TRIGGER {name}")
-    connection.close()
-    return copy
-
-
-def changed(journal: Path, *statements: str) -> None:
-    with sqlite3.connect(journal) as connection:
-        for statement in statements:
-            connection.execute(statement)
-    connection.close()
+    return replace(source, journal=tmp_path / "copy" / source.journal.name)
 
 
 def last_rows_deleted(journal: Path) -> None:
@@ -143,7 +132,7 @@ def history_rewritten(journal: Path) -> None:
 
 def rewrite(journal: Path, start: str, change: Callable[[list[str]], list[str]]) -> None:
     """Replace the rows from `start` on by others, in a chain and with a witness that are right."""
-    with sqlite3.connect(journal) as connection:
+    with unprotected(journal) as connection:
         (first,) = connection.execute(start).fetchone()
         past = connection.execute("SELECT at, hash FROM event WHERE seq = ?", (first - 1,))
         at, previous = past.fetchone()
@@ -153,7 +142,6 @@ def rewrite(journal: Path, start: str, change: Callable[[list[str]], list[str]])
         rows = rows_after(previous, made)
         connection.execute("DELETE FROM event WHERE seq >= ?", (first,))
         connection.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
-    connection.close()
     was = read_witness(witness_path(journal))
     assert was is not None
     witness_path(journal).unlink()
