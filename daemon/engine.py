@@ -93,7 +93,9 @@ class Engine:
                     await self.commit()
             await self._commit_block()
             progress(len(block))
-            if self.stop_reason or (once and feed.live):
+            if once and feed.live:
+                self.request_stop("once: took what was there")
+            if self.stop_reason:
                 return
         self.request_stop("the feed ended")
 
@@ -192,7 +194,10 @@ class Engine:
             self._act()
 
     def _act(self) -> None:
-        """Carry out effects in order; an answer within the process may lead to more of them."""
+        """Carry out effects in order; what a report in between leads to may need more of them.
+
+        Those are next within the process; outside it they wait for their records.
+        """
         while self.recorder.effects:
             effects, self.recorder.effects = self.recorder.effects, []
             for effect in effects:
@@ -205,6 +210,8 @@ class Engine:
                         self.broker.corporate_action(effect)
                     case _:
                         assert_never(effect)
+            if self.broker.outside:
+                return
 
     def _send(self, approved: RiskApproved) -> None:
         """Send one order, after the last look at what may stop it."""

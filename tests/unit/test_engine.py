@@ -1,0 +1,403 @@
+"""The engine: nothing leaves before it is written down, and what follows when it cannot be."""
+
+import resource
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from daemon.brokers import Broker, Inbox
+from daemon.brokers.paper import PaperBroker
+from daemon.clock import FeedClock
+from daemon.core import Core, CoreSettings
+from daemon.engine import Engine, EngineSettings
+from daemon.feeds import Feed
+from daemon.gate import RiskApproved
+from daemon.snapshots import SnapshotFolder
+from daemon.strategies import Strategy
+from daemon.strategy_runs import StrategyRun
+from events import (
+    BarClosed,
+    CancelSending,
+    ClientOrderId,
+    CorporateActionApplied,
+    OrderAcknowledged,
+    OrderCancelled,
+    OrderSending,
+    OrderWithheld,
+    Record,
+    Symbol,
+    nanoseconds,
+)
+from events.codec import Input
+from events.errors import JournalWriteFailed
+from events.journal import Journal, JournalReader
+from projections import State
+from projections.order_states import OrderState
+from tests.broker_desk import PLAIN
+from tests.builders import a_bar, a_fill, utc
+from tests.core_desk import OPENED, OPENING, A, Scripted, buy, kinds
+from tests.gate_desk import WIDE
+
+Answers = Callable[[ClientOrderId, int], Sequence[Input]]
+
+
+class Venue:
+    """A broker outside this process. It answers at once, as `answers` says for its nth order.
+
+    `unwritten` is what it was asked before another reader of the journal could see it there.
+    """
+
+    outside = True
+
+    def __init__(self, journal: Path) -> None:
+        self._reader = JournalReader(journal)
+        self.answers: Answers = lambda _order_id, _nth: ()
+        self.submitted: list[ClientOrderId] = []
+        self.cancelled: list[ClientOrderId] = []
+        self.unwritten: list[ClientOrderId] = []
+
+    def connect(self, state: State, inbox: Inbox) -> None:  # noqa: ARG002 - the protocol's
+        self._report = inbox
+
+    def submit(self, approved: RiskApproved) -> None:
+        order_id = approved.intent.client_order_id
+        self.submitted.append(order_id)
+        if self._reader.find(OrderSending, order_id) is None:
+            self.unwritten.append(order_id)
+        for report in self.answers(order_id, len(self.submitted)):
+            self._report(report)
+
+    def cancel(self, client_order_id: ClientOrderId) -> None:
+        self.cancelled.append(client_order_id)
+        written = [record.event for record in self._reader.records()]
+        if not any(isinstance(each, CancelSending) for each in written):
+            self.unwritten.append(client_order_id)
+        self._report(OrderCancelled(client_order_id))
+
+    def observe(self, bar: BarClosed) -> None:
+        pass
+
+    def advance(self, now: datetime) -> None:
+        pass
+
+    def corporate_action(self, action: CorporateActionApplied) -> None:
+        pass
+
+    def close(self) -> None:
+        self._reader.close()
+
+
+class Blocks:
+    """A feed of bars in blocks, recorded ones or, by its word, live ones."""
+
+    def __init__(self, *blocks: Sequence[BarClosed], live: bool = False) -> None:
+        self._blocks = blocks
+        self.live = live
+        self.bars_total = sum(map(len, blocks))
+        self.starts_at = self.ends_at = None
+
+    async def blocks(self, newest: Mapping[Symbol, datetime]) -> AsyncIterator[Sequence[BarClosed]]:
+        for block in self._blocks:
+            yield [b for b in block if b.symbol not in newest or b.end > newest[b.symbol]]
+
+
+def minutes(first: int, last: int) -> list[BarClosed]:
+    """Return the bars of A that end from 15:`first` to 15:`last`."""
+    start = utc("2024-01-02T15:00")
+    ends = (start + timedelta(minutes=minute) for minute in range(first, last + 1))
+    return [a_bar("100", end=f"{end:%Y-%m-%dT%H:%M}") for end in ends]
+
+
+class Works:
+    """An engine at work on a journal of its own; `commits` are the kinds each commit brought."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.commits: list[list[str]] = []
+        self.bars: list[int] = []
+        engine.recorded = lambda records: self.commits.append(kinds(records))
+
+    async def run(self, *blocks: Sequence[BarClosed]) -> None:
+        await self.take(Blocks(*blocks))
+
+    async def take(self, feed: Feed, *, once: bool = False) -> None:
+        self.commits.clear()
+        await self.engine.run(feed, self.bars.append, once=once)
+        await self.engine.commit()
+
+    def written(self) -> list[Record]:
+        with JournalReader(self.engine.journal.path) as reader:
+            return list(reader.records(after=len(OPENING)))
+
+    @property
+    def state(self) -> State:
+        return self.engine.core.state
+
+
+@asynccontextmanager
+async def works(
+    journal: Journal,
+    broker: Broker,
+    *strategies: Strategy,
+    dry_run: bool = False,
+    every: int = 10**6,
+) -> AsyncIterator[Works]:
+    runs = [
+        StrategyRun(name, strategy, "code", frozenset({A}))
+        for name, strategy in zip(("trend", "other"), strategies, strict=False)
+    ]
+    engine = Engine(
+        Core(State(), runs, CoreSettings(WIDE, 30)),
+        journal,
+        broker,
+        FeedClock(nanoseconds(utc("2024-01-02T12:00"))),
+        SnapshotFolder(journal.path),
+        EngineSettings(dry_run, every, 2),
+    )
+    await engine.take(OPENED)
+    await engine.take(*OPENING[1:])
+    await engine.connect_broker()
+    yield Works(engine)
+
+
+@contextmanager
+def no_file_can_be_written() -> Iterator[None]:
+    """Let this process write no byte to any file: the real cause is as good as a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.fixture
+async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
+    opened = await Journal.open(tmp_path / "journal.db")
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def venue(journal: Journal) -> Iterator[Venue]:
+    outside = Venue(journal.path)
+    yield outside
+    outside.close()
+
+
+def acknowledged(order_id: ClientOrderId, _nth: int) -> Sequence[Input]:
+    return (OrderAcknowledged(order_id),)
+
+
+def filled_at_once(order_id: ClientOrderId, nth: int) -> Sequence[Input]:
+    """Return an answer within the call that sends: acknowledged, and filled."""
+    fill = a_fill("10", order_id=order_id, execution_id=f"e{nth}", executed_at="2024-01-02T15:00")
+    return OrderAcknowledged(order_id), fill
+
+
+# A broker outside.
+
+
+async def test_nothing_is_sent_before_another_process_could_read_that_it_is(
+    journal: Journal, venue: Venue
+) -> None:
+    venue.answers = acknowledged
+    trend, other = Scripted(bars=[[buy("1"), buy("2")]]), Scripted(bars=[None, buy("3")])
+    async with works(journal, venue, trend, other) as at:
+        await at.run(minutes(0, 1))
+        assert len(venue.submitted) == 3
+        assert venue.unwritten == []
+        assert {order.state for order in at.state.orders.open.values()} == {OrderState.ACKNOWLEDGED}
+
+
+async def test_an_order_that_a_report_leads_to_while_another_is_sent_is_written_first_too(
+    journal: Journal, venue: Venue
+) -> None:
+    # The first order fills within the call that sends it, and the strategy answers the fill.
+    venue.answers = filled_at_once
+    async with works(journal, venue, Scripted(bars=[buy()], fills=[buy(), buy()])) as at:
+        await at.run(minutes(0, 0))
+        assert len(venue.submitted) == 3
+        assert venue.unwritten == []
+        assert at.state.positions.held(A).quantity == 30
+
+
+async def test_orders_of_one_turn_are_sent_in_the_order_of_their_records(
+    journal: Journal, venue: Venue
+) -> None:
+    async with works(journal, venue, Scripted(bars=[[buy("1"), buy("-2"), buy("3")]])) as at:
+        await at.run(minutes(0, 0))
+        sent = [r.event.client_order_id for r in at.written() if isinstance(r.event, OrderSending)]
+        assert venue.submitted == sent
+        assert len(sent) == 3
+
+
+async def test_a_cancel_is_sent_after_its_record_and_only_once(
+    journal: Journal, venue: Venue
+) -> None:
+    venue.answers = acknowledged
+    trend = Scripted(bars=[buy(cancel_after_s=90)])
+    async with works(journal, venue, trend) as at:
+        await at.run(minutes(0, 5))
+        assert venue.cancelled == venue.submitted
+        assert venue.unwritten == []
+        assert at.state.orders.open == {}
+
+
+async def test_an_order_nobody_answers_is_unknown_keeps_its_exposure_and_is_not_sent_again(
+    journal: Journal, venue: Venue
+) -> None:
+    async with works(journal, venue, Scripted(bars=[buy("10")])) as at:
+        await at.run(minutes(0, 5))
+        (order,) = at.state.orders.open.values()
+        assert (order.state, order.reserved) == (OrderState.UNKNOWN, 10)
+        assert venue.submitted == [order.client_order_id]
+        # Sent at 15:00:00; found out with the bar of 15:01, as of 15:00:30.
+        (timer, unknown) = [
+            r for r in at.written() if r.at == nanoseconds(utc("2024-01-02T15:00:30"))
+        ]
+        assert kinds([timer, unknown]) == ["timer.fired", "order.unknown"]
+
+
+async def test_a_dry_run_decides_everything_and_sends_nothing(
+    journal: Journal, venue: Venue
+) -> None:
+    async with works(journal, venue, Scripted(bars=[buy(), buy()]), dry_run=True) as at:
+        await at.run(minutes(0, 1))
+        assert venue.submitted == []
+        withheld = [r.event for r in at.written() if isinstance(r.event, OrderWithheld)]
+        assert [each.reason for each in withheld] == ["dry run", "dry run"]
+        assert at.state.orders.open == {}
+        assert {order.state for order in at.state.orders.closed.values()} == {OrderState.WITHHELD}
+
+
+# A journal that cannot be written.
+
+
+async def test_what_could_not_be_written_is_not_sent_and_nothing_is_after_it(
+    journal: Journal, venue: Venue
+) -> None:
+    venue.answers = acknowledged
+    async with works(journal, venue, Scripted(bars=[buy(), buy(), buy()])) as at:
+        await at.run(minutes(0, 0))
+        assert len(venue.submitted) == 1
+        with no_file_can_be_written(), pytest.raises(JournalWriteFailed, match="may or may not be"):
+            await at.run(minutes(1, 1))
+        assert journal.poisoned
+        # The disk is well again, but what is in the file is not known: a restart finds out.
+        with pytest.raises(JournalWriteFailed, match="nothing more is appended"):
+            await at.run(minutes(2, 2))
+        assert len(venue.submitted) == 1
+
+
+async def test_behind_a_poisoned_journal_an_order_is_withheld_at_the_last_look(
+    journal: Journal, venue: Venue
+) -> None:
+    async with works(journal, venue, Scripted(bars=[buy()])) as at:
+        with no_file_can_be_written(), pytest.raises(JournalWriteFailed):
+            await at.run(minutes(0, 0))
+        with pytest.raises(JournalWriteFailed):
+            await at.engine.commit()
+        (order,) = at.state.orders.closed.values()
+        assert (order.state, order.reason) == (
+            OrderState.WITHHELD,
+            "the journal failed to write",
+        )
+        assert venue.submitted == []
+
+
+async def test_a_write_that_failed_behind_a_block_is_found_out_before_the_next_is_written(
+    journal: Journal,
+) -> None:
+    # A broker inside: the next block is computed while this one is written.
+    async with works(journal, PaperBroker(PLAIN), Scripted()) as at:
+        with no_file_can_be_written(), pytest.raises(JournalWriteFailed):
+            await at.run(minutes(0, 1), minutes(2, 3), minutes(4, 5))
+        assert at.state.market.bars <= 4
+        assert at.written() == []
+
+
+async def test_after_a_failed_write_a_restart_goes_on_from_what_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    first = await Journal.open(path)
+    async with works(first, PaperBroker(PLAIN), Scripted()) as at:
+        await at.run(minutes(0, 1))
+        with no_file_can_be_written(), pytest.raises(JournalWriteFailed):
+            await at.run(minutes(2, 3))
+    await first.close()
+    again = await Journal.open(path)
+    with JournalReader(path) as reader:
+        assert reader.check() == []
+        assert kinds(list(reader.records(after=len(OPENING)))) == ["bar.closed"] * 2
+    assert again.head.seq == len(OPENING) + 2
+    await again.close()
+
+
+# A broker inside, and the end of a run.
+
+
+async def test_the_bars_of_a_block_and_what_followed_from_them_are_one_commit(
+    journal: Journal,
+) -> None:
+    async with works(journal, PaperBroker(PLAIN), Scripted(bars=[buy()])) as at:
+        await at.run(minutes(0, 1), minutes(2, 3))
+        sent = ["bar.closed", "order.intended", "intent.approved", "order.sending"]
+        filled = ["order.acknowledged", "order.filled", "commission.charged", "bar.closed"]
+        assert at.commits == [[*sent, *filled], ["bar.closed"] * 2]
+        assert at.bars == [2, 2]
+        assert at.engine.stop_reason == "the feed ended"
+
+
+async def test_a_stop_ends_the_run_after_the_block_in_hand_and_the_first_reason_stands(
+    journal: Journal,
+) -> None:
+    async with works(journal, PaperBroker(PLAIN), Scripted()) as at:
+        at.engine.recorded = lambda _: at.engine.request_stop("signal SIGTERM")
+        await at.run(minutes(0, 1), minutes(2, 3), minutes(4, 5), minutes(6, 7))
+        at.engine.request_stop("another reason")
+        assert at.engine.stop_reason == "signal SIGTERM"
+        taken = at.state.market.bars
+        assert 2 <= taken <= 4
+        assert taken == sum(at.bars)
+        assert kinds(at.written()) == ["bar.closed"] * taken
+
+
+async def test_once_takes_a_live_feeds_first_block_and_says_so(journal: Journal) -> None:
+    async with works(journal, PaperBroker(PLAIN), Scripted()) as at:
+        await at.take(Blocks(minutes(0, 1), minutes(2, 3), live=True), once=True)
+        assert at.bars == [2]
+        assert at.engine.stop_reason == "once: took what was there"
+
+
+async def test_once_takes_all_of_a_recorded_feed(journal: Journal) -> None:
+    async with works(journal, PaperBroker(PLAIN), Scripted()) as at:
+        await at.take(Blocks(minutes(0, 1), minutes(2, 3)), once=True)
+        assert at.bars == [2, 2]
+        assert at.engine.stop_reason == "the feed ended"
+
+
+async def test_snapshots_come_as_often_as_asked_and_the_newest_are_kept(journal: Journal) -> None:
+    # The opening is four events; then every fourth bar, of which two are kept.
+    async with works(journal, PaperBroker(PLAIN), Scripted(), every=4) as at:
+        await at.run(minutes(0, 1), minutes(2, 3), minutes(4, 5), minutes(6, 7), minutes(8, 9))
+        with JournalReader(journal.path) as reader:
+            newest = at.engine.snapshots.newest(reader, None)
+            before = at.engine.snapshots.newest(reader, newest.seq - 1) if newest else None
+        assert newest is not None
+        assert before is not None
+        assert [(each.seq, each.state.market.bars) for each in (before, newest)] == [
+            (8, 4),
+            (12, 8),
+        ]
+
+
+async def test_what_is_not_written_yet_is_in_no_snapshot(journal: Journal) -> None:
+    async with works(journal, PaperBroker(PLAIN), Scripted()) as at:
+        await at.run(minutes(0, 0))
+        at.engine.take_bar(minutes(1, 1)[0])
+        await at.engine.write_snapshot()
+        with JournalReader(journal.path) as reader:
+            assert at.engine.snapshots.newest(reader, None) is None
