@@ -1,7 +1,6 @@
 """The `traded` command: one file a command in `ops/commands`, loaded when it is used."""
 
 import importlib
-import os
 import sys
 from typing import Final
 
@@ -85,7 +84,6 @@ def main() -> None:
     """Run the command line and end the process with a documented exit code."""
     try:
         traded(standalone_mode=False)
-        sys.stdout.flush()
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except click.ClickException as error:
@@ -93,9 +91,6 @@ def main() -> None:
         sys.exit(ExitCode.USAGE)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(ExitCode.FAILURE)
-    except BrokenPipeError:
-        # Whoever read this has seen enough. Python would flush into the broken pipe at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:
         cause = _cause(error)
         code = code_for(cause)

@@ -14,7 +14,7 @@ def journal_option(command: Command) -> Command:
     """Add `--journal FILE`; without it the journal is the one the configuration names."""
     return click.option(
         "--journal",
-        type=click.Path(path_type=Path),
+        type=click.Path(dir_okay=False, path_type=Path),
         callback=lambda _context, _option, given: given or default_journal(),
         metavar="FILE",
         help="The journal. [default: the one the configuration names]",

@@ -85,10 +85,13 @@ class Slow:
 
 
 def environment(home: Path, **variables: str) -> dict[str, str]:
-    """Return the environment of a person at `home` who has set `variables` and nothing of ours."""
+    """Return the environment of a person at `home` who has set `variables` and nothing of ours.
+
+    It is Tokyo's time there: what is said and meant is UTC all the same.
+    """
     ours = ("TRADED_", "XDG_", "STATE_DIRECTORY")
     others = {name: text for name, text in os.environ.items() if not name.startswith(ours)}
-    return others | {"HOME": str(home)} | variables
+    return others | {"HOME": str(home), "TZ": "Asia/Tokyo"} | variables
 
 
 def traded(

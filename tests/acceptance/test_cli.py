@@ -374,10 +374,11 @@ def test_what_is_in_effect_is_shown_with_the_layer_it_comes_from(place: Path) ->
 
 
 def test_the_source_of_one_symbol_is_not_taken_for_that_of_another(place: Path) -> None:
-    words = ("--config", place / "traded.toml", "--set", 'symbols.A={exchange="NYSE"}')
+    (place / "traded.toml").write_text(CONFIG.replace('AAPL.exchange = "24/7"', "AAPL = {}"))
+    words = ("--config", place / "traded.toml", "--set", 'symbols.A={exchange="NASDAQ"}')
     text = traded("show-config", *words).stdout.splitlines()
-    assert 'symbols.A.exchange = "NYSE"  # --set' in text
-    assert f'symbols.AAPL.exchange = "24/7"  # {place / "traded.toml"}' in text
+    assert 'symbols.A.exchange = "NASDAQ"  # --set' in text
+    assert 'symbols.AAPL.exchange = "NYSE"  # default' in text
 
 
 @pytest.mark.parametrize(
@@ -388,7 +389,7 @@ def test_the_source_of_one_symbol_is_not_taken_for_that_of_another(place: Path) 
         (["show-config", "--config", "none.toml"], 78),
         (["status"], 2),
         (["status", "--journal", "none.db"], 1),
-        (["status", "--journal", "."], 7),
+        (["status", "--journal", "."], 2),
         (["nonsense"], 2),
         (["explain"], 2),
     ],
@@ -402,17 +403,16 @@ def test_what_is_not_there_is_said_and_has_its_exit_code(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_reader_that_has_seen_enough_is_no_failure(ran: Ran) -> None:
+def test_a_reader_that_has_seen_enough_hears_no_complaint(ran: Ran) -> None:
     place, _ = ran
     assert len(lines("--journal", journal(place), "-n", "300")) == 300
-    for command in (f"tail -n 300 --json --journal {journal(place)}", "sample-config"):
-        shell = f"{TRADED} {command} | head -c 10; exit ${{PIPESTATUS[0]}}"
+    for command, code in ((f"tail -n 300 --journal {journal(place)}", 0), ("sample-config", 1)):
         done = subprocess.run(
-            ["/bin/bash", "-c", shell],
+            ["/bin/bash", "-c", f"{TRADED} {command} | true; exit ${{PIPESTATUS[0]}}"],
             env=environment(place),
             capture_output=True,
             text=True,
             check=False,
             timeout=60,
         )
-        assert (done.returncode, done.stderr) == (0, ""), command
+        assert (done.returncode, done.stderr) == (code, ""), command
