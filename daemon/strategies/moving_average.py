@@ -16,6 +16,8 @@ _IS_LONG = NoTrade("signal", "already long")
 _IS_FLAT = NoTrade("signal", "already flat")
 _IS_SHORT = NoTrade("signal", "already short")
 _TOO_SMALL = NoTrade("size", "less than one share")
+_ABOVE = 1 + 1e-11
+"""Nearer than that, two means of floats are the same: in a flat market neither is above."""
 
 
 class Window(msgspec.Struct):
@@ -71,7 +73,7 @@ class MovingAverage(Strategy):
         if window.filled < self.slow:
             return None
         held = view.quantity(symbol) + view.pending(symbol)
-        is_up = window.fast_sum * self.slow > window.slow_sum * self.fast
+        is_up = window.fast_sum * self.slow > window.slow_sum * self.fast * _ABOVE
         if is_up:
             if held > 0:
                 return _IS_LONG
