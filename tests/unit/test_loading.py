@@ -129,9 +129,11 @@ def test_a_strategy_in_a_package_beside_the_configuration_is_found(
 def test_what_is_installed_comes_before_what_lies_beside_the_configuration(
     write: Write, tmp_path: Path
 ) -> None:
-    (tmp_path / "json.py").write_text("class JSONDecoder: pass", encoding="utf-8")
+    (tmp_path / "sched.py").write_text("class scheduler: pass", encoding="utf-8")
     write("")
-    assert load_class("json:JSONDecoder", None, "here").__module__ == "json.decoder"
+    sys.modules.pop("sched", None)
+    found = load_class("sched:scheduler", None, "here")
+    assert hasattr(found, "enterabs"), "the standard library's, not the one just written"
     look_in(tmp_path)
     assert sys.path.count(str(tmp_path)) == 1
 
