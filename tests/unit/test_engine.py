@@ -1,23 +1,16 @@
 """The engine: nothing leaves before it is written down, and what follows when it cannot be."""
 
 import resource
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from datetime import datetime, timedelta
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from daemon.brokers import Broker, Inbox
+from daemon.brokers import Inbox
 from daemon.brokers.paper import PaperBroker
-from daemon.clock import FeedClock
-from daemon.core import Core, CoreSettings
-from daemon.engine import Engine, EngineSettings
-from daemon.feeds import Feed
 from daemon.gate import RiskApproved
-from daemon.snapshots import SnapshotFolder
-from daemon.strategies import Strategy
-from daemon.strategy_runs import StrategyRun
 from events import (
     BarClosed,
     CancelSending,
@@ -27,8 +20,6 @@ from events import (
     OrderCancelled,
     OrderSending,
     OrderWithheld,
-    Record,
-    Symbol,
     nanoseconds,
 )
 from events.codec import Input
@@ -37,9 +28,9 @@ from events.journal import Journal, JournalReader
 from projections import State
 from projections.order_states import OrderState
 from tests.broker_desk import PLAIN
-from tests.builders import a_bar, a_fill, utc
-from tests.core_desk import OPENED, OPENING, A, Scripted, buy, kinds
-from tests.gate_desk import WIDE
+from tests.builders import a_fill, utc
+from tests.core_desk import OPENING, A, Scripted, buy, kinds
+from tests.engine_desk import Blocks, minutes, works
 
 Answers = Callable[[ClientOrderId, int], Sequence[Input]]
 
@@ -88,79 +79,6 @@ class Venue:
 
     def close(self) -> None:
         self._reader.close()
-
-
-class Blocks:
-    """A feed of bars in blocks, recorded ones or, by its word, live ones."""
-
-    def __init__(self, *blocks: Sequence[BarClosed], live: bool = False) -> None:
-        self._blocks = blocks
-        self.live = live
-        self.bars_total = sum(map(len, blocks))
-        self.starts_at = self.ends_at = None
-
-    async def blocks(self, newest: Mapping[Symbol, datetime]) -> AsyncIterator[Sequence[BarClosed]]:
-        for block in self._blocks:
-            yield [b for b in block if b.symbol not in newest or b.end > newest[b.symbol]]
-
-
-def minutes(first: int, last: int) -> list[BarClosed]:
-    """Return the bars of A that end from 15:`first` to 15:`last`."""
-    start = utc("2024-01-02T15:00")
-    ends = (start + timedelta(minutes=minute) for minute in range(first, last + 1))
-    return [a_bar("100", end=f"{end:%Y-%m-%dT%H:%M}") for end in ends]
-
-
-class Works:
-    """An engine at work on a journal of its own; `commits` are the kinds each commit brought."""
-
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-        self.commits: list[list[str]] = []
-        self.bars: list[int] = []
-        engine.recorded = lambda records: self.commits.append(kinds(records))
-
-    async def run(self, *blocks: Sequence[BarClosed]) -> None:
-        await self.take(Blocks(*blocks))
-
-    async def take(self, feed: Feed, *, once: bool = False) -> None:
-        self.commits.clear()
-        await self.engine.run(feed, self.bars.append, once=once)
-        await self.engine.commit()
-
-    def written(self) -> list[Record]:
-        with JournalReader(self.engine.journal.path) as reader:
-            return list(reader.records(after=len(OPENING)))
-
-    @property
-    def state(self) -> State:
-        return self.engine.core.state
-
-
-@asynccontextmanager
-async def works(
-    journal: Journal,
-    broker: Broker,
-    *strategies: Strategy,
-    dry_run: bool = False,
-    every: int = 10**6,
-) -> AsyncIterator[Works]:
-    runs = [
-        StrategyRun(name, strategy, "code", frozenset({A}))
-        for name, strategy in zip(("trend", "other"), strategies, strict=False)
-    ]
-    engine = Engine(
-        Core(State(), runs, CoreSettings(WIDE, 30)),
-        journal,
-        broker,
-        FeedClock(nanoseconds(utc("2024-01-02T12:00"))),
-        SnapshotFolder(journal.path),
-        EngineSettings(dry_run, every, 2),
-    )
-    await engine.take(OPENED)
-    await engine.take(*OPENING[1:])
-    await engine.connect_broker()
-    yield Works(engine)
 
 
 @contextmanager

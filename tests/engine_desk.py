@@ -1,0 +1,98 @@
+"""A desk for tests of the engine: a journal, a core with its strategies, and bars in blocks."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+
+from daemon.brokers import Broker
+from daemon.clock import FeedClock
+from daemon.core import Core, CoreSettings
+from daemon.engine import Engine, EngineSettings
+from daemon.feeds import Feed
+from daemon.snapshots import SnapshotFolder
+from daemon.strategies import Strategy
+from daemon.strategy_runs import StrategyRun
+from events import (
+    BarClosed,
+    Record,
+    Symbol,
+    nanoseconds,
+)
+from events.journal import Journal, JournalReader
+from projections import State
+from tests.builders import a_bar, utc
+from tests.core_desk import OPENED, OPENING, A, kinds
+from tests.gate_desk import WIDE
+
+
+class Blocks:
+    """A feed of bars in blocks, recorded ones or, by its word, live ones."""
+
+    def __init__(self, *blocks: Sequence[BarClosed], live: bool = False) -> None:
+        self._blocks = blocks
+        self.live = live
+        self.bars_total = sum(map(len, blocks))
+        self.starts_at = self.ends_at = None
+
+    async def blocks(self, newest: Mapping[Symbol, datetime]) -> AsyncIterator[Sequence[BarClosed]]:
+        for block in self._blocks:
+            yield [b for b in block if b.symbol not in newest or b.end > newest[b.symbol]]
+
+
+def minutes(first: int, last: int) -> list[BarClosed]:
+    """Return the bars of A that end from 15:`first` to 15:`last`."""
+    start = utc("2024-01-02T15:00")
+    ends = (start + timedelta(minutes=minute) for minute in range(first, last + 1))
+    return [a_bar("100", end=f"{end:%Y-%m-%dT%H:%M}") for end in ends]
+
+
+class Works:
+    """An engine at work on a journal of its own; `commits` are the kinds each commit brought."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.commits: list[list[str]] = []
+        self.bars: list[int] = []
+        engine.recorded = lambda records: self.commits.append(kinds(records))
+
+    async def run(self, *blocks: Sequence[BarClosed]) -> None:
+        await self.take(Blocks(*blocks))
+
+    async def take(self, feed: Feed, *, once: bool = False) -> None:
+        self.commits.clear()
+        await self.engine.run(feed, self.bars.append, once=once)
+        await self.engine.commit()
+
+    def written(self) -> list[Record]:
+        with JournalReader(self.engine.journal.path) as reader:
+            return list(reader.records(after=len(OPENING)))
+
+    @property
+    def state(self) -> State:
+        return self.engine.core.state
+
+
+@asynccontextmanager
+async def works(
+    journal: Journal,
+    broker: Broker,
+    *strategies: Strategy,
+    dry_run: bool = False,
+    every: int = 10**6,
+) -> AsyncIterator[Works]:
+    runs = [
+        StrategyRun(name, strategy, "code", frozenset({A}))
+        for name, strategy in zip(("trend", "other"), strategies, strict=False)
+    ]
+    engine = Engine(
+        Core(State(), runs, CoreSettings(WIDE, 30)),
+        journal,
+        broker,
+        FeedClock(nanoseconds(utc("2024-01-02T12:00"))),
+        SnapshotFolder(journal.path),
+        EngineSettings(dry_run, every, 2),
+    )
+    await engine.take(OPENED)
+    await engine.take(*OPENING[1:])
+    await engine.connect_broker()
+    yield Works(engine)
