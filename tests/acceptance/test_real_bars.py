@@ -14,7 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -304,6 +304,20 @@ def test_bars_off_session_are_recorded_and_decide_nothing(minutes: Run) -> None:
     assert len(off) > 15_000
     seqs = {row.seq for row in off}
     assert not any(row.cause in seqs for row in minutes.by_seq.values())
+
+
+def test_a_market_order_fills_at_its_bars_open_a_basis_point_worse(minutes: Run) -> None:
+    cent = Decimal("0.01")
+    for fill in minutes.of_type["order.filled"]:
+        bar = minutes.filled_on[fill.seq].body
+        opened, shares = Decimal(bar["open"]), Decimal(fill.body["quantity"])
+        if shares > 0:
+            price = (opened * Decimal("1.0001")).quantize(cent, ROUND_CEILING)
+            price = min(price, Decimal(bar["high"]))
+        else:
+            price = (opened * Decimal("0.9999")).quantize(cent, ROUND_FLOOR)
+            price = max(price, Decimal(bar["low"]))
+        assert Decimal(fill.body["price"]) == price
 
 
 def test_the_clock_change_moves_what_is_traded_by_an_hour(minutes: Run) -> None:
