@@ -69,13 +69,14 @@ class Prepared(msgspec.Struct):
 
 
 class Outcome(msgspec.Struct):
-    """What a run came to."""
+    """What a run came to. `snapshot_problem` is why the last snapshot could not be written."""
 
     state: State
     state_hash: str
     reason: str
     events: int
     repeats_dropped: int
+    snapshot_problem: str
 
 
 async def run(  # noqa: PLR0913 - what a run is made of, and who is told
@@ -291,4 +292,5 @@ async def _end_session(engine: Engine, recovered: Recovered) -> Outcome:
         reason=engine.stop_reason,
         events=core.state.seq - recovered.head.seq,
         repeats_dropped=core.recorder.repeats_dropped,
+        snapshot_problem=engine.snapshot_problem,
     )

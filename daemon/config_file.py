@@ -16,7 +16,7 @@ import msgspec
 
 from daemon.bounds import Problems, convert
 from daemon.config import Config
-from events import ConfigLoaded, SymbolTerms
+from events import ConfigLoaded, Mode, SymbolTerms
 
 ENVIRONMENT_PREFIX = "TRADED_"
 ENVIRONMENT_ELSEWHERE = frozenset({"TRADED_CONFIG"})
@@ -264,6 +264,9 @@ def _check_together(config: Config, problems: Problems) -> None:
     ):
         if kind != built_in and not _CLASS_PATH.fullmatch(kind):
             problems.add(key, f"{kind!r} is neither {built_in!r} nor module:Class")
+    if config.mode in {Mode.BROKER_PAPER, Mode.LIVE} and config.broker.kind == "paper":
+        what = "is of orders that leave the process; the built-in paper broker's is 'paper'"
+        problems.add("mode", f"{config.mode.value!r} {what}")
     if config.feed.kind == "file" and not config.feed.paths:
         problems.add("feed.paths", "is empty: name the files or folders with the bars")
     if config.feed.kind == "file" and config.feed.params:

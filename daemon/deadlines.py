@@ -28,6 +28,8 @@ NEVER: Final = datetime.max.replace(tzinfo=UTC)
 SAME_SESSION: Final = timedelta(hours=12)
 """Due times this close are of one session, whose hours have been changed in between."""
 
+_INSTANT: Final = timedelta(microseconds=1)
+
 _Entry = tuple[datetime, str, str]
 """Due time, kind, subject: sorts the same in every process."""
 
@@ -122,7 +124,11 @@ class Deadlines:
         if sessions is None:
             return
         fired = self._state.timers.fired.get(subject)
-        after = fired.due + SAME_SESSION if fired else utc_from_nanoseconds(self._state.at)
+        if fired is not None:
+            after = fired.due + SAME_SESSION
+        else:
+            # What is due at this very moment has not fired: a restart may have come in between.
+            after = utc_from_nanoseconds(self._state.at) - _INSTANT
         due = next_due(run.schedules[subject], sessions, after)
         if due is not None:
             self._push(due, TimerKind.SCHEDULE, subject)

@@ -57,6 +57,7 @@ class Engine:
         self.snapshots = snapshots
         self.settings = settings
         self.stop_reason = ""
+        self.snapshot_problem = ""
         self.recorded: Callable[[Sequence[Record]], None] | None = None
         self._snapshot_seq = core.state.seq
         self._last_end: datetime | None = None
@@ -179,7 +180,13 @@ class Engine:
                 for run in self.core.desk.runs.values()
             },
         )
-        self.snapshots.write(made, self.settings.snapshots_kept)
+        try:
+            self.snapshots.write(made, self.settings.snapshots_kept)
+        except OSError as error:
+            # A snapshot only saves time at the next start: the run goes on, and says so.
+            self.snapshot_problem = f"the snapshot at {head.seq} was not written: {error}"
+        else:
+            self.snapshot_problem = ""
 
     def _fire_timers(self, bar: BarClosed) -> None:
         while (timer := self.core.deadlines.take_due(bar.end)) is not None:

@@ -64,6 +64,8 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     journal = journal_path(config, path, os.environ)
     click.echo(f"config: {path}", err=True)
     outcome = run_daemon(config, path.parent, journal, once=once, verbose=verbose)
+    if outcome.snapshot_problem:
+        click.echo(f"{outcome.snapshot_problem}; the next start takes longer", err=True)
     click.echo(summary(outcome, config))
     if output:
         output.write_bytes(msgspec.json.format(msgspec.json.encode(as_json(outcome)), indent=2))

@@ -159,7 +159,7 @@ def test_the_variables_as_printed_are_the_defaults_and_work(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("name", "text", "value"),
     [
-        ("TRADED_MODE", "live", "live"),
+        ("TRADED_MODE", "paper", "paper"),
         ("TRADED_DRY_RUN", "true", True),
         ("TRADED_JOURNAL__PATH", "other/j.db", "other/j.db"),
         ("TRADED_BROKER__SLIPPAGE_BPS", "2.5", Decimal("2.5")),

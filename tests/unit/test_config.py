@@ -244,6 +244,13 @@ def test_all_mistakes_of_all_layers_are_listed_in_one_run(tmp_path: Path) -> Non
         ('strategies.x.class = "m:C()"', "strategies.x.class: 'm:C()' is not module:Class"),
         ('broker.kind = "ibkr"', "broker.kind: 'ibkr' is neither 'paper' nor module:Class"),
         ('feed.kind = "csv"', "feed.kind: 'csv' is neither 'file' nor module:Class"),
+        (
+            'mode = "live"',
+            (
+                "mode: 'live' is of orders that leave the process; the built-in paper broker's is"
+                " 'paper'"
+            ),
+        ),
         ("feed.params.x = 1", "feed.params: is for a feed of your own: the file feed has none"),
     ],
 )

@@ -123,6 +123,12 @@ def test_a_new_schedule_starts_from_now_and_not_from_the_past() -> None:
     assert watching(state, a_run(OPENING)).next_due == utc("2024-01-04T14:30")
 
 
+def test_a_schedule_due_at_the_very_moment_of_a_restart_fires() -> None:
+    state = fold(State(), WEEK, at="2024-01-03T14:30")
+    deadlines = watching(state, a_run(OPENING))
+    assert fire(deadlines, state, "2024-01-03T15:00") == ["schedule trend/opening 03T14:30:00"]
+
+
 @pytest.mark.parametrize(
     ("before", "now", "first", "then"),
     [

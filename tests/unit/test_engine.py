@@ -1,6 +1,7 @@
 """The engine: nothing leaves before it is written down, and what follows when it cannot be."""
 
 import resource
+import shutil
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -310,6 +311,19 @@ async def test_snapshots_come_as_often_as_asked_and_the_newest_are_kept(journal:
             (8, 4),
             (12, 8),
         ]
+
+
+async def test_a_snapshot_that_cannot_be_written_is_said_and_ends_nothing(journal: Journal) -> None:
+    async with works(journal, PaperBroker(PLAIN), Scripted(), every=4) as at:
+        folder = at.engine.snapshots.path
+        shutil.rmtree(folder)
+        folder.write_text("a file where the folder should be")
+        await at.run(minutes(0, 1), minutes(2, 3))
+        assert at.engine.stop_reason == "the feed ended"
+        assert at.engine.snapshot_problem.startswith("the snapshot at 8 was not written: ")
+        folder.unlink()
+        await at.run(minutes(4, 7))
+        assert at.engine.snapshot_problem == ""
 
 
 async def test_what_is_not_written_yet_is_in_no_snapshot(journal: Journal) -> None:
