@@ -24,7 +24,7 @@ from events import (
     TimerKind,
 )
 from projections import State
-from tests.builders import a_bar, a_fill, a_split, an_order, fold, utc
+from tests.builders import a_bar, a_fill, a_split, an_intent, an_order, fold, utc
 from tests.gate_desk import books
 
 A, B = Symbol("A"), Symbol("B")
@@ -80,6 +80,9 @@ def test_pending_is_what_its_own_open_orders_may_still_fill_buys_and_sells_toget
     )
     # 60 to come of the first, 25 to go by the second.
     assert view_of(state).pending(A) == 35
+    # What the gate has not let pass yet is not on its way.
+    fold(state, an_intent("o5", "11"))
+    assert view_of(state).pending(A) == 35
     fold(state, OrderUnknown(ClientOrderId("o1"), "no answer"), OrderCancelled(ClientOrderId("o2")))
     assert view_of(state).pending(A) == 60
 
@@ -134,9 +137,15 @@ def test_it_is_long_exactly_while_the_fast_mean_is_above_the_slow_one(
                 assert said(answer) == expected, (seed, count)
 
 
-def test_after_a_split_it_decides_as_if_prices_had_always_been_the_new_ones() -> None:
+RISING = [Decimal(90) + minute for minute in range(100)]
+
+
+@pytest.mark.parametrize("closes", [RISING, RISING[::-1], prices(3, 100, "0.3")])
+def test_after_a_split_it_decides_as_if_prices_had_always_been_the_new_ones(
+    closes: list[Decimal],
+) -> None:
     # 3:1 after the 40th close: what was 90 is 30 in new shares.
-    old, new = prices(3, 40, "0.3"), prices(4, 60, "0.1")
+    old, new = closes[:40], closes[40:]
     restated = [close / 3 for close in old] + [close / 3 for close in new]
     strategy, view = averaging(fast=3, slow=10), view_of(books())
     for close in old:
