@@ -105,7 +105,7 @@ def averaging(**params: Any) -> MovingAverage:  # noqa: ANN401 - any parameter
 
 def is_above(closes: Sequence[Decimal], fast: int, slow: int) -> bool:
     """Say whether the fast mean is above the slow one, in exact fractions."""
-    exact = [Fraction(close) for close in closes]
+    exact = [Fraction(close) for close in closes[-slow:]]
     return sum(exact[-fast:]) / fast > sum(exact[-slow:]) / slow
 
 
@@ -127,7 +127,7 @@ def test_it_is_long_exactly_while_the_fast_mean_is_above_the_slow_one(
     strategy, view = averaging(fast=fast, slow=slow), view_of(books())
     for seed in range(2):
         strategy.windows.clear()
-        closes = prices(seed, 400, step)
+        closes = prices(seed, 250, step)
         for count in range(1, len(closes) + 1):
             answer = strategy.on_bar(a_bar(str(closes[count - 1])), view)
             if count < slow:
