@@ -146,13 +146,14 @@ async def test_each_hash_covers_the_row_and_the_hash_before_it(path: Path) -> No
     story = [
         *records(OPENED, a_deposit(reference="Übertrag, 12 €"), a_bar()),
         *(Record(4 + place, NOON, event, 3, 3 + place) for place, event in enumerate(order)),
+        Record(7, NOON, a_bar("6"), 3, 6),
     ]
     async with writing(path) as journal:
         await journal.append(story[:1])
         await journal.append(story[1:])
     await write(path, a_bar("7"))
     rows = raw_rows(path)
-    assert len(rows) == 7
+    assert len(rows) == 8
     assert [row[7] for row in rows] == list(hashes_from_columns(rows))
 
 
@@ -190,7 +191,7 @@ async def test_a_bad_row_takes_its_whole_batch_with_it(size: int, begun: Path) -
 async def test_after_a_failed_write_nothing_more_is_appended_before_a_restart(begun: Path) -> None:
     before = raw_rows(begun)
     async with writing(begun) as journal:
-        with pytest.raises(JournalWriteFailed):
+        with pytest.raises(JournalWriteFailed) as failed:
             await journal.append(list(records(a_deposit(), first=6)))
         assert journal.poisoned
         with pytest.raises(JournalWriteFailed, match="nothing more is appended"):
@@ -198,6 +199,8 @@ async def test_after_a_failed_write_nothing_more_is_appended_before_a_restart(be
     assert raw_rows(begun) == before
     await write(begun, a_bar("7"))
     assert [record.event for record in read(begun)[5:]] == [a_bar("7")]
+    # The error, and with it all that hangs on it, was alive all the while.
+    assert "start again" in failed.value.hint
 
 
 async def test_an_append_that_was_cancelled_counts_as_failed(path: Path) -> None:
@@ -209,6 +212,7 @@ async def test_an_append_that_was_cancelled_counts_as_failed(path: Path) -> None
         appending.cancel()
         with pytest.raises(asyncio.CancelledError):
             await appending
+        assert journal.poisoned
         with pytest.raises(JournalWriteFailed):
             await journal.append(list(records(a_bar(), first=2)))
     # Whether its rows are there nobody knew; after the end they are, all of them or none.
