@@ -5,14 +5,9 @@ broker, go on. A stop is: finish the turn, record why, snapshot, release.
 """
 
 import asyncio
-import platform
-import secrets
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
-from hashlib import sha256
-from importlib import metadata
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -21,7 +16,6 @@ import msgspec
 from daemon.brokers import Broker
 from daemon.brokers.faults import with_faults
 from daemon.brokers.paper import PaperBroker
-from daemon.calendar import load_calendar
 from daemon.clock import Clock, FeedClock, SystemClock
 from daemon.config import Config
 from daemon.config_file import to_event
@@ -31,20 +25,13 @@ from daemon.engine import Engine, EngineSettings
 from daemon.feeds import Feed
 from daemon.feeds.file import FileFeed
 from daemon.loading import LoadError, build_plugged_in, look_in
-from daemon.new_york import midnight
 from daemon.recovery import Recovered, Recovery
+from daemon.session import opening
 from daemon.snapshots import SnapshotFolder
-from daemon.strategy_runs import StrategyRun
 from events import (
-    CalendarLoaded,
-    CashMoved,
-    CashMovementKind,
     CorporateActionAnnounced,
-    JournalOpened,
-    Mode,
     Record,
     SessionEnded,
-    SessionStarted,
     nanoseconds,
     utc_from_nanoseconds,
 )
@@ -53,19 +40,20 @@ from events.journal import Journal, JournalReader
 from projections import State
 from projections.canonical import state_hash
 
-CALENDAR_BEFORE = timedelta(days=40)
-CALENDAR_AFTER = timedelta(days=40)
 SWITCH_INTERVAL_S = 0.0005
-LIBRARIES = ("msgspec", "aiosqlite", "exchange_calendars", "uvloop")
 
 
 class Prepared(msgspec.Struct):
-    """What a run starts from, known before the first bar: for the operator to see."""
+    """What a run starts from, known before the first bar: for the operator to see.
+
+    `notices` are what is odd about it.
+    """
 
     journal: Path
     is_new: bool
     recovered: Recovered
     bars_total: int | None
+    notices: tuple[str, ...]
 
 
 class Outcome(msgspec.Struct):
@@ -102,6 +90,7 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
     look_in(base)
     broker = build_broker(config)
     feed = build_feed(config, base)
+    actions = read_actions(config, base)
     journal = await Journal.open(journal_path)
     try:
         is_new = journal.head.seq == 0
@@ -112,13 +101,17 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
             _assert_same_account(recovered.state, config, journal_path)
             loaded = to_event(config)
             runs, settings = recovery.renew(loaded, recovered.runs, recovered.state.seq)
-        started(Prepared(journal_path, is_new, recovered, feed.bars_total))
+        clock = build_clock(feed, recovered.state)
+        now = utc_from_nanoseconds(clock.now())
+        opens = opening(config, feed, actions, recovered, runs, now)
+        notices = (*opens.notices, *feed.notices) if isinstance(feed, FileFeed) else opens.notices
+        started(Prepared(journal_path, is_new, recovered, feed.bars_total, notices))
         core = Core(recovered.state, runs, settings)
         engine = Engine(
             core,
             journal,
             broker,
-            build_clock(feed, recovered.state),
+            clock,
             snapshots,
             EngineSettings(
                 config.dry_run,
@@ -127,7 +120,11 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
             ),
         )
         engine.recorded = recorded
-        await _start_session(engine, config, base, feed, recovered)
+        if opens.identity is not None:
+            # Alone in its commit: a journal of one event needs no witness yet.
+            await engine.take(opens.identity)
+        await engine.take(*opens.events)
+        await engine.connect_broker()
         if not feed.live:
             # The journal's thread gets its turns ten times as often, so that it keeps up while this
             # one computes the next block.
@@ -165,102 +162,18 @@ def build_broker(config: Config) -> Broker:
     return cast("Broker", broker)
 
 
+def read_actions(config: Config, base: Path) -> Sequence[CorporateActionAnnounced]:
+    """Return the operator's corporate actions, none without a file."""
+    if not config.corporate_actions.path:
+        return ()
+    return read_corporate_actions(base / config.corporate_actions.path)
+
+
 def build_clock(feed: Feed, state: State) -> Clock:
     """Return the clock the run goes by: the bars' own for recorded ones."""
     if feed.live or feed.starts_at is None:
         return SystemClock()
     return FeedClock(max(state.at, nanoseconds(feed.starts_at)))
-
-
-async def _start_session(
-    engine: Engine, config: Config, base: Path, feed: Feed, recovered: Recovered
-) -> None:
-    state = engine.core.state
-    now = utc_from_nanoseconds(engine.clock.now())
-    # Before anything is recorded: what is wrong in either refuses the start without a trace.
-    calendars = _calendars(config, now, max(feed.ends_at or now, now))
-    actions = _unannounced(config, base, state, now)
-    if state.identity.opened is None:
-        # Alone in its commit: a journal of one event needs no witness yet.
-        await engine.take(_journal_opened(config))
-    runs = engine.core.desk.runs
-    await engine.take(
-        # The configuration first: a replay then has the session's strategies when it starts.
-        to_event(config),
-        SessionStarted(
-            metadata.version("traded"),
-            {name: run.code_hash for name, run in runs.items()},
-            {"python": platform.python_version()}
-            | {name: metadata.version(name) for name in LIBRARIES},
-            _diverged(recovered, runs),
-        ),
-        *calendars,
-    )
-    deposit = CashMoved(CashMovementKind.DEPOSIT, config.broker.capital_usd, "opening capital")
-    if not state.cash.is_repeat(deposit):
-        # Asked of the books: a crash may have come between the first event and this one.
-        await engine.take(deposit)
-    await engine.take(*actions)
-    await engine.connect_broker()
-
-
-def _calendars(config: Config, now: datetime, last: datetime) -> list[CalendarLoaded]:
-    """Return the sessions of every exchange in use, from before `now` to after `last`."""
-    return [
-        load_calendar(
-            exchange,
-            (now - CALENDAR_BEFORE).date(),
-            (last + CALENDAR_AFTER).date(),
-            config.sessions,
-        )
-        for exchange in sorted({str(terms.exchange) for terms in config.symbols.values()})
-    ]
-
-
-def _diverged(recovered: Recovered, runs: Mapping[str, StrategyRun]) -> dict[str, str]:
-    """Return the strategies that decide differently from what the journal has of them.
-
-    New code that already failed when it was shown the history is one of them.
-    """
-    first = {found.strategy: found.seq for found in reversed(recovered.differences)}
-    books = recovered.state.strategies
-    diverged = {}
-    for name, run in sorted(runs.items()):
-        if name in first:
-            diverged[name] = f"decided differently from the journal at {first[name]}"
-        elif run.failed and books.of(name).code_hash != run.code_hash:
-            diverged[name] = f"failed when it was shown the history: {run.failure}"
-    return diverged
-
-
-def _journal_opened(config: Config) -> JournalOpened:
-    """Return the journal's identity: derived from the configuration in a backtest, else drawn.
-
-    A backtest made twice is then the same journal, byte for byte.
-    """
-    if config.mode is Mode.BACKTEST:
-        encoded = msgspec.json.encode(to_event(config), order="deterministic")
-        journal_id = sha256(encoded).hexdigest()[:16]
-    else:
-        journal_id = secrets.token_hex(8)
-    return JournalOpened(journal_id, config.mode, config.account)
-
-
-def _unannounced(
-    config: Config, base: Path, state: State, now: datetime
-) -> Sequence[CorporateActionAnnounced]:
-    """Return the operator's corporate actions that are new and still to come."""
-    if not config.corporate_actions.path:
-        return ()
-    actions = read_corporate_actions(base / config.corporate_actions.path)
-    known = state.corporate_actions.known
-    return [
-        action
-        for action in actions
-        if action.action_id not in known
-        and action.symbol in config.symbols
-        and midnight(action.ex_date) > now
-    ]
 
 
 def _assert_same_account(state: State, config: Config, path: Path) -> None:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
+_SECOND_NS = 1_000_000_000
+
+
 class EngineSettings(msgspec.Struct, frozen=True):
     """What the engine takes from the configuration."""
 
@@ -107,8 +110,11 @@ class Engine:
             self._fire_timers(bar)
         if end is not self._last_end:
             self._last_end = end
+            at = nanoseconds(end)
+            # What ended by itself before the bar is dated no later than its start.
+            self.clock.set(at - bar.span_s * _SECOND_NS)
             self.broker.advance(bar.start)
-            self.clock.set(nanoseconds(end))
+            self.clock.set(at)
         self.broker.observe(bar)
         self.core.step(bar, self.clock.now())
         if self.recorder.effects and not self.broker.outside:

@@ -61,6 +61,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 def _opening_lines(prepared: app.Prepared) -> Iterator[str]:
     """Say what the run starts from."""
+    yield from (f"note: {notice}" for notice in prepared.notices)
     if prepared.is_new:
         yield f"journal: {prepared.journal} (new)"
         return

@@ -10,20 +10,25 @@ IdentityEvent = JournalOpened | SessionStarted | SessionEnded | ConfigLoaded
 
 
 class JournalIdentity(msgspec.Struct):
-    """`opened` is event 1. `ended` is the last session's reason to end, empty while it runs."""
+    """`opened` is event 1, recorded at `opened_at` (ns UTC).
+
+    `ended` is the last session's reason to end, empty while it runs.
+    """
 
     opened: JournalOpened | None = None
+    opened_at: int = 0
     started: SessionStarted | None = None
     config: dict[str, object] = {}
     config_seq: int = 0
     sessions: int = 0
     ended: str = ""
 
-    def apply(self, event: IdentityEvent, seq: int) -> None:
+    def apply(self, event: IdentityEvent, seq: int, at: int) -> None:
         """Take one event about the journal or the daemon itself."""
         match event:
             case JournalOpened():
                 self.opened = event
+                self.opened_at = at
             case SessionStarted():
                 self.started = event
                 self.sessions += 1

@@ -127,12 +127,12 @@ class State(msgspec.Struct):
             case CalendarLoaded():
                 self._load_calendar(event, record.at)
             case ConfigLoaded():
-                self._load_config(event, record.seq)
+                self._load_config(event, record.seq, record.at)
             case SessionStarted():
-                self.identity.apply(event, record.seq)
+                self.identity.apply(event, record.seq, record.at)
                 self.strategies.start_session(event)
             case JournalOpened() | SessionEnded():
-                self.identity.apply(event, record.seq)
+                self.identity.apply(event, record.seq, record.at)
             case _:
                 assert_never(event)
 
@@ -189,10 +189,10 @@ class State(msgspec.Struct):
         self.pnl.restate(event)
         self._settle()
 
-    def _load_config(self, event: ConfigLoaded, seq: int) -> None:
+    def _load_config(self, event: ConfigLoaded, seq: int, at: int) -> None:
         if event.config != self.identity.config:
             self.corporate_actions.share_factors = {}
-        self.identity.apply(event, seq)
+        self.identity.apply(event, seq, at)
         self.symbols = event.symbols
 
     def _settle(self, moment: datetime | None = None) -> None:

@@ -46,6 +46,7 @@ class FileFeed:
         smallest step does not tell it.
         """
         self._bar_seconds = bar_seconds
+        self._symbols = frozenset(symbols)
         self._files = _checked(paths, now)
         self._by_symbol = self._chosen(symbols)
         self._sessions = _daily_sessions(self._by_symbol, symbols, sessions)
@@ -60,6 +61,12 @@ class FileFeed:
             problems = list(self._unfinished(now))
         if problems:
             raise BadBars(problems)
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What an operator should know of the files: symbols without any bar."""
+        missing = ", ".join(sorted(self._symbols - self._by_symbol.keys()))
+        return (f"there are no bars of {missing}",) if missing else ()
 
     @property
     def bars_total(self) -> int:

@@ -188,7 +188,7 @@ def test_a_run_with_a_bad_row_ends_before_anything_is_recorded(tmp_path: Path) -
     assert done.returncode == ExitCode.BAD_CONFIG
     assert "actions.csv:2: the ratio '0' is not new:old" in done.stderr
     assert "Traceback" not in done.stderr
-    assert recorded(tmp_path) == []
+    assert not (tmp_path / "j.db").exists()
 
 
 def test_a_run_announces_what_is_to_come_for_its_own_symbols(tmp_path: Path) -> None:
@@ -207,3 +207,35 @@ def test_a_run_announces_what_is_to_come_for_its_own_symbols(tmp_path: Path) -> 
         "corporate-action.announced A-2025-01-03-split",
         "corporate-action.applied A-2024-01-03-split",
     ]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (
+            "",
+            "A,2024-01-03,split,3:1,,\n",
+            (
+                "A-2024-01-03-split is news and its ex date is over: nothing was restated; "
+                "compare what is held of A with the broker"
+            ),
+        ),
+        (
+            "A,2025-01-03,split,4:1,,\n",
+            "A,2025-01-03,split,5:1,,\n",
+            "A-2025-01-03-split was announced with other terms; the journal's stand",
+        ),
+    ],
+)
+def test_what_comes_too_late_for_the_books_is_said_at_the_start(
+    tmp_path: Path, before: str, after: str, said: str
+) -> None:
+    assert "note:" not in run(tmp_path, before).stderr
+    done = run(tmp_path, after)
+    assert done.returncode == ExitCode.OK, done.stderr
+    assert f"note: {said}\n" in done.stderr
+
+
+def test_what_was_over_before_the_journal_began_concerns_nobody(tmp_path: Path) -> None:
+    run(tmp_path, "")
+    assert "note:" not in run(tmp_path, "A,2020-01-03,split,3:1,,\n").stderr

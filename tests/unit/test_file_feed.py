@@ -327,3 +327,9 @@ def test_a_run_on_one_bad_row_among_many_records_nothing(tmp_path: Path) -> None
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
     assert not (tmp_path / "j.db").exists()
+
+
+def test_symbols_without_any_bar_are_named(tmp_path: Path) -> None:
+    write(tmp_path, {"A.csv": HEADER + minutes("2024-01-02T14:30", 3)})
+    assert a_feed(tmp_path, symbols="A B C").notices == ("there are no bars of B, C",)
+    assert a_feed(tmp_path, symbols="A").notices == ()

@@ -1,0 +1,155 @@
+"""The opening of a session in the journal: everything decisions depend on, as inputs.
+
+All of it is worked out before the first event is recorded, so that what is wrong in the
+configuration, the calendar or the corporate actions refuses the start without a trace.
+"""
+
+import platform
+import secrets
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from hashlib import sha256
+from importlib import metadata
+
+import msgspec
+
+from daemon.calendar import load_calendar
+from daemon.config import Config
+from daemon.config_file import to_event
+from daemon.feeds import Feed
+from daemon.new_york import midnight
+from daemon.recovery import Recovered
+from daemon.strategy_runs import StrategyRun
+from events import (
+    CalendarLoaded,
+    CashMoved,
+    CashMovementKind,
+    CorporateActionAnnounced,
+    JournalOpened,
+    Mode,
+    SessionStarted,
+    utc_from_nanoseconds,
+)
+from events.codec import Input
+from projections import State
+
+CALENDAR_BEFORE = timedelta(days=40)
+CALENDAR_AFTER = timedelta(days=40)
+LIBRARIES = ("msgspec", "aiosqlite", "exchange_calendars", "uvloop")
+
+
+class Opening(msgspec.Struct, frozen=True):
+    """What a session starts with. `identity` is event 1 of a new journal, alone in its commit.
+
+    `notices` are what an operator should know before the first bar is taken.
+    """
+
+    identity: JournalOpened | None
+    events: tuple[Input, ...]
+    notices: tuple[str, ...]
+
+
+def opening(  # noqa: PLR0913, PLR0917 - all that a session depends on
+    config: Config,
+    feed: Feed,
+    actions: Sequence[CorporateActionAnnounced],
+    recovered: Recovered,
+    runs: Sequence[StrategyRun],
+    now: datetime,
+) -> Opening:
+    """Return how a session at `now` opens, on the books that were recovered.
+
+    `actions` are the operator's corporate actions, `runs` the strategies of this session.
+
+    Raises:
+        ConfigError: the calendar cannot be made as configured.
+    """
+    state = recovered.state
+    wanted = [action for action in actions if action.symbol in config.symbols]
+    known = state.corporate_actions.known
+    deposit = CashMoved(CashMovementKind.DEPOSIT, config.broker.capital_usd, "opening capital")
+    events: list[Input] = [
+        # The configuration first: a replay then has the session's strategies when it starts.
+        to_event(config),
+        SessionStarted(
+            metadata.version("traded"),
+            {run.name: run.code_hash for run in runs},
+            {"python": platform.python_version()}
+            | {name: metadata.version(name) for name in LIBRARIES},
+            _diverged(recovered, runs),
+        ),
+        *_calendars(config, now, max(feed.ends_at or now, now)),
+    ]
+    if not state.cash.is_repeat(deposit):
+        # Asked of the books: a crash may have come between the first event and this one.
+        events.append(deposit)
+    events += [
+        action
+        for action in wanted
+        if action.action_id not in known and midnight(action.ex_date) > now
+    ]
+    return Opening(
+        identity=_journal_opened(config) if state.identity.opened is None else None,
+        events=tuple(events),
+        notices=tuple(_notices(wanted, state, now)),
+    )
+
+
+def _calendars(config: Config, now: datetime, last: datetime) -> list[CalendarLoaded]:
+    """Return the sessions of every exchange in use, from before `now` to after `last`."""
+    return [
+        load_calendar(
+            exchange,
+            (now - CALENDAR_BEFORE).date(),
+            (last + CALENDAR_AFTER).date(),
+            config.sessions,
+        )
+        for exchange in sorted({str(terms.exchange) for terms in config.symbols.values()})
+    ]
+
+
+def _diverged(recovered: Recovered, runs: Sequence[StrategyRun]) -> dict[str, str]:
+    """Return the strategies that decide differently from what the journal has of them.
+
+    New code that already failed when it was shown the history is one of them.
+    """
+    first = {found.strategy: found.seq for found in reversed(recovered.differences)}
+    books = recovered.state.strategies
+    diverged = {}
+    for run in sorted(runs, key=lambda run: run.name):
+        if run.name in first:
+            diverged[run.name] = f"decided differently from the journal at {first[run.name]}"
+        elif run.failed and books.of(run.name).code_hash != run.code_hash:
+            diverged[run.name] = f"failed when it was shown the history: {run.failure}"
+    return diverged
+
+
+def _journal_opened(config: Config) -> JournalOpened:
+    """Return the journal's identity: derived from the configuration in a backtest, else drawn.
+
+    A backtest made twice is then the same journal, byte for byte.
+    """
+    if config.mode is Mode.BACKTEST:
+        encoded = msgspec.json.encode(to_event(config), order="deterministic")
+        journal_id = sha256(encoded).hexdigest()[:16]
+    else:
+        journal_id = secrets.token_hex(8)
+    return JournalOpened(journal_id, config.mode, config.account)
+
+
+def _notices(
+    actions: Sequence[CorporateActionAnnounced], state: State, now: datetime
+) -> Iterator[str]:
+    """Say which of the operator's corporate actions come too late for these books."""
+    if state.identity.opened is None:
+        return  # What lies before the first event of a journal concerns nobody.
+    books, began = state.corporate_actions, utc_from_nanoseconds(state.identity.opened_at)
+    for action in actions:
+        if action.action_id in books.pending:
+            if books.pending[action.action_id] != action:
+                yield f"{action.action_id} was announced with other terms; the journal's stand"
+        elif action.action_id not in books.known and began < midnight(action.ex_date) <= now:
+            yield (
+                f"{action.action_id} is news and its ex date is over: nothing was restated; "
+                f"compare what is held of {action.symbol} with the broker"
+            )
