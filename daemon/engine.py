@@ -6,8 +6,9 @@ before the record of the sending is durable.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, assert_never
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime
+from typing import assert_never
 
 import msgspec
 
@@ -19,15 +20,24 @@ from daemon.feeds import Feed
 from daemon.gate import RiskApproved
 from daemon.recorder import Cancel
 from daemon.snapshots import SnapshotFolder
-from events import BarClosed, CorporateActionApplied, OrderWithheld, Record, TimerFired, nanoseconds
+from events import (
+    BarClosed,
+    CorporateActionApplied,
+    OrderWithheld,
+    Record,
+    TimerFired,
+    nanoseconds,
+    utc_from_nanoseconds,
+)
 from events.codec import Input
 from events.journal import Journal
 from projections.snapshot import Snapshot, StrategyPart
 
-if TYPE_CHECKING:
-    from datetime import datetime
+Block = Sequence[BarClosed]
 
-
+WAIT_MAX_S = 60.0
+"""How long the engine sleeps at most: the wall clock may have been set meanwhile."""
+_LATE_S = 0.001
 _SECOND_NS = 1_000_000_000
 
 
@@ -65,10 +75,12 @@ class Engine:
         self._snapshot_seq = core.state.seq
         self._last_end: datetime | None = None
         self._writing: asyncio.Task[None] | None = None
+        self._woken = asyncio.Event()
 
     def request_stop(self, reason: str) -> None:
         """Ask the run to end after the turn in hand; the first reason stands."""
         self.stop_reason = self.stop_reason or reason
+        self._woken.set()
 
     async def take(self, *events: Input) -> None:
         """Take inputs that are neither bars nor reports, such as a session's start."""
@@ -79,6 +91,8 @@ class Engine:
     def report(self, event: Input) -> None:
         """Take one report of the broker: its inbox."""
         self.core.step(event, self.clock.now())
+        if self.broker.outside:
+            self._woken.set()
 
     async def connect_broker(self) -> None:
         """Let the broker take up the open orders of the books."""
@@ -90,7 +104,12 @@ class Engine:
 
         `progress` is told how many bars were taken after each commit.
         """
-        async for block in feed.blocks(self.core.state.market.newest_end):
+        blocks = feed.blocks(self.core.state.market.newest_end)
+        while not self.stop_reason:
+            block = await self._next_block(blocks, live=feed.live)
+            if block is None:
+                self.request_stop("the feed ended")
+                return
             for bar in block:
                 self.take_bar(bar)
                 if self.broker.outside:
@@ -99,15 +118,43 @@ class Engine:
             progress(len(block))
             if once and feed.live:
                 self.request_stop("once: took what was there")
-            if self.stop_reason:
-                return
-        self.request_stop("the feed ended")
+
+    async def _next_block(self, blocks: AsyncIterator[Block], *, live: bool) -> Block | None:
+        """Wait for bars, and take meanwhile what is reported or, `live`, comes due.
+
+        Returns None when the feed ends or a stop is asked for.
+        """
+        coming = asyncio.create_task(_first(blocks), name="feed")
+        try:
+            while not await self._done(coming, self._seconds_to_due() if live else None):
+                if self.stop_reason:
+                    return None
+                if live:
+                    self._fire_timers(utc_from_nanoseconds(self.clock.now()))
+                await self.commit()
+            return coming.result()
+        finally:
+            coming.cancel()
+            await asyncio.wait({coming})
+
+    async def _done(self, coming: asyncio.Task[Block | None], seconds: float | None) -> bool:
+        """Wait until bars are there, something else has happened, or `seconds` are over."""
+        woken = asyncio.create_task(self._woken.wait(), name="engine waits")
+        await asyncio.wait({coming, woken}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        woken.cancel()
+        self._woken.clear()
+        return coming.done()
+
+    def _seconds_to_due(self) -> float:
+        now = utc_from_nanoseconds(self.clock.now())
+        seconds = (self.core.deadlines.next_due - now).total_seconds()
+        return min(max(seconds, 0.0) + _LATE_S, WAIT_MAX_S)
 
     def take_bar(self, bar: BarClosed) -> None:
         """Take one bar: what came due before it, what it did to resting orders, the bar itself."""
         end = bar.end
         if self.core.deadlines.next_due < end:
-            self._fire_timers(bar)
+            self._fire_timers(end)
         if end is not self._last_end:
             self._last_end = end
             at = nanoseconds(end)
@@ -142,8 +189,6 @@ class Engine:
         records, self.recorder.records = self.recorder.records, []
         if records:
             self._writing = asyncio.create_task(self._append(records), name="journal append")
-        # The task starts, and signals are seen, when the loop gets a turn of its own.
-        await asyncio.sleep(0)
         if self.core.state.seq - self._snapshot_seq >= self.settings.snapshot_every_events:
             await self._written()
         await self._tidy_up()
@@ -194,8 +239,8 @@ class Engine:
         else:
             self.snapshot_problem = ""
 
-    def _fire_timers(self, bar: BarClosed) -> None:
-        while (timer := self.core.deadlines.take_due(bar.end)) is not None:
+    def _fire_timers(self, before: datetime) -> None:
+        while (timer := self.core.deadlines.take_due(before)) is not None:
             self.fire(timer)
 
     def fire(self, timer: TimerFired) -> None:
@@ -235,3 +280,7 @@ class Engine:
             self.report(OrderWithheld(order_id, "the journal failed to write"))
         else:
             self.broker.submit(approved)
+
+
+async def _first(blocks: AsyncIterator[Block]) -> Block | None:
+    return await anext(blocks, None)

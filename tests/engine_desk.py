@@ -60,6 +60,7 @@ class Works:
 
     async def take(self, feed: Feed, *, once: bool = False) -> None:
         self.commits.clear()
+        self.engine.stop_reason = ""  # Each call is a run of its own.
         await self.engine.run(feed, self.bars.append, once=once)
         await self.engine.commit()
 
