@@ -58,7 +58,7 @@ _UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)
 _LAST = 2**63 - 1
 """No row has a greater seq."""
 _COLUMNS = "seq, at, type, key, trace, cause, body, hash"
-_ONE = "(?, ?, ?, ?, ?, ?, ?, ?)"
+_ONE = "(?, ?, ?, nullif(?, ''), nullif(?, 0), nullif(?, 0), ?, ?)"
 _INSERT = f"INSERT INTO event VALUES {_ONE}"  # noqa: S608 - constants
 _INSERT_MANY = f"INSERT INTO event VALUES {', '.join([_ONE] * ROWS_A_STATEMENT)}"  # noqa: S608 - constants
 
@@ -304,7 +304,7 @@ class Journal:
                 "they may or may not be in the file"
             )
             raise JournalWriteFailed(message) from error
-        self.head = Head(rows[-1][0], rows[-1][7])
+        self.head = Head(rows[-1][0], bytes(rows[-1][7]))
         self._pages_logged += PAGES_A_COMMIT + len(rows) // ROWS_A_PAGE
 
     @property

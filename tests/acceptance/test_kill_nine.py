@@ -141,7 +141,10 @@ def rewrite(journal: Path, start: str, change: Callable[[list[str]], list[str]])
         made = [Record(seq, at, decode(body)) for seq, body in enumerate(bodies, first)]
         rows = rows_after(previous, made)
         connection.execute("DELETE FROM event WHERE seq >= ?", (first,))
-        connection.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        connection.executemany(
+            "INSERT INTO event VALUES (?, ?, ?, nullif(?, ''), nullif(?, 0), nullif(?, 0), ?, ?)",
+            rows,
+        )
     was = read_witness(witness_path(journal))
     assert was is not None
     witness_path(journal).unlink()
