@@ -2,6 +2,8 @@
 
 import re
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from events.lock import holder, lock_path
 from tests.builders import a_bar, records
 from tests.command_line import a_place, traded
 from tests.journals import read, write, writing
-from tests.other_writer import OtherWriter, other_writer
+from tests.other_writer import ROOT, OtherWriter, other_writer
 
 
 @pytest.fixture
@@ -93,6 +95,28 @@ async def test_when_the_lock_is_replaced_the_one_who_lost_it_stops(path: Path) -
             assert first.poisoned
             assert second.ask(2) == "at 6"
     assert [record.seq for record in read(path)] == [1, 2, 3, 4, 5, 6]
+    assert is_sound(path)
+
+
+def test_a_writer_that_cannot_open_the_journal_lets_go_of_it(path: Path) -> None:
+    # The disk takes a small file, and not the log; then there is room again, in the same process.
+    script = """
+import asyncio, pathlib, resource, sys
+from tests.journals import write
+
+path = pathlib.Path(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, resource.RLIM_INFINITY))
+try:
+    asyncio.run(write(path))
+except OSError as error:
+    print(error.strerror)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+asyncio.run(write(path))
+print("written")
+"""
+    words = [sys.executable, "-c", script, str(path)]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, timeout=30)
+    assert done.stdout == "File too large\nwritten\n", done.stderr
     assert is_sound(path)
 
 

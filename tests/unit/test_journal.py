@@ -157,6 +157,14 @@ async def test_each_hash_covers_the_row_and_the_hash_before_it(path: Path) -> No
     assert [row[7] for row in rows] == list(hashes_from_columns(rows))
 
 
+async def test_an_empty_identity_is_not_the_same_as_none(path: Path) -> None:
+    # Whatever a broker calls a fill, a journal that was written can be read.
+    await write(path, a_fill(execution_id=""), a_bar())
+    with JournalReader(path) as reader:
+        assert reader.check() == []
+    assert [row[3] for row in raw_rows(path)] == [None, "", None]
+
+
 async def test_the_witness_follows_every_append(path: Path) -> None:
     async with writing(path) as journal:
         for batch in ([OPENED], a_story(), [a_bar()]):
