@@ -92,15 +92,16 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
     feed = build_feed(config, base)
     actions = read_actions(config, base)
     journal = await Journal.open(journal_path)
+    reader: JournalReader | None = None
     try:
         is_new = journal.head.seq == 0
-        with JournalReader(journal_path) as reader:
-            snapshots = SnapshotFolder(journal_path)
-            recovery = Recovery(reader, snapshots)
-            recovered = recovery.recover()
-            _assert_same_account(recovered.state, config, journal_path)
-            loaded = to_event(config)
-            runs, settings = recovery.renew(loaded, recovered.runs, recovered.state.seq)
+        reader = JournalReader(journal_path)
+        snapshots = SnapshotFolder(journal_path)
+        recovery = Recovery(reader, snapshots)
+        recovered = recovery.recover()
+        _assert_same_account(recovered.state, config, journal_path)
+        runs, settings = recovery.renew(to_event(config), recovered.runs, recovered.state.seq)
+        reader.close()
         clock = build_clock(feed, recovered.state)
         now = utc_from_nanoseconds(clock.now())
         opens = opening(config, feed, actions, recovered, runs, now)
@@ -134,7 +135,11 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
             tasks.create_task(engine.run(feed, progress, once=once), name="trading engine")
         return await _end_session(engine, recovered)
     finally:
+        # The last connection that goes folds the log into the file, unless it only reads: a journal
+        # that recovery refuses is left as it was found.
         await journal.close()
+        if reader is not None:
+            reader.close()
 
 
 def build_feed(config: Config, base: Path) -> Feed:

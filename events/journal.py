@@ -55,8 +55,7 @@ ROWS_A_PAGE = 8
 
 _UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)
 """What a damaged file makes SQLite raise; it quotes damaged text, which need not be UTF-8."""
-_LAST = 2**63 - 1
-"""No row has a greater seq."""
+_LAST = 2**63 - 1  # No row has a greater seq.
 _COLUMNS = "seq, at, type, key, trace, cause, body, hash"
 _ONE = "(?, ?, ?, nullif(?, ''), nullif(?, 0), nullif(?, 0), ?, ?)"
 _INSERT = f"INSERT INTO event VALUES {_ONE}"  # noqa: S608 - constants
@@ -246,6 +245,7 @@ class Journal:
         self.head = Head()
         self._lock = lock
         self._connection = connection
+        self._log_is_grown = False
         self._pages_logged = 0
 
     @classmethod
@@ -274,7 +274,6 @@ class Journal:
         journal.head = head
         try:
             await journal._assert_settings()
-            grow_log(path)
         except BaseException:
             await journal.close()
             raise
@@ -294,6 +293,9 @@ class Journal:
         rows = rows_after(self.head.hash, records)
         try:
             self._lock.assert_held()
+            if not self._log_is_grown:
+                grow_log(self.path)
+                self._log_is_grown = True
             await self._connection.executemany(_INSERT, rows)
         except BaseException as error:
             self.poisoned = True

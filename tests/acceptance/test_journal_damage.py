@@ -177,6 +177,24 @@ def changed_since_its_snapshots(journal: Path) -> None:
     changed(journal, "UPDATE event SET body = replace(body, '100000', '900000') WHERE seq = 5")
 
 
+def changed_with_its_last_events_in_the_log(journal: Path) -> None:
+    changed_since_its_snapshots(journal)
+    names = (journal.name, journal.name + "-wal")
+    aside = journal.with_name("aside")
+    aside.mkdir()
+
+    async def cut() -> None:
+        async with writing(journal) as opened:
+            await opened.append(list(records(*[a_bar()] * 5, first=opened.head.seq + 1)))
+            for name in names:
+                await asyncio.to_thread(shutil.copy, journal.with_name(name), aside / name)
+
+    asyncio.run(cut())
+    for name in names:
+        (aside / name).rename(journal.with_name(name))
+    aside.rmdir()
+
+
 DAMAGE: list[tuple[Callable[[Path], None], type[JournalError], str, str]] = [
     (not_sqlite, JournalForeign, "is not a journal: file is not a database", "check the path"),
     (of_another_application, JournalForeign, "another application's file (0x0", "check the path"),
@@ -208,6 +226,7 @@ DAMAGE: list[tuple[Callable[[Path], None], type[JournalError], str, str]] = [
         "the newest backup",
     ),
     (changed_since_its_snapshots, JournalDamaged, "row 5 ", "keep a copy"),
+    (changed_with_its_last_events_in_the_log, JournalDamaged, "row 5 ", "keep a copy"),
 ]
 
 
@@ -235,14 +254,14 @@ def test_it_is_refused_with_what_was_found_and_what_to_do_next(
     assert any(said in finding["what"] for finding in verdict["findings"])
     assert checked.stderr.startswith("next: ")
 
+    assert contents(place) == before
+
     # In our own terms, too: each damage has its error.
     with pytest.raises(JournalError) as refused:
         asyncio.run(opened_and_proved(journal))
     assert type(refused.value) is kind
     assert said in refused.value.args[0]
     assert hint in refused.value.hint
-
-    assert contents(place) == before
 
 
 async def opened_and_proved(journal: Path) -> None:
