@@ -108,18 +108,7 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
         notices = (*opens.notices, *feed.notices) if isinstance(feed, FileFeed) else opens.notices
         started(Prepared(journal_path, is_new, recovered, feed.bars_total, notices))
         core = Core(recovered.state, runs, settings)
-        engine = Engine(
-            core,
-            journal,
-            broker,
-            clock,
-            snapshots,
-            EngineSettings(
-                config.dry_run,
-                config.journal.snapshot_every_events,
-                config.journal.snapshots_kept,
-            ),
-        )
+        engine = Engine(core, journal, broker, clock, snapshots, engine_settings(config))
         engine.recorded = recorded
         if opens.identity is not None:
             # Alone in its commit: a journal of one event needs no witness yet.
@@ -140,6 +129,15 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
         await journal.close()
         if reader is not None:
             reader.close()
+
+
+def engine_settings(config: Config) -> EngineSettings:
+    """Return what the engine needs of `config`."""
+    return EngineSettings(
+        config.dry_run,
+        config.journal.snapshot_every_events,
+        config.journal.snapshots_kept,
+    )
 
 
 def build_feed(config: Config, base: Path) -> Feed:
