@@ -98,18 +98,19 @@ async def test_when_the_lock_is_replaced_the_one_who_lost_it_stops(path: Path) -
     assert is_sound(path)
 
 
-def test_a_writer_that_cannot_open_the_journal_lets_go_of_it(path: Path) -> None:
+def test_a_writer_that_cannot_write_lets_go_of_the_journal(path: Path) -> None:
     # The disk takes a small file, and not the log; then there is room again, in the same process.
     script = """
 import asyncio, pathlib, resource, sys
+from events.errors import JournalWriteFailed
 from tests.journals import write
 
 path = pathlib.Path(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, resource.RLIM_INFINITY))
 try:
     asyncio.run(write(path))
-except OSError as error:
-    print(error.strerror)
+except JournalWriteFailed as error:
+    print(error.__cause__.strerror)
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 asyncio.run(write(path))
 print("written")
