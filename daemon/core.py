@@ -17,6 +17,7 @@ from daemon.strategy_desk import StrategyDesk
 from daemon.strategy_runs import StrategyRun
 from events import (
     BarClosed,
+    BrokerUnparsed,
     CancelSending,
     CashMoved,
     ClientOrderId,
@@ -71,7 +72,7 @@ class Core:
         self.deadlines = Deadlines(state, runs, settings.answer_deadline_s)
         self.desk = StrategyDesk(self.recorder, runs, self.deadlines, settings.limits)
 
-    def step(self, event: Input, at: int) -> None:
+    def step(self, event: Input, at: int) -> None:  # noqa: C901 - one flat branch a kind of input
         """Take one input at wall time `at` (ns UTC). A repeat of what is known changes nothing."""
         match event:
             case BarClosed():
@@ -91,6 +92,9 @@ class Core:
                 self._report(event, at)
             case TimerFired():
                 self._timer(event, at)
+            case BrokerUnparsed():
+                self.recorder.take(event, at)
+                self._hold_everything("unparsed report", f"{event.why}: {event.raw}")
             case CashMoved():
                 self._cash(event, at)
             case CorporateActionAnnounced():

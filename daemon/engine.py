@@ -7,22 +7,27 @@ before the record of the sending is durable.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import assert_never
 
 import msgspec
 
 from daemon.brokers import Broker
+from daemon.brokers.border import checked
 from daemon.clock import Clock
 from daemon.code_hash import fold_code_hash
 from daemon.core import Core
+from daemon.deadlines import NEVER
 from daemon.feeds import Feed
 from daemon.gate import RiskApproved
-from daemon.recorder import Cancel
+from daemon.recorder import Cancel, Effect
 from daemon.snapshots import SnapshotFolder
 from events import (
     BarClosed,
+    ClientOrderId,
     CorporateActionApplied,
+    HoldLevel,
+    OrderIntended,
     OrderWithheld,
     Record,
     TimerFired,
@@ -37,8 +42,9 @@ Block = Sequence[BarClosed]
 
 WAIT_MAX_S = 60.0
 """How long the engine sleeps at most: the wall clock may have been set meanwhile."""
+BAR_ON_ITS_WAY = timedelta(seconds=60)
+"""How long after its end a live bar may still come: nothing ends by itself before that."""
 _LATE_S = 0.001
-_SECOND_NS = 1_000_000_000
 
 
 class EngineSettings(msgspec.Struct, frozen=True):
@@ -47,6 +53,10 @@ class EngineSettings(msgspec.Struct, frozen=True):
     dry_run: bool
     snapshot_every_events: int
     snapshots_kept: int
+
+
+class BrokerFailed(Exception):
+    """The broker raised instead of reporting; what it was asked to do may have happened."""
 
 
 class Engine:
@@ -75,6 +85,7 @@ class Engine:
         self._snapshot_seq = core.state.seq
         self._last_end: datetime | None = None
         self._writing: asyncio.Task[None] | None = None
+        self._reports: list[Input] = []
         self._woken = asyncio.Event()
 
     def request_stop(self, reason: str) -> None:
@@ -89,14 +100,23 @@ class Engine:
         await self.commit()
 
     def report(self, event: Input) -> None:
-        """Take one report of the broker: its inbox."""
-        self.core.step(event, self.clock.now())
+        """Take one report of the broker: its inbox.
+
+        A broker inside the process is answered at once. What comes from outside, at any moment,
+        waits for the next turn: nothing may be decided while a record is being written.
+        """
         if self.broker.outside:
+            self._reports.append(event)
             self._woken.set()
+        else:
+            self.core.step(event, self.clock.now())
 
     async def connect_broker(self) -> None:
-        """Let the broker take up the open orders of the books."""
+        """Let the broker take up the open orders of the books; ask again for unanswered cancels."""
         self.broker.connect(self.core.state, self.report)
+        if self.broker.outside:
+            orders = tuple(self.core.state.orders.open.values())
+            self._act([Cancel(order.client_order_id) for order in orders if order.cancel_requested])
         await self.commit()
 
     async def run(self, feed: Feed, progress: Callable[[int], None], *, once: bool = False) -> None:
@@ -114,6 +134,10 @@ class Engine:
                 self.take_bar(bar)
                 if self.broker.outside:
                     await self.commit()
+                    # The loop gets a turn, so that a signal is heard before the next bar.
+                    await asyncio.sleep(0)
+                    if self.stop_reason:
+                        break
             await self._commit_block()
             progress(len(block))
             if once and feed.live:
@@ -130,7 +154,7 @@ class Engine:
                 if self.stop_reason:
                     return None
                 if live:
-                    self._fire_timers(utc_from_nanoseconds(self.clock.now()))
+                    self._let_time_pass()
                 await self.commit()
             return coming.result()
         finally:
@@ -140,15 +164,25 @@ class Engine:
     async def _done(self, coming: asyncio.Task[Block | None], seconds: float | None) -> bool:
         """Wait until bars are there, something else has happened, or `seconds` are over."""
         woken = asyncio.create_task(self._woken.wait(), name="engine waits")
-        await asyncio.wait({coming, woken}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        awaited = {coming, woken} | ({self._writing} if self._writing is not None else set())
+        await asyncio.wait(awaited, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         woken.cancel()
         self._woken.clear()
         return coming.done()
 
     def _seconds_to_due(self) -> float:
         now = utc_from_nanoseconds(self.clock.now())
-        seconds = (self.core.deadlines.next_due - now).total_seconds()
-        return min(max(seconds, 0.0) + _LATE_S, WAIT_MAX_S)
+        due = self.core.deadlines.next_due
+        if self.broker.next_due < NEVER:
+            due = min(due, self.broker.next_due + BAR_ON_ITS_WAY)
+        return min(max((due - now).total_seconds(), 0.0) + _LATE_S, WAIT_MAX_S)
+
+    def _let_time_pass(self) -> None:
+        """Take what has come due by the wall clock while no bar came."""
+        now = utc_from_nanoseconds(self.clock.now())
+        self._fire_timers(now)
+        if self.broker.next_due < now - BAR_ON_ITS_WAY:
+            self.broker.advance(now - BAR_ON_ITS_WAY)
 
     def take_bar(self, bar: BarClosed) -> None:
         """Take one bar: what came due before it, what it did to resting orders, the bar itself."""
@@ -157,25 +191,35 @@ class Engine:
             self._fire_timers(end)
         if end is not self._last_end:
             self._last_end = end
-            at = nanoseconds(end)
-            # What ended by itself before the bar is dated no later than its start.
-            self.clock.set(at - bar.span_s * _SECOND_NS)
-            self.broker.advance(bar.start)
-            self.clock.set(at)
+            if self.broker.next_due < end:
+                # What ended by itself before the bar is dated no later than its start.
+                self.clock.set(nanoseconds(bar.start))
+                self.broker.advance(bar.start)
+            self.clock.set(nanoseconds(end))
         self.broker.observe(bar)
         self.core.step(bar, self.clock.now())
         if self.recorder.effects and not self.broker.outside:
-            self._act()
+            self._act_at_once()
 
     async def commit(self) -> None:
         """Make the records so far durable, then carry out what they decided outside."""
         await self._written()
-        while self.recorder.records or self.recorder.effects:
+        while self._reports or self.recorder.records or self.recorder.effects:
+            self._take_reports()
+            # Only what these very records say may be carried out behind them.
             records, self.recorder.records = self.recorder.records, []
+            effects, self.recorder.effects = self.recorder.effects, []
             if records:
-                await self._append(records)
-            self._act()
+                await self.journal.append(records)
+            self._act(effects)
+            self._tell(records)
         await self._tidy_up()
+
+    def _take_reports(self) -> None:
+        reports, self._reports = self._reports, []
+        for report in reports:
+            now = self.clock.now()
+            self.core.step(checked(report, now), now)
 
     async def _commit_block(self) -> None:
         """Commit a block of recorded bars; with nothing to do outside, compute the next meanwhile.
@@ -195,6 +239,9 @@ class Engine:
 
     async def _append(self, records: Sequence[Record]) -> None:
         await self.journal.append(records)
+        self._tell(records)
+
+    def _tell(self, records: Sequence[Record]) -> None:
         if self.recorded is not None:
             self.recorded(records)
 
@@ -249,37 +296,64 @@ class Engine:
         self.broker.advance(timer.due)
         self.core.step(timer, self.clock.now())
         if not self.broker.outside:
-            self._act()
+            self._act_at_once()
 
-    def _act(self) -> None:
-        """Carry out effects in order; what a report in between leads to may need more of them.
-
-        Those are next within the process; outside it they wait for their records.
-        """
+    def _act_at_once(self) -> None:
+        """Carry out what was decided within the process, and what its answers lead to."""
         while self.recorder.effects:
             effects, self.recorder.effects = self.recorder.effects, []
-            for effect in effects:
+            self._act(effects)
+
+    def _act(self, effects: Sequence[Effect]) -> None:
+        """Carry out effects in order.
+
+        Raises:
+            BrokerFailed: the broker raised. What was to be sent may have left: the next start
+                finds it sent and unanswered.
+        """
+        for effect in effects:
+            # What was reported on the order before may be a reason not to send this one.
+            self._take_reports()
+            try:
                 match effect:
                     case RiskApproved():
                         self._send(effect)
                     case Cancel(client_order_id):
-                        self.broker.cancel(client_order_id)
+                        self._cancel(client_order_id)
                     case CorporateActionApplied():
                         self.broker.corporate_action(effect)
                     case _:
                         assert_never(effect)
-            if self.broker.outside:
-                return
+            except Exception as error:
+                if not self.broker.outside:
+                    raise
+                message = f"the broker raised {error!r} when asked for {effect}"
+                raise BrokerFailed(message) from error
 
     def _send(self, approved: RiskApproved) -> None:
         """Send one order, after the last look at what may stop it."""
-        order_id = approved.intent.client_order_id
-        if self.settings.dry_run:
-            self.report(OrderWithheld(order_id, "dry run"))
-        elif self.journal.poisoned:
-            self.report(OrderWithheld(order_id, "the journal failed to write"))
+        why_not = self._why_not(approved.intent)
+        if why_not:
+            self.report(OrderWithheld(approved.intent.client_order_id, why_not))
         else:
             self.broker.submit(approved)
+
+    def _why_not(self, intent: OrderIntended) -> str:
+        """Say what has come between an order's approval and its sending, nothing if it may go."""
+        if self.settings.dry_run:
+            return "dry run"
+        if self.journal.poisoned:
+            return "the journal failed to write"
+        if self.stop_reason and self.broker.outside:
+            return f"stopped: {self.stop_reason}"
+        holds = self.core.state.holds.in_scope(intent.strategy, intent.symbol)
+        halts = [hold.cause for hold in holds if hold.level is HoldLevel.HALT]
+        return f"HALT: {', '.join(halts)}" if halts else ""
+
+    def _cancel(self, client_order_id: ClientOrderId) -> None:
+        # In a dry run nothing leaves, no cancel either: unanswered, it makes the order UNKNOWN.
+        if not (self.settings.dry_run and self.broker.outside):
+            self.broker.cancel(client_order_id)
 
 
 async def _first(blocks: AsyncIterator[Block]) -> Block | None:

@@ -23,6 +23,7 @@ from events.base import (
 from events.holds import HoldLevel, HoldLifted, HoldLifts, HoldPlaced, HoldScope, WorkingOrders
 from events.market import BarClosed
 from events.orders import (
+    BrokerUnparsed,
     CancelSending,
     Check,
     IntentApproved,
@@ -56,6 +57,7 @@ from events.strategy import StrategyDeclined, StrategyFailed
 
 __all__ = [
     "BarClosed",
+    "BrokerUnparsed",
     "CalendarLoaded",
     "CancelSending",
     "CashMoved",

@@ -14,6 +14,7 @@ from events.errors import UnknownEvent
 from events.holds import HoldLifted, HoldPlaced
 from events.market import BarClosed
 from events.orders import (
+    BrokerUnparsed,
     CancelSending,
     IntentApproved,
     IntentRefused,
@@ -49,6 +50,7 @@ Input = (
     | OrderExpired
     | OrderFilled
     | CommissionCharged
+    | BrokerUnparsed
     | CashMoved
     | TimerFired
     | CorporateActionAnnounced

@@ -134,6 +134,13 @@ class OrderExpired(OrderReport, frozen=True, tag="order.expired"):
     reason: str = ""
 
 
+class BrokerUnparsed(Event, frozen=True, tag="broker.unparsed"):
+    """The broker reported what cannot be so; `raw` is all of it as text, `why` what is wrong."""
+
+    raw: str
+    why: str
+
+
 class OrderUnknown(OrderReport, frozen=True, tag="order.unknown"):
     """No answer by the deadline. The order keeps its exposure until evidence says otherwise."""
 

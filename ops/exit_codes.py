@@ -37,6 +37,7 @@ MEANINGS: Final[dict[ExitCode, str]] = {
 _BY_ERROR: Final = {
     "JournalLocked": ExitCode.ALREADY_RUNNING,
     "JournalWriteFailed": ExitCode.JOURNAL_WRITE_FAILED,
+    "BrokerFailed": ExitCode.BROKER_UNREACHABLE,
     "JournalMissing": ExitCode.FAILURE,
     "JournalError": ExitCode.JOURNAL_DAMAGED,
     "ConfigError": ExitCode.BAD_CONFIG,

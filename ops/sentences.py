@@ -5,6 +5,7 @@ from typing import assert_never
 
 from events import (
     BarClosed,
+    BrokerUnparsed,
     CalendarLoaded,
     CancelSending,
     CashMoved,
@@ -76,6 +77,8 @@ def sentence(event: JournalEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one 
             return f"{_traded(event.quantity)} at {price(event.price)}"
         case CommissionCharged():
             return f"{money(event.amount)} commission"
+        case BrokerUnparsed():
+            return f"the broker reported what cannot be so, {event.why}: {event.raw}"
         case CashMoved():
             return f"{event.kind} of {money(event.amount)} ({event.reference})"
         case CorporateActionAnnounced():

@@ -8,6 +8,7 @@ import msgspec
 
 from events import (
     BarClosed,
+    BrokerUnparsed,
     CalendarLoaded,
     CancelSending,
     CashMoved,
@@ -113,6 +114,8 @@ class State(msgspec.Struct):
                 self.strategies.apply(event, event.strategy)
             case TimerFired():
                 self.timers.apply(event)
+            case BrokerUnparsed():
+                pass  # It moves no book; what follows from it is the hold behind it.
             case HoldPlaced() | HoldLifted():
                 self.holds.apply(event)
             case CashMoved():

@@ -25,6 +25,11 @@ class Broker(Protocol):
     outside: bool
     """True when sending has an effect outside this process: the record must be durable first."""
 
+    @property
+    def next_due(self) -> datetime:
+        """When something ends by itself next (`advance`); far in the future when nothing does."""
+        ...
+
     def connect(self, state: State, inbox: Inbox) -> None:
         """Take up the open orders of `state` and hand every report to `inbox` from now on.
 

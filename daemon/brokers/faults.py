@@ -100,6 +100,11 @@ class FaultyBroker:
         self._reports = 0
         self._inbox: Inbox | None = None
 
+    @property
+    def next_due(self) -> datetime:
+        """When something of the inner broker's ends by itself."""
+        return self._inner.next_due
+
     def connect(self, state: State, inbox: Inbox) -> None:
         """Connect the inner broker. What was held back is lost, as at any restart."""
         self._held = []

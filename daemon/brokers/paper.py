@@ -85,6 +85,7 @@ class PaperBroker:
         self._ended_max = _ENDED_KEPT
         self._first_expiry = NEVER
         self._first_payment = NEVER
+        self.next_due = NEVER
 
     def connect(self, state: State, inbox: Inbox) -> None:
         """Rebuild the book from `state`; answer now what a crash left unanswered."""
@@ -144,6 +145,7 @@ class PaperBroker:
                 self._expire(order)
         expiries = (order.expires for order in self._resting.values())
         self._first_expiry = min(expiries, default=NEVER)
+        self._note_due()
 
     def corporate_action(self, action: CorporateActionApplied) -> None:
         """Cancel the orders of a symbol that splits: their prices and quantities are of old.
@@ -185,6 +187,7 @@ class PaperBroker:
         self._resting[order.intent.client_order_id] = order
         self._by_symbol.setdefault(order.intent.symbol, []).append(order)
         self._first_expiry = min(self._first_expiry, order.expires)
+        self._note_due()
 
     def _end(self, order: RestingOrder, report: OrderCancelled | OrderExpired | None) -> None:
         """Forget an order that is over. Its id stays known as long as the books may ask for it."""
@@ -279,6 +282,10 @@ class PaperBroker:
         """Note when the next dividend of the books is paid; one without a pay date waits."""
         days = (action.pay_date for action in self._state.corporate_actions.unpaid.values())
         self._first_payment = min((midnight(day) for day in days if day is not None), default=NEVER)
+        self._note_due()
+
+    def _note_due(self) -> None:
+        self.next_due = min(self._first_expiry, self._first_payment)
 
     def _pay_dividends(self, now: datetime) -> None:
         """Pay (or, for a short, collect) every dividend whose day has come."""

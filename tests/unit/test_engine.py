@@ -6,19 +6,27 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from daemon.brokers import Inbox
 from daemon.brokers.paper import PaperBroker
+from daemon.deadlines import NEVER
 from daemon.gate import RiskApproved
 from events import (
     BarClosed,
+    BrokerUnparsed,
     CancelSending,
     ClientOrderId,
     CorporateActionApplied,
+    HoldLevel,
+    HoldLifted,
+    HoldPlaced,
     OrderAcknowledged,
     OrderCancelled,
+    OrderRejected,
     OrderSending,
     OrderWithheld,
     nanoseconds,
@@ -29,7 +37,7 @@ from events.journal import Journal, JournalReader
 from projections import State
 from projections.order_states import OrderState
 from tests.broker_desk import PLAIN
-from tests.builders import a_fill, utc
+from tests.builders import a_commission, a_fill, utc
 from tests.core_desk import OPENING, A, Scripted, buy, kinds
 from tests.engine_desk import Blocks, minutes, works
 
@@ -43,6 +51,7 @@ class Venue:
     """
 
     outside = True
+    next_due = NEVER
 
     def __init__(self, journal: Path) -> None:
         self._reader = JournalReader(journal)
@@ -193,6 +202,93 @@ async def test_a_dry_run_decides_everything_and_sends_nothing(
         assert {order.state for order in at.state.orders.closed.values()} == {OrderState.WITHHELD}
 
 
+async def test_an_order_is_withheld_where_a_report_on_the_one_before_has_led_to_a_halt(
+    journal: Journal, venue: Venue
+) -> None:
+    # Ten were ordered and twenty filled: nothing goes after that, the same turn's orders included.
+    def too_much(order_id: ClientOrderId, _nth: int) -> Sequence[Input]:
+        return (a_fill("20", order_id=order_id, executed_at="2024-01-02T15:00"),)
+
+    venue.answers = too_much
+    async with works(journal, venue, Scripted(bars=[[buy("10"), buy("11")]])) as at:
+        await at.run(minutes(0, 0))
+        assert len(venue.submitted) == 1
+        withheld = [r.event for r in at.written() if isinstance(r.event, OrderWithheld)]
+        assert [event.reason for event in withheld] == ["HALT: over-fill"]
+
+
+async def test_an_order_is_withheld_after_a_stop(journal: Journal, venue: Venue) -> None:
+    async with works(journal, venue, Scripted(bars=[[buy("10"), buy("11")]])) as at:
+
+        def stopping(_order_id: ClientOrderId, _nth: int) -> Sequence[Input]:
+            at.engine.request_stop("enough")
+            return ()
+
+        venue.answers = stopping
+        await at.run(minutes(0, 5))
+        assert len(venue.submitted) == 1
+        assert at.state.market.bars == 1
+        assert kinds(at.written())[-1] == "order.withheld"
+
+
+async def test_an_unanswered_cancel_is_sent_again_at_the_next_start(
+    journal: Journal, venue: Venue
+) -> None:
+    async with works(journal, venue, Scripted(bars=[buy("10"), None])) as at:
+        await at.run(minutes(0, 0))
+        (order_id,) = venue.submitted
+        at.engine.core.cancel(order_id, "on request")
+        at.engine.recorder.effects.clear()  # As a crash does behind the commit.
+        await at.engine.commit()
+        assert venue.cancelled == []
+        await at.engine.connect_broker()
+        assert venue.cancelled == [order_id]
+        assert at.state.orders.open == {}
+
+
+async def test_a_dry_run_sends_no_cancel_either(journal: Journal, venue: Venue) -> None:
+    async with works(journal, venue, Scripted(bars=[buy("10")])) as at:
+        await at.run(minutes(0, 0))
+        at.engine.settings = msgspec.structs.replace(at.engine.settings, dry_run=True)
+        at.engine.core.cancel(venue.submitted[0], "on request")
+        await at.engine.commit()
+        assert kinds(at.written())[-1] == "cancel.sending"
+        assert venue.cancelled == []
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        a_fill("10", "NaN"),
+        a_fill("10", "-5"),
+        a_fill("10", "0"),
+        a_fill("0", "5"),
+        a_fill("10", "1e300"),
+        a_fill("10", "1e-99"),
+        a_fill("10", "5", executed_at="2099-01-01T00:00"),
+        a_commission("1.7976931348623157e308"),
+        OrderRejected(ClientOrderId("o1"), None),  # type: ignore[arg-type] # what a broker may do
+        HoldLifted("h1", "broker", "why not"),
+        "gone",
+    ],
+)
+async def test_what_cannot_be_so_is_recorded_as_it_came_and_halts_everything(
+    journal: Journal,
+    venue: Venue,
+    report: Any,  # noqa: ANN401 - anything
+) -> None:
+    async with works(journal, venue, Scripted()) as at:
+        at.engine.report(report)
+        await at.engine.commit()
+        assert kinds(at.written()) == ["broker.unparsed", "hold.placed"]
+        (unparsed, hold) = (record.event for record in at.written())
+        assert isinstance(unparsed, BrokerUnparsed)
+        assert isinstance(hold, HoldPlaced)
+        assert unparsed.raw == repr(report)
+        assert hold.level is HoldLevel.HALT
+        assert at.state.positions.account == {}
+
+
 # A journal that cannot be written.
 
 
@@ -210,22 +306,6 @@ async def test_what_could_not_be_written_is_not_sent_and_nothing_is_after_it(
         with pytest.raises(JournalWriteFailed, match="nothing more is appended"):
             await at.run(minutes(2, 2))
         assert len(venue.submitted) == 1
-
-
-async def test_behind_a_poisoned_journal_an_order_is_withheld_at_the_last_look(
-    journal: Journal, venue: Venue
-) -> None:
-    async with works(journal, venue, Scripted(bars=[buy()])) as at:
-        with no_file_can_be_written(), pytest.raises(JournalWriteFailed):
-            await at.run(minutes(0, 0))
-        with pytest.raises(JournalWriteFailed):
-            await at.engine.commit()
-        (order,) = at.state.orders.closed.values()
-        assert (order.state, order.reason) == (
-            OrderState.WITHHELD,
-            "the journal failed to write",
-        )
-        assert venue.submitted == []
 
 
 async def test_a_write_that_failed_behind_a_block_is_found_out_before_the_next_is_written(

@@ -10,6 +10,8 @@ import pytest
 from daemon.brokers import Inbox
 from daemon.brokers.paper import PaperBroker
 from daemon.clock import SystemClock
+from daemon.deadlines import NEVER
+from daemon.engine import BrokerFailed
 from daemon.gate import RiskApproved
 from events import (
     BarClosed,
@@ -22,8 +24,9 @@ from events import (
 from events.journal import Journal
 from projections import State
 from tests.broker_desk import PLAIN
+from tests.builders import a_fill
 from tests.core_desk import Scripted, buy, kinds
-from tests.engine_desk import minutes, works
+from tests.engine_desk import Blocks, minutes, works
 
 
 class Silent:
@@ -51,6 +54,7 @@ class Quiet:
     """A broker outside that takes orders, answers cancels, and says nothing by itself."""
 
     outside = True
+    next_due = NEVER
 
     def __init__(self) -> None:
         self.submitted: list[ClientOrderId] = []
@@ -115,6 +119,53 @@ async def test_a_report_is_written_at_once(journal: Journal) -> None:
         await until(lambda: "order.acknowledged" in kinds(at.written()))
         at.engine.request_stop("enough")
         await running
+
+
+async def test_a_report_that_comes_while_a_record_is_written_sends_nothing_unwritten(
+    journal: Journal,
+) -> None:
+    # The second order is decided on a fill that arrives while the bar is on its way to the disk.
+    broker = Quiet()
+    strategy = Scripted(bars=[buy("10"), None], fills=[buy("5")])
+    async with works(journal, broker, strategy) as at:
+        await at.take(Blocks(minutes(0, 0)))
+        at.engine.stop_reason = ""
+        at.engine.take_bar(minutes(1, 1)[0])
+        committing = asyncio.create_task(at.engine.commit())
+        await asyncio.sleep(0)
+        broker.report(OrderAcknowledged(broker.submitted[0]))
+        broker.report(a_fill("10", order_id=broker.submitted[0], executed_at="2024-01-02T15:01"))
+        await committing
+        assert len(broker.submitted) == 2
+        assert at.commits[-1] == [
+            "order.acknowledged",
+            "order.filled",
+            "order.intended",
+            "intent.approved",
+            "order.sending",
+        ]
+
+
+async def test_what_is_over_ends_without_another_bar(journal: Journal) -> None:
+    # Tuesday's order, by the machine's clock years old: the session it was for is over.
+    async with works(journal, PaperBroker(PLAIN), Scripted(bars=[buy("10")])) as at:
+        await at.take(Blocks(minutes(0, 0)))
+        at.engine.clock = SystemClock()
+        running = asyncio.create_task(at.take(Silent(*minutes(1, 0))))
+        await until(lambda: "order.expired" in kinds(at.written()))
+        at.engine.request_stop("enough")
+        await running
+
+
+async def test_a_broker_that_raises_ends_the_run_and_says_which_order(journal: Journal) -> None:
+    class Raising(Quiet):
+        def submit(self, approved: RiskApproved) -> None:
+            raise ConnectionResetError(f"gone with {approved.intent.quantity}")
+
+    async with works(journal, Raising(), Scripted(bars=[buy("10")])) as at:
+        with pytest.raises(BrokerFailed, match="gone with 10"):
+            await at.take(Silent(*minutes(0, 0)))
+        assert kinds(at.written())[-1] == "order.sending"
 
 
 async def test_a_feed_that_fails_ends_the_run_with_its_error(journal: Journal) -> None:
