@@ -18,11 +18,12 @@ from daemon.brokers.faults import with_faults
 from daemon.brokers.paper import PaperBroker
 from daemon.clock import Clock, FeedClock, SystemClock
 from daemon.config import Config
-from daemon.config_file import to_event
+from daemon.config_file import ConfigError, to_event
 from daemon.core import Core
 from daemon.corporate_actions_file import read_corporate_actions
 from daemon.engine import Engine, EngineSettings
 from daemon.feeds import Feed
+from daemon.feeds.border import CheckedFeed
 from daemon.feeds.file import FileFeed
 from daemon.loading import LoadError, build_plugged_in, look_in
 from daemon.recovery import Recovered, Recovery
@@ -30,6 +31,7 @@ from daemon.session import opening
 from daemon.snapshots import SnapshotFolder
 from events import (
     CorporateActionAnnounced,
+    Mode,
     Record,
     SessionEnded,
     nanoseconds,
@@ -57,7 +59,10 @@ class Prepared(msgspec.Struct):
 
 
 class Outcome(msgspec.Struct):
-    """What a run came to. `snapshot_problem` is why the last snapshot could not be written."""
+    """What a run came to. `snapshot_problem` is why the last snapshot could not be written.
+
+    `feed_lost` says that a live feed ended, which no live feed should.
+    """
 
     state: State
     state_hash: str
@@ -65,6 +70,7 @@ class Outcome(msgspec.Struct):
     events: int
     repeats_dropped: int
     snapshot_problem: str
+    feed_lost: bool
 
 
 async def run(  # noqa: PLR0913 - what a run is made of, and who is told
@@ -90,6 +96,7 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
     look_in(base)
     broker = build_broker(config)
     feed = build_feed(config, base)
+    assert_mode(config, broker, feed)
     actions = read_actions(config, base)
     journal = await Journal.open(journal_path)
     reader: JournalReader | None = None
@@ -104,7 +111,7 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
         reader.close()
         clock = build_clock(feed, recovered.state)
         now = utc_from_nanoseconds(clock.now())
-        opens = opening(config, feed, actions, recovered, runs, now)
+        opens = opening(config, broker, feed, actions, recovered, runs, now)
         notices = (*opens.notices, *feed.notices) if isinstance(feed, FileFeed) else opens.notices
         started(Prepared(journal_path, is_new, recovered, feed.bars_total, notices))
         core = Core(recovered.state, runs, settings)
@@ -131,6 +138,21 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
             reader.close()
 
 
+def assert_mode(config: Config, broker: Broker, feed: Feed) -> None:
+    """Refuse to send anything outside in a mode that is not for that, or on bars of the past.
+
+    Raises:
+        ConfigError: mode, broker and feed do not go together.
+    """
+    if not broker.outside or config.dry_run:
+        return
+    if config.mode not in {Mode.BROKER_PAPER, Mode.LIVE}:
+        modes = f"{Mode.BROKER_PAPER.value!r} or {Mode.LIVE.value!r}"
+        raise ConfigError([f"mode: {config.mode.value!r} sends nothing outside; make it {modes}"])
+    if not feed.live:
+        raise ConfigError(["feed.kind: orders that leave the process need a live feed"])
+
+
 def engine_settings(config: Config) -> EngineSettings:
     """Return what the engine needs of `config`."""
     return EngineSettings(
@@ -143,7 +165,8 @@ def engine_settings(config: Config) -> EngineSettings:
 def build_feed(config: Config, base: Path) -> Feed:
     """Return the configured feed; a file feed has validated its files by then."""
     if config.feed.kind != "file":
-        return cast("Feed", build_plugged_in(config.feed.kind, config.feed.params, Feed, "feed"))
+        found = build_plugged_in(config.feed.kind, config.feed.params, Feed, "feed")
+        return CheckedFeed(cast("Feed", found), SystemClock())
     paths = [base / path for path in config.feed.paths]
     return FileFeed(
         paths,
@@ -209,4 +232,5 @@ async def _end_session(engine: Engine, recovered: Recovered) -> Outcome:
         events=core.state.seq - recovered.head.seq,
         repeats_dropped=core.recorder.repeats_dropped,
         snapshot_problem=engine.snapshot_problem,
+        feed_lost=engine.feed_lost,
     )

@@ -18,6 +18,8 @@ from events import Mode, Symbol
 Positive = Annotated[int, Meta(gt=0, le=1_000_000_000)]
 Seconds = Annotated[int, Meta(gt=0, le=86_400)]
 """A whole number of seconds, at most a day."""
+StrategyName = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,39}\Z")]
+"""How a strategy is called in the journal; no slash, which separates it from its schedules."""
 Alias = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9 ._-]{0,39}\Z")]
 """A name that is also part of a file's name."""
 
@@ -117,7 +119,7 @@ class Config(_Table, frozen=True):
     journal: JournalConfig = JournalConfig()
     symbols: dict[Symbol, SymbolConfig] = {}
     sessions: SessionsConfig = SessionsConfig()
-    strategies: dict[str, StrategyConfig] = {}
+    strategies: dict[StrategyName, StrategyConfig] = {}
     broker: BrokerConfig = BrokerConfig()
     feed: FeedConfig = FeedConfig()
     corporate_actions: CorporateActionsConfig = CorporateActionsConfig()

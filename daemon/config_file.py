@@ -26,6 +26,11 @@ DEPTH_MAX = 20
 """Tables and lists in each other; no option needs a quarter of it."""
 SYSTEM_CONFIG = Path("/etc/traded/traded.toml")
 
+_SECRET_NAME = re.compile(
+    r"account|pass(word|wd|phrase)|secret|token|api_?key|credential|auth", re.IGNORECASE
+)
+_ACCOUNT = re.compile(r"[A-Z]{1,2}[0-9]{6,9}")
+"""How Interactive Brokers numbers accounts: U1234567, DU1234567."""
 _CLASS_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
@@ -267,12 +272,27 @@ def _check_together(config: Config, problems: Problems) -> None:
     if config.mode in {Mode.BROKER_PAPER, Mode.LIVE} and config.broker.kind == "paper":
         what = "is of orders that leave the process; the built-in paper broker's is 'paper'"
         problems.add("mode", f"{config.mode.value!r} {what}")
+    _check_secrets(config, problems)
     if config.feed.kind == "file" and not config.feed.paths:
         problems.add("feed.paths", "is empty: name the files or folders with the bars")
     if config.feed.kind == "file" and config.feed.params:
         problems.add("feed.params", "is for a feed of your own: the file feed has none")
     if not config.symbols:
         problems.add("symbols", "is empty: name at least one, such as [symbols.AAPL]")
+
+
+def _check_secrets(config: Config, problems: Problems) -> None:
+    """Refuse what must be neither in a file nor in the journal, which keeps this one whole."""
+    strategies = {f"strategies.{name}": table.params for name, table in config.strategies.items()}
+    for where, params in {
+        "broker": config.broker.params,
+        "feed": config.feed.params,
+        **strategies,
+    }.items():
+        for name, value in params.items():
+            if _SECRET_NAME.search(name) or (isinstance(value, str) and _ACCOUNT.fullmatch(value)):
+                what = "is a secret, and the journal keeps this file whole"
+                problems.add(f"{where}.params.{name}", f"{what}: read it from the environment")
 
 
 def _check_strategies(config: Config, problems: Problems) -> None:

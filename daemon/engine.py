@@ -81,6 +81,7 @@ class Engine:
         self.settings = settings
         self.stop_reason = ""
         self.snapshot_problem = ""
+        self.feed_lost = False
         self.recorded: Callable[[Sequence[Record]], None] | None = None
         self._snapshot_seq = core.state.seq
         self._last_end: datetime | None = None
@@ -128,6 +129,7 @@ class Engine:
         while not self.stop_reason:
             block = await self._next_block(blocks, live=feed.live)
             if block is None:
+                self.feed_lost = feed.live and not self.stop_reason
                 self.request_stop("the feed ended")
                 return
             for bar in block:

@@ -13,6 +13,7 @@ from importlib import metadata
 
 import msgspec
 
+from daemon.brokers import Broker
 from daemon.calendar import load_calendar
 from daemon.config import Config
 from daemon.config_file import to_event
@@ -51,6 +52,7 @@ class Opening(msgspec.Struct, frozen=True):
 
 def opening(  # noqa: PLR0913, PLR0917 - all that a session depends on
     config: Config,
+    broker: Broker,
     feed: Feed,
     actions: Sequence[CorporateActionAnnounced],
     recovered: Recovered,
@@ -80,8 +82,9 @@ def opening(  # noqa: PLR0913, PLR0917 - all that a session depends on
         ),
         *_calendars(config, now, max(feed.ends_at or now, now)),
     ]
-    if not state.cash.is_repeat(deposit):
-        # Asked of the books: a crash may have come between the first event and this one.
+    if not broker.outside and not state.cash.is_repeat(deposit):
+        # Asked of the books: a crash may have come between the first event and this one. What is in
+        # an account outside is for its broker to say.
         events.append(deposit)
     events += [
         action
@@ -91,7 +94,7 @@ def opening(  # noqa: PLR0913, PLR0917 - all that a session depends on
     return Opening(
         identity=_journal_opened(config) if state.identity.opened is None else None,
         events=tuple(events),
-        notices=tuple(_notices(wanted, state, now)),
+        notices=(*_late_actions(wanted, state, now), *_orphans(config, state)),
     )
 
 
@@ -137,7 +140,7 @@ def _journal_opened(config: Config) -> JournalOpened:
     return JournalOpened(journal_id, config.mode, config.account)
 
 
-def _notices(
+def _late_actions(
     actions: Sequence[CorporateActionAnnounced], state: State, now: datetime
 ) -> Iterator[str]:
     """Say which of the operator's corporate actions come too late for these books."""
@@ -153,3 +156,16 @@ def _notices(
                 f"{action.action_id} is news and its ex date is over: nothing was restated; "
                 f"compare what is held of {action.symbol} with the broker"
             )
+
+
+def _orphans(config: Config, state: State) -> Iterator[str]:
+    """Say what is held that this configuration knows nothing of any more."""
+    for symbol, position in sorted(state.positions.account.items()):
+        if position.quantity and symbol not in config.symbols:
+            what = f"{position.quantity} {symbol} are held"
+            yield f"{what} and {symbol} is not under [symbols]: nothing marks them any more"
+    for name, book in sorted(state.positions.by_strategy.items()):
+        shares = [f"{each.quantity} {symbol}" for symbol, each in book.items() if each.quantity]
+        if shares and name not in config.strategies:
+            held = ", ".join(shares)
+            yield f"{held} of strategy {name} are held, and there is no [strategies.{name}]"

@@ -32,6 +32,7 @@ from events.witness import (
     Witness,
     WitnessFile,
     check_witness,
+    first_witness,
     fsync_folder,
     read_witness,
     witness_path,
@@ -256,11 +257,15 @@ class Journal:
             JournalLocked: another process writes it.
             JournalForeign, JournalNewer, JournalDamaged, JournalTailLost: it cannot be trusted.
         """
-        lock = _lock(path)
+        lock = FileLock(lock_path(path))
         try:
+            _create_missing(path)
             with JournalReader(path) as reader:
-                head = reader.head()
-                check_witness(path, read_witness(witness_path(path)), head, reader.hash_at)
+                head, seen = reader.head(), read_witness(witness_path(path))
+                check_witness(path, seen, head, reader.hash_at)
+            if seen is None:
+                # From the start, so that no two crashes in a row leave rows without a witness.
+                first_witness(path, head)
             connection = await aiosqlite.connect(
                 _uri(path, "mode=rw"),
                 uri=True,
@@ -388,21 +393,10 @@ class _Connection(sqlite3.Connection):
         return self._identity
 
 
-def _lock(path: Path) -> FileLock:
-    """Take the lock of the journal at `path`, making an empty journal where there is none."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(lock_path(path))
-    try:
-        if not path.exists():
-            _create(path)
-    except BaseException:
-        lock.release()
-        raise
-    return lock
-
-
-def _create(path: Path) -> None:
-    """Make an empty journal, whole or not at all."""
+def _create_missing(path: Path) -> None:
+    """Make an empty journal where there is none, whole or not at all."""
+    if path.exists():
+        return
     assert_nothing_left(path)
     made = path.with_name(path.name + ".new")
     made.unlink(missing_ok=True)

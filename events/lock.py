@@ -17,6 +17,7 @@ class FileLock:
     def __init__(self, path: Path) -> None:
         """Take the lock at `path`, creating the file if needed; never waits."""
         self.path = path
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         self._fd = self._take()
 
     def _take(self) -> int:

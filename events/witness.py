@@ -114,6 +114,13 @@ def check_witness(
         raise JournalTailLost(message)
 
 
+def first_witness(journal: Path, head: Head) -> None:
+    """Write the first witness of a journal that has no event yet, or none but its name."""
+    file = WitnessFile(witness_path(journal))
+    file.write(Witness("", 0, head.seq, head.hash.hex()))
+    file.close()
+
+
 def fsync_folder(folder: Path) -> None:
     """Make names created or renamed in `folder` durable."""
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
@@ -45,9 +45,11 @@ def run_daemon(
 
 def _say(records: Sequence[Record]) -> None:
     """Print what was recorded, bars left out."""
-    for record in records:
-        if type(record.event) is not BarClosed:
-            click.echo(printed(line_of(record)), err=True)
+    # Whoever read this may have gone: that is no reason to stop trading.
+    with suppress(OSError):
+        for record in records:
+            if type(record.event) is not BarClosed:
+                click.echo(printed(line_of(record)), err=True)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Final, TextIO
+from urllib.parse import unquote
 
 import msgspec
 
@@ -31,6 +32,9 @@ HEADERS: Final = (
     MANY_DAILY_HEADER,
 )
 DEFAULT_SPAN_S: Final = 60
+NUMBER_MAX: Final = 1e12
+"""More than any price or volume; beyond it lie slips and sentinels."""
+CELLS_CHARACTERS_MAX: Final = 120
 PROBLEMS_SHOWN: Final = 20
 FIRST_MOMENT: Final = datetime(1970, 1, 1, tzinfo=UTC)
 """Time in the journal counts from here; what is older is a slip of the keyboard."""
@@ -130,8 +134,11 @@ def read(file: BarFile, symbol: Symbol, span_s: int, sessions: Sessions) -> Iter
 
 
 def symbol_of(path: Path) -> str:
-    """Return the symbol a file is named after: `SPY_2011-03.csv.gz` holds SPY."""
-    return path.name.removesuffix(".gz").removesuffix(".csv").split("_")[0]
+    """Return the symbol a file is named after: `SPY_2011-03.csv.gz` holds SPY.
+
+    What a file name cannot hold is written as in an address: `BTC%2FUSD.csv` holds BTC/USD.
+    """
+    return unquote(path.name.removesuffix(".gz").removesuffix(".csv").split("_")[0])
 
 
 def _intraday(rows: Iterator[list[str]], symbol: Symbol, span_s: int) -> Iterator[BarClosed]:
@@ -222,10 +229,11 @@ def _wrong_numbers(cells: list[str]) -> str:
         opened, high, low, close, volume = map(float, cells)
     except ValueError:
         return f"{','.join(cells)!r} are not five numbers"
-    if 0 < low <= opened <= high < float("inf") and low <= close <= high and volume >= 0:
+    if 0 < low <= opened <= high < NUMBER_MAX and low <= close <= high and volume >= 0:
         # float() takes 1_000 for a number, and digits of any script; a price list has neither.
         text = "".join(cells)
-        is_plain = "_" not in text and text.isascii() and volume < float("inf")
+        is_plain = "_" not in text and text.isascii() and volume < NUMBER_MAX
+        is_plain = is_plain and len(text) <= CELLS_CHARACTERS_MAX
         return "" if is_plain else f"{','.join(cells)!r} are not five plain numbers"
     numbers = (opened, high, low, close, volume)
     return next(
@@ -235,6 +243,7 @@ def _wrong_numbers(cells: list[str]) -> str:
             (any(map(math.isinf, numbers)), "a number is infinite"),
             (min(numbers[:4]) <= 0, "a price is zero or negative"),
             (volume < 0, "the volume is negative"),
+            (max(numbers) >= NUMBER_MAX, "a number is too large to be true"),
             (high < low, f"high {high} is below low {low}"),
             (True, f"open {opened} or close {close} is outside low {low} to high {high}"),
         )

@@ -15,6 +15,8 @@ from projections import State
 from projections.exposure import WorstCase, worst_case
 from projections.holds import strictest
 
+NUMBER_MAX = Decimal("1e12")
+DECIMAL_PLACES_MAX = 12
 _ZERO = Decimal(0)
 _NEEDS_LIMIT = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
 _NEEDS_STOP = frozenset({OrderType.STOP, OrderType.STOP_LIMIT})
@@ -105,7 +107,7 @@ def valid_input(question: Question) -> Check:
     wrong = []
     if intent.symbol not in question.state.symbols:
         wrong.append("the symbol is not configured")
-    if not intent.quantity.is_finite() or intent.quantity == 0:
+    if not _is_sensible(intent.quantity) or intent.quantity == 0:
         wrong.append(f"the quantity is {intent.quantity}")
     prices = (
         ("limit price", intent.limit_price, intent.order_type in _NEEDS_LIMIT),
@@ -116,11 +118,20 @@ def valid_input(question: Question) -> Check:
             wrong.append(f"a {intent.order_type} order needs a {name}")
         elif price is not None and not needed:
             wrong.append(f"a {intent.order_type} order has no {name}")
-        elif price is not None and not (price.is_finite() and price > 0):
+        elif price is not None and not (_is_sensible(price) and price > 0):
             wrong.append(f"the {name} is {price}")
     if intent.cancel_after_s is not None and intent.cancel_after_s <= 0:
         wrong.append(f"cancel_after_s is {intent.cancel_after_s}")
     return Check("valid_input", passed=not wrong, note="; ".join(wrong))
+
+
+def _is_sensible(number: Decimal) -> bool:
+    """Say whether `number` is finite, of a size and of a number of places that orders have."""
+    if not number.is_finite():
+        return False
+    exponent = number.as_tuple().exponent
+    assert isinstance(exponent, int), "a finite number has one"
+    return exponent >= -DECIMAL_PLACES_MAX and abs(number) <= NUMBER_MAX
 
 
 def holds(question: Question) -> Check:

@@ -40,8 +40,7 @@ def command(folder: Path) -> None:
         config_path = Path(files) / "demo.toml"
         config = load(config_path, {})
         journal = folder / "journal.db"
-        if journal.exists():
-            shutil.rmtree(folder)
+        _remove_earlier(journal, config.account)
         click.echo("Thirteen years of daily bars, two strategies, one journal:\n", err=True)
         began = time.monotonic()
         outcome = run_daemon(config, config_path.parent, journal, once=False)
@@ -50,6 +49,25 @@ def command(folder: Path) -> None:
     click.echo(_curve(journal))
     click.echo("\n".join(_refusals(journal)))
     click.echo("\n".join(_next_steps(journal)))
+
+
+def _remove_earlier(journal: Path, account: str) -> None:
+    """Remove the journal of an earlier demo, and nothing else.
+
+    Raises:
+        click.UsageError: another journal lies there.
+    """
+    if not journal.exists():
+        return
+    with JournalReader(journal) as reader:
+        first = reader.record(1)
+    if first is not None and getattr(first.event, "account", None) != account:
+        raise click.UsageError(f"{journal} is no demo's: name another folder with --folder")
+    for left in journal.parent.glob(journal.name + "*"):
+        if left.is_dir():
+            shutil.rmtree(left)
+        else:
+            left.unlink()
 
 
 def _result(outcome: Outcome, config: Config, seconds: float) -> Iterator[str]:

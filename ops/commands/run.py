@@ -13,6 +13,7 @@ from daemon.config import Config, SymbolConfig
 from daemon.config_file import ConfigError, journal_path, load
 from events import Symbol
 from ops.daemon_run import run_daemon
+from ops.exit_codes import ExitCode
 from ops.options import config_option, required_config
 from ops.render import money, percent
 
@@ -70,6 +71,9 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     if output:
         output.write_bytes(msgspec.json.format(msgspec.json.encode(as_json(outcome)), indent=2))
     sys.stdout.flush()
+    if outcome.feed_lost:
+        click.echo("the live feed ended, and nothing comes any more", err=True)
+        sys.exit(ExitCode.FAILURE)
 
 
 def only_symbols(config: Config, names: str) -> Config:

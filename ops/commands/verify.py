@@ -149,7 +149,7 @@ def _print(verdict: Verdict) -> None:
 def _next_steps(verdict: Verdict) -> list[str]:
     """Return what to do about the findings: the findings' own advice, else the cautious way."""
     own = dict.fromkeys(each.hint for each in verdict.findings if each.hint != JournalDamaged.hint)
-    folder = Path(verdict.journal).parent
+    folder = Path(verdict.journal).resolve().parent
     return list(own) or [
         f"cp -a {folder} {folder}.damaged, before anything else",
         f"traded tail --journal {verdict.journal} shows what is readable; then restore a backup",

@@ -122,3 +122,53 @@ def test_the_top_level_is_the_one_that_was_agreed() -> None:
         check=True,
     ).stdout.splitlines()
     assert {name.split("/")[0] for name in tracked} == agreed
+
+
+def test_the_demo_replaces_its_own_journal_and_no_other(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "notes.txt").write_text("mine")
+    assert traded("demo", "--folder", str(other), cwd=tmp_path).returncode == 0
+    assert traded("demo", "--folder", str(other), cwd=tmp_path).returncode == 0
+    assert (other / "notes.txt").read_text() == "mine"
+
+    (other / "journal.db").write_text("not a journal, and not to be lost")
+    refused = traded("demo", "--folder", str(other), cwd=tmp_path)
+    assert refused.returncode == 7
+    assert (other / "journal.db").read_text() == "not a journal, and not to be lost"
+
+
+def test_the_demo_leaves_the_journal_of_another_account_alone(tmp_path: Path) -> None:
+    (tmp_path / "A.csv").write_text(
+        "ts,open,high,low,close,volume\n2024-01-02T15:00:00Z,1,1,1,1,5\n"
+    )
+    (tmp_path / "traded.toml").write_text(
+        "[symbols.A]\n[feed]\npaths = ['A.csv']\n[journal]\npath = 'journal.db'\n"
+    )
+    assert traded("run", "--config", "traded.toml", cwd=tmp_path).returncode == 0
+    before = (tmp_path / "journal.db").read_bytes()
+    refused = traded("demo", "--folder", ".", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "is no demo's" in refused.stderr
+    assert (tmp_path / "journal.db").read_bytes() == before
+
+
+def test_what_is_held_and_configured_no_more_is_said_at_the_start(tmp_path: Path) -> None:
+    rows = "".join(f"2024-01-02T15:0{minute}:00Z,9,9,9,9,5000\n" for minute in range(5))
+    for name in ("A", "B%2FUSD"):
+        (tmp_path / f"{name}.csv").write_text("ts,open,high,low,close,volume\n" + rows)
+    config = (
+        "[symbols]\n{symbols}\n[strategies.{strategy}]\n"
+        "class = 'daemon.strategies.buy_and_hold:BuyAndHold'\nparams = {{ shares = 5 }}\n"
+        "[feed]\npaths = ['.']\n[journal]\npath = 'j.db'\n[limits.account]\nmax_order_shares = 9\n"
+        "max_order_usd = 99\nmax_position_shares = 9\nmax_position_usd = 99\n"
+        "max_daily_loss_usd = 99\nmax_drawdown = 0.9\n"
+    )
+    both = "A = {}\n'B/USD' = { exchange = '24/7' }"
+    (tmp_path / "traded.toml").write_text(config.format(symbols=both, strategy="hold"))
+    first = traded("run", "--config", "traded.toml", cwd=tmp_path)
+    assert "2 fills" in first.stdout, first.stderr
+    (tmp_path / "traded.toml").write_text(config.format(symbols="A = {}", strategy="keep"))
+    told = traded("run", "--config", "traded.toml", cwd=tmp_path).stderr
+    assert "note: 5 B/USD are held and B/USD is not under [symbols]: nothing marks them" in told
+    assert "note: 5 A, 5 B/USD of strategy hold are held, and there is no [strategies.hold]" in told

@@ -251,6 +251,20 @@ def test_all_mistakes_of_all_layers_are_listed_in_one_run(tmp_path: Path) -> Non
                 " 'paper'"
             ),
         ),
+        (
+            'broker.kind = "m:B"\nbroker.params.Api_Key = "x"',
+            (
+                "broker.params.Api_Key: is a secret, and the journal keeps this file whole:"
+                " read it from the environment"
+            ),
+        ),
+        (
+            'broker.kind = "m:B"\nbroker.params.x = "DU1234567"',
+            (
+                "broker.params.x: is a secret, and the journal keeps this file whole:"
+                " read it from the environment"
+            ),
+        ),
         ("feed.params.x = 1", "feed.params: is for a feed of your own: the file feed has none"),
     ],
 )
