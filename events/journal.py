@@ -204,7 +204,7 @@ class JournalReader:
         except JournalError as error:
             findings.append(Finding(reached + 1, error.args[0], error.hint))
         progress(reached)
-        for look in (self._check_file, self._check_witness):
+        for look in (self._check_file, self.assert_witnessed):
             try:
                 look()
             except JournalError as error:
@@ -219,7 +219,12 @@ class JournalReader:
         if statements(*built) != statements(schema()):
             raise JournalDamaged(f"{self.path}: its tables or triggers are not a journal's")
 
-    def _check_witness(self) -> None:
+    def assert_witnessed(self) -> None:
+        """Refuse a journal whose end is not the one its witness remembers, or lies before it.
+
+        Raises:
+            JournalTailLost: events are missing, or are others.
+        """
         # The witness first: it is written after its rows, so a running writer is no contradiction.
         witness = read_witness(witness_path(self.path))
         check_witness(self.path, witness, self.head(), self.hash_at)

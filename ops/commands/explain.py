@@ -13,6 +13,7 @@ from ops import order_story, symbol_story
 from ops.books import read_books
 from ops.lines import Line, causes_of, followers_of, line_of, printed
 from ops.moments import SEQ_MAX, now_of
+from ops.opened import opened
 from ops.options import journal_option, json_option
 from ops.order_records import order_records
 from ops.order_story import OrderStory
@@ -48,7 +49,7 @@ def command(*, subject: str, journal: Path, as_json: bool) -> None:
 
     Example: traded explain AAPL
     """
-    with JournalReader(journal) as reader:
+    with opened(journal) as reader:
         story = _story(reader, subject)
     if as_json:
         print_json(story)

@@ -9,8 +9,8 @@ import click
 import msgspec
 
 from events import ClientOrderId, OrderType, Symbol, TimeInForce, utc_from_nanoseconds
-from events.journal import JournalReader
 from ops.books import read_books
+from ops.opened import opened
 from ops.options import journal_option, json_option
 from ops.order_records import OrderRecords, newest_orders, order_records
 from ops.render import moment, money, price, print_json, print_table, quantity
@@ -48,7 +48,7 @@ def command(*, journal: Path, only_open: bool, count: int, as_json: bool) -> Non
 
     Example: traded orders --open
     """
-    with JournalReader(journal) as reader:
+    with opened(journal) as reader:
         state = read_books(reader).state
         found = [order_records(reader, order_id) for order_id in state.orders.open]
         open_orders = [each for each in found if each is not None]

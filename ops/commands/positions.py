@@ -8,8 +8,8 @@ import click
 import msgspec
 
 from events import Symbol
-from events.journal import JournalReader
 from ops.books import read_books
+from ops.opened import opened
 from ops.options import journal_option, json_option
 from ops.render import money, price, print_fields, print_json, print_table, quantity
 from projections import State
@@ -54,7 +54,7 @@ def command(*, journal: Path, as_json: bool) -> None:
 
     Example: traded positions --json
     """
-    with JournalReader(journal) as reader:
+    with opened(journal) as reader:
         account = account_of(read_books(reader).state)
     if as_json:
         print_json(account)

@@ -6,10 +6,10 @@ from pathlib import Path
 import click
 
 from events import utc_from_nanoseconds
-from events.journal import JournalReader
 from events.lock import holder, lock_path
 from ops.books import read_books
 from ops.moments import now_of, seq_of
+from ops.opened import opened
 from ops.options import at_option, journal_option, json_option
 from ops.render import (
     age,
@@ -41,7 +41,7 @@ def command(*, journal: Path, at: str | None, as_json: bool) -> None:
 
     Example: traded status --at 2013-02-28T21:00
     """
-    with JournalReader(journal) as reader:
+    with opened(journal) as reader:
         upto = None if at is None else seq_of(reader, at)
         state = read_books(reader, upto).state
         now = now_of(reader) if at is None else utc_from_nanoseconds(state.at)

@@ -14,6 +14,7 @@ from events import ClientOrderId, OrderIntended, Record, Symbol, nanoseconds, ut
 from events.codec import TAGS, JournalEvent
 from events.journal import JournalReader
 from ops.moments import SEQ_MAX, now_of, parse_time
+from ops.opened import opened
 from ops.options import journal_option, json_option
 from ops.render import moment, versioned
 from ops.sentences import order_id_of, sentence, symbol_of
@@ -79,7 +80,7 @@ def command(  # noqa: PLR0913 - one parameter an option
 
     Example: traded tail -f --type order.filled
     """
-    with JournalReader(journal) as reader:
+    with opened(journal) as reader:
         root = None if trace is None else _root(reader, trace)
         after = 0 if since is None else _last_before(reader, since)
         kind = None if tag is None else _kind(tag)

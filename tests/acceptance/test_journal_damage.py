@@ -279,6 +279,18 @@ def test_the_copy_nobody_damaged_is_sound_and_goes_on(place: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("verb", ["status", "positions", "orders", "tail", "explain 5"])
+def test_what_is_shown_is_never_an_older_state_that_passes_for_the_newest(
+    verb: str, place: Path
+) -> None:
+    journal = journal_of(place)
+    of_a_backup(journal)
+    done = traded(*verb.split(), "--journal", journal, cwd=place)
+    assert done.returncode == 7
+    assert done.stdout == ""
+    assert "5 events are lost" in done.stderr
+
+
 # One bit.
 
 
