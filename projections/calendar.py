@@ -12,27 +12,31 @@ MAIN_EXCHANGE = "NYSE"
 _INSTANT = timedelta(microseconds=1)
 
 
-class Sessions(msgspec.Struct):
-    """The sessions of one exchange in order. `current` remembers the last one found, for speed."""
+class Sessions(msgspec.Struct, dict=True):
+    """The sessions of one exchange in order."""
 
     hours: list[SessionHours] = []
     closes: list[datetime] = []
-    current: int = 0
+
+    def __post_init__(self) -> None:
+        """Start with no session found."""
+        # For speed only, and no field: what was asked is no part of the books.
+        self._last_found: SessionHours | None = None
 
     def covering(self, moment: datetime, *, extended: bool) -> SessionHours | None:
         """Return the session with `moment` in (open, close], None when the exchange is closed.
 
         The open end is where a session starts because a bar is named by the moment it ends.
         """
-        hours = self.hours
-        if not hours:
-            return None
-        found = hours[self.current]
-        if not found.extended_open < moment <= found.extended_close:
-            self.current = min(bisect_left(self.closes, moment), len(hours) - 1)
-            found = hours[self.current]
-            if not found.extended_open < moment <= found.extended_close:
+        found = self._last_found
+        if found is None or not found.extended_open < moment <= found.extended_close:
+            index = bisect_left(self.closes, moment)
+            if index == len(self.closes):
                 return None
+            found = self.hours[index]
+            if moment <= found.extended_open:
+                return None
+            self._last_found = found
         if extended or found.open < moment <= found.close:
             return found
         return None

@@ -1,6 +1,7 @@
 from datetime import timedelta
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from events import ConfigLoaded, SymbolTerms, nanoseconds, utc_from_nanoseconds
@@ -116,6 +117,31 @@ def test_the_answer_is_the_same_whatever_was_asked_before() -> None:
     asked_backwards = a_calendar_of(*days)
     assert {m: is_open(asked_backwards, m) for m in reversed(moments)} == expected
     assert list(expected.values()) == [False, True, False, False] * 3
+
+
+def test_asking_changes_nothing() -> None:
+    asked, never_asked = (a_calendar_of("2024-01-02", "2024-01-03") for _ in range(2))
+    for moment in ("2024-01-03T15:00", "2024-01-02T15:00", "2024-01-03T22:00", "2024-01-06T15:00"):
+        is_open(asked, moment)
+        assert asked == never_asked
+        assert msgspec.json.encode(asked) == msgspec.json.encode(never_asked)
+
+
+def test_books_folded_from_the_same_events_are_equal_whatever_was_asked_of_them() -> None:
+    table = a_calendar(a_session("2024-01-02"), a_session("2024-01-03"))
+    asked, never_asked = (state_after(a_config("A"), table) for _ in range(2))
+    assert asked.in_session(a_bar(end="2024-01-03T15:00"))
+    assert asked == never_asked
+    assert msgspec.json.encode(asked) == msgspec.json.encode(never_asked)
+
+
+def test_a_calendar_read_back_answers_as_the_one_written() -> None:
+    written = a_calendar_of("2024-01-02", "2024-01-03")
+    is_open(written, "2024-01-03T15:00")
+    read = msgspec.json.decode(msgspec.json.encode(written), type=Calendar)
+    assert read == written
+    assert is_open(read, "2024-01-02T15:00")
+    assert not is_open(read, "2024-01-02T22:00")
 
 
 def test_sessions_may_be_loaded_in_any_order() -> None:
