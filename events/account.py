@@ -34,7 +34,7 @@ class CashMoved(Event, frozen=True, tag="cash.moved"):
     amount: Decimal
     reference: str
 
-    def key(self) -> str | None:
+    def key(self) -> str:
         """Return kind and reference: a payment is booked once."""
         return f"{self.kind}|{self.reference}"
 

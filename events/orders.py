@@ -95,6 +95,11 @@ class IntentRefused(OrderEvent, frozen=True, tag="intent.refused"):
 
     checks: tuple[Check, ...]
 
+    @property
+    def failed(self) -> list[Check]:
+        """The checks that did not pass, in the gate's order."""
+        return [each for each in self.checks if not each.passed]
+
 
 class OrderSending(OrderEvent, frozen=True, tag="order.sending"):
     """The order is about to leave: recorded before a byte is written, so it may have left."""

@@ -1,29 +1,49 @@
 """A line of numbers as a small picture made of characters."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
 
-_EIGHTHS = " ▁▂▃▄▅▆▇█"
+
+class Ink(NamedTuple):
+    """What a chart is drawn with: a cell's fillings in eighths, nothing to full, and its axes."""
+
+    eighths: str
+    side: str
+    corner: str
+    foot: str
+
+    @property
+    def characters(self) -> str:
+        """All of them, for asking whether an output has them."""
+        return "".join(self)
+
+
+BLOCKS: Final = Ink(" ▁▂▃▄▅▆▇█", "│", "└", "─")
+ASCII: Final = Ink("    #####", "|", "+", "-")
 
 
 def area_chart(
-    values: Sequence[float], labels: tuple[str, str], *, width: int = 68, height: int = 9
-) -> str:
-    """Return `values` as a filled curve with a dollar axis; `labels` stand under both ends."""
+    values: Sequence[float],
+    labels: tuple[str, str],
+    ink: Ink = BLOCKS,
+    *,
+    width: int = 68,
+    height: int = 9,
+) -> Iterator[str]:
+    """Yield `values` as a filled curve with a dollar axis; `labels` stand under both ends."""
     columns = _resampled(values, width)
     low, high = min(columns), max(columns)
     # A little room below keeps the lowest point visible.
     floor = low - (high - low) * 0.05
     span = (high - floor) or 1.0
     eighths = [round((value - floor) / span * height * 8) for value in columns]
-    lines = []
     for row in range(height - 1, -1, -1):
-        cells = "".join(_EIGHTHS[min(max(count - row * 8, 0), 8)] for count in eighths)
+        cells = "".join(ink.eighths[min(max(count - row * 8, 0), 8)] for count in eighths)
         axis = f"{floor + span * (row + 1) / height:>10,.0f}" if row % 2 == 0 else " " * 10
-        lines.append(f"{axis} │{cells.rstrip()}")
-    lines.append(" " * 11 + "└" + "─" * width)
+        yield f"{axis} {ink.side}{cells.rstrip()}"
+    yield " " * 11 + ink.corner + ink.foot * width
     left, right = labels
-    lines.append(" " * 12 + left + right.rjust(width - len(left)))
-    return "\n".join(lines)
+    yield " " * 12 + left + right.rjust(width - len(left))
 
 
 def _resampled(values: Sequence[float], width: int) -> list[float]:

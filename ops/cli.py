@@ -1,12 +1,17 @@
 """The `traded` command: one file a command in `ops/commands`, loaded when it is used."""
 
 import importlib
+import os
 import sys
+import traceback
+from io import StringIO, TextIOWrapper
+from pathlib import Path
 from typing import Final
 
 import click
 
 from ops.exit_codes import MEANINGS, ExitCode, code_for
+from ops.render import say
 
 GROUPS: Final[dict[str, dict[str, str]]] = {
     "Run it": {
@@ -82,22 +87,49 @@ def traded() -> None:
 
 def main() -> None:
     """Run the command line and end the process with a documented exit code."""
+    _ready_streams()
     try:
         traded(standalone_mode=False)
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except click.ClickException as error:
-        error.show()
+        say(*_usage_error(error), err=True)
         sys.exit(ExitCode.USAGE)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(ExitCode.FAILURE)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - also a bug ends with a documented exit code
         cause = _cause(error)
         code = code_for(cause)
         if code is None:
-            raise
-        click.echo(f"traded: {cause}", err=True)
+            say(*"".join(traceback.format_exception(error)).rstrip().split("\n"), err=True)
+            sys.exit(ExitCode.FAILURE)
+        first, *more = _told(cause)
+        say(f"traded: {first}", *(f"  {line}" for line in more), err=True)
         sys.exit(code)
+
+
+def _ready_streams() -> None:
+    """Make stdout and stderr take whatever is written to them."""
+    # Closed by who started us: without this the next file opened, a journal say, would be stdout.
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - stays
+    # What the other end has no character for is written as its escape, as on stderr anyway.
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _usage_error(error: click.ClickException) -> list[str]:
+    """Return click's message, with which command and how to get its help."""
+    message = StringIO()
+    error.show(message)
+    return message.getvalue().rstrip().split("\n")
+
+
+def _told(error: Exception) -> list[str]:
+    """Return what was found and what to do next, or all that is wrong, a line each."""
+    hint = getattr(error, "hint", "")
+    return [str(error.args[0]), f"next: {hint}"] if hint else str(error).split("\n")
 
 
 def _cause(error: Exception) -> Exception:

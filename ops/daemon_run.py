@@ -2,32 +2,34 @@
 
 import asyncio
 import gc
-import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
 from pathlib import Path
-
-import click
 
 from daemon import app
 from daemon.config import Config
 from events import BarClosed, Record
 from ops.lines import line_of, printed
+from ops.render import progress, say
 
 
 def run_daemon(
     config: Config, base: Path, journal: Path, *, once: bool, verbose: bool = False
 ) -> app.Outcome:
     """Run until the feed ends or a signal comes, and return the outcome."""
-    with _progress() as (began, advanced):
+    bars = 0
+    with progress("bars") as reached:
 
         def started(prepared: app.Prepared) -> None:
-            for line in _opening_lines(prepared):
-                click.echo(line, err=True)
-            began(prepared.bars_total)
+            say(*_opening_lines(prepared), err=True)
+            reached(0, prepared.bars_total)
             # What boot left behind lives as long as the process: the collector need not look again.
             gc.collect()
             gc.freeze()
+
+        def advanced(count: int) -> None:
+            nonlocal bars
+            bars += count
+            reached(bars)
 
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(
@@ -38,18 +40,15 @@ def run_daemon(
                     started=started,
                     progress=advanced,
                     once=once,
-                    recorded=_say if verbose else None,
+                    recorded=_tell if verbose else None,
                 )
             )
 
 
-def _say(records: Sequence[Record]) -> None:
+def _tell(records: Sequence[Record]) -> None:
     """Print what was recorded, bars left out."""
-    # Whoever read this may have gone: that is no reason to stop trading.
-    with suppress(OSError):
-        for record in records:
-            if type(record.event) is not BarClosed:
-                click.echo(printed(line_of(record)), err=True)
+    shown = (each for each in records if type(each.event) is not BarClosed)
+    say(*(printed(line_of(each)) for each in shown), err=True)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -79,28 +78,4 @@ def _opening_lines(prepared: app.Prepared) -> Iterator[str]:
         yield (
             f"{len(recovered.differences)} recorded decisions come out differently now; the "
             "strategies behind them are on HALT: see `traded replay --redecide`"
-        )
-
-
-@contextmanager
-def _progress() -> Iterator[tuple[Callable[[int | None], None], Callable[[int], None]]]:
-    """Show a bar on a terminal; elsewhere say nothing."""
-    if not sys.stderr.isatty():
-        yield (lambda _total: None), (lambda _count: None)
-        return
-    from rich.console import Console  # noqa: PLC0415 - 66 ms that only a terminal needs
-    from rich.progress import (  # noqa: PLC0415 - as above
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (TextColumn("bars"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("bars", total=None)
-        yield (
-            (lambda total: bar.update(task, total=total)),
-            (lambda count: bar.update(task, advance=count)),
         )

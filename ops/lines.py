@@ -8,7 +8,7 @@ import msgspec
 from events import Record, Symbol, utc_from_nanoseconds
 from events.codec import TAGS, JournalEvent
 from events.journal import JournalReader
-from ops.render import moment
+from ops.render import moment, one_line
 from ops.sentences import sentence, symbol_of
 
 
@@ -33,7 +33,7 @@ def line_of(record: Record, depth: int = 0) -> Line:
 
 def printed(line: Line) -> str:
     """Return the line as a person reads it."""
-    about = f" {line.symbol}" if line.symbol else ""
+    about = f" {one_line(line.symbol)}" if line.symbol else ""
     return f"{'  ' * line.depth}{line.seq:>6}  {moment(line.at)}  {line.type}{about}: {line.text}"
 
 

@@ -7,7 +7,7 @@ import click
 
 from events import JournalOpened, Mode, nanoseconds, utc_from_nanoseconds
 from events.journal import JournalReader
-from ops.render import moment
+from ops.render import moment, say
 
 _AGO = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
 _UNIT_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
@@ -46,7 +46,7 @@ def _parsed(text: str, now: datetime, option: str) -> datetime:
     ago = _AGO.fullmatch(text)
     if ago is not None:
         time = now - timedelta(seconds=float(ago[1]) * _UNIT_S[ago[2]])
-        click.echo(f"{option} {text}: {moment(time)} UTC, counted from {moment(now)}", err=True)
+        say(f"{option} {text}: {moment(time)} UTC, counted from {moment(now)}", err=True)
         return time
     try:
         time = datetime.fromisoformat(text)
@@ -57,7 +57,7 @@ def _parsed(text: str, now: datetime, option: str) -> datetime:
         ) from None
     if time.tzinfo is None:
         time = time.replace(tzinfo=UTC)
-        click.echo(f"{option} {text}: taken as UTC", err=True)
+        say(f"{option} {text}: taken as UTC", err=True)
     return time.astimezone(UTC)
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from ops.render import say
+
 Command = Callable[..., Any]
 
 
@@ -46,7 +48,7 @@ def default_journal() -> Path:
     if config_file is None:
         raise click.UsageError("no journal: give --journal FILE; no configuration was found either")
     found = journal_path(load(config_file, os.environ, []), config_file, os.environ)
-    click.echo(f"journal: {found} (from {config_file})", err=True)
+    say(f"journal: {found} (from {config_file})", err=True)
     return found
 
 

@@ -22,7 +22,7 @@ from events import (
 from events.journal import JournalReader
 from ops.lines import Line, causes_of, line_of, printed
 from ops.order_records import OrderRecords
-from ops.render import moment, money, price, quantity
+from ops.render import moment, money, one_line, price, quantity
 from ops.sentences import check_text, order_text
 from projections.order_states import OrderState
 from projections.positions import Position, Positions
@@ -156,9 +156,10 @@ def _position_after(reader: JournalReader, record: Record, fill: OrderFilled) ->
 def told(story: OrderStory) -> Iterator[str]:
     """Yield the story as a person reads it."""
     intent = story.intent
+    strategy, symbol = one_line(intent.strategy), one_line(intent.symbol)
     yield story.client_order_id
-    reason = f" ({story.reason})" if story.reason else ""
-    yield f"{intent.strategy} wanted to {order_text(intent)}, in {intent.symbol}"
+    reason = f" ({one_line(story.reason)})" if story.reason else ""
+    yield f"{strategy} wanted to {order_text(intent)}, in {symbol}"
     yield f"it is {story.state}{reason}"
     yield ""
     yield "because"
@@ -168,9 +169,10 @@ def told(story: OrderStory) -> Iterator[str]:
         yield "  nothing in the journal led to it"
     yield f"  {printed(story.intended)}"
     if intent.values:
-        yield f"{intent.strategy} decided on"
-        width = max(map(len, intent.values))
-        for name, value in intent.values.items():
+        yield f"{strategy} decided on"
+        values = {one_line(name): one_line(value) for name, value in intent.values.items()}
+        width = max(map(len, values))
+        for name, value in values.items():
             yield f"  {name:<{width}}  {value}"
     yield from _gate_lines(story)
     if story.reports:
@@ -217,6 +219,6 @@ def _outcome(story: OrderStory) -> Iterator[str]:
         f"at {price(story.average_fill_price)} on average"
     )
     yield f"  commission {money(story.commission_usd)}, cash {money(story.cash_usd)} with it"
-    held = f"{quantity(after.quantity)} {story.intent.symbol}"
+    held = f"{quantity(after.quantity)} {one_line(story.intent.symbol)}"
     entry = f" at {price(after.average_entry_price)} on average" if after.quantity else ""
     yield f"  the position after it: {held}{entry}, realised {money(after.realised_usd)} so far"

@@ -1,15 +1,17 @@
 """Numbers, times and tables as people read them, and the one form in which machines get them.
 
 Data goes to stdout, everything said about it to stderr. `rich` is loaded on a terminal only: a
-pipe gets plain aligned text, and so does a terminal that asks for no colour.
+pipe gets plain aligned text, and so does a terminal that asks for no colour. Nothing else in `ops`
+prints, so that no text of somebody else's reaches a terminal as it is.
 """
 
 import os
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Protocol
 
 import click
 import msgspec
@@ -19,6 +21,12 @@ SCHEMA_VERSION = 1
 NOTHING = "-"
 PRICE_PLACES_MAX = 8
 """Markets quote no finer than that; what is finer is the result of a division."""
+TEXT_LONGEST = 400
+"""Characters shown of a text that is not ours; `--json` has all of it."""
+CELL_LONGEST = 80
+"""Characters shown in a table's cell; an order's id has 61 at most."""
+LINE_LONGEST = 4_000
+"""Characters of a line: many texts, each within its own length, are still one line."""
 
 _CENT = Decimal("0.01")
 _AVERAGE_STEP = Decimal("0.0001")
@@ -76,30 +84,85 @@ def age(time: datetime, now: datetime) -> str:
     return f"{span((now - time) / timedelta(seconds=1))} ago"
 
 
+def one_line(text: str, longest: int = TEXT_LONGEST) -> str:
+    r"""Return `text` as one line of at most `longest` characters that shows all it has in it.
+
+    What would move the cursor, colour, hide, break the line or turn its direction is shown as its
+    escape (`\n`, `\x1b`, `\u202e`); what is cut ends in `...`. So a strategy, a broker or a file
+    can put words on the operator's screen, and nothing else.
+    """
+    if len(text) <= longest and text.isprintable():
+        return text
+    shown = "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode()
+        for each in text[: longest + 1]
+    )
+    return shown if len(shown) <= longest else f"{shown[: longest - 3]}..."
+
+
+def say(*lines: str, err: bool = False) -> None:
+    """Print each of `lines` as one line, on stdout or (`err`) on stderr."""
+    stream = sys.stderr if err else sys.stdout
+    # Who read the messages may have gone: that is no reason to stop trading. Data is another thing.
+    with suppress(OSError) if err else nullcontext():
+        stream.writelines(f"{one_line(line, LINE_LONGEST)}\n" for line in lines)
+        stream.flush()
+
+
+def can_say(text: str) -> bool:
+    """Return whether stdout has all characters of `text`."""
+    try:
+        text.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def print_json(fields: object) -> None:
     """Print one JSON object: `fields` (a dict or a Struct) behind the version of its form."""
-    encoded = msgspec.json.encode(versioned(fields))
-    click.echo(msgspec.json.format(encoded, indent=2).decode())
+    click.echo(msgspec.json.format(_versioned(fields), indent=2))
 
 
-def versioned(fields: object) -> dict[str, object]:
-    """Return `fields` (a dict or a Struct) behind the version of their form."""
-    return {"schema_version": SCHEMA_VERSION, **msgspec.to_builtins(fields, str_keys=True)}
+def print_json_line(fields: object) -> None:
+    """Print what `print_json` prints, on one line: one object of many."""
+    click.echo(_versioned(fields))
+
+
+def _versioned(fields: object) -> bytes:
+    """Return `fields` (a dict or a Struct) behind the version of its form, as UTF-8 JSON."""
+    found = {"schema_version": SCHEMA_VERSION, **msgspec.to_builtins(fields, str_keys=True)}
+    try:
+        return msgspec.json.encode(found)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_in_unicode(found))
+
+
+def _in_unicode(value: object) -> object:
+    """Return `value` with what no JSON can hold, such as a file name's stray bytes, escaped."""
+    match value:
+        case str():
+            return value.encode(errors="backslashreplace").decode()
+        case Mapping():
+            return {_in_unicode(key): _in_unicode(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_in_unicode(each) for each in value]
+        case _:
+            return value
 
 
 def print_table(
     titles: Sequence[str], rows: Sequence[Sequence[str]], numbers: Collection[str] = ()
 ) -> None:
     """Print `rows` under `titles`; the columns in `numbers` are aligned to the right."""
+    shown = [[one_line(cell, CELL_LONGEST) for cell in row] for row in rows]
     if _in_colour():
-        _print_rich_table(titles, rows, numbers)
-        return
-    for line in table_lines(titles, rows, numbers):
-        click.echo(line)
+        _print_rich_table(titles, shown, numbers)
+    else:
+        say(*_table_lines(titles, shown, numbers))
 
 
-def table_lines(
-    titles: Sequence[str], rows: Sequence[Sequence[str]], numbers: Collection[str] = ()
+def _table_lines(
+    titles: Sequence[str], rows: Sequence[Sequence[str]], numbers: Collection[str]
 ) -> Iterator[str]:
     """Yield the table as plain text, its columns two spaces apart."""
     widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
@@ -113,18 +176,25 @@ def table_lines(
 
 def print_fields(fields: Sequence[tuple[str, str]]) -> None:
     """Print names and values under each other; the name is left out where it repeats."""
-    width = max(len(name) for name, _ in fields)
+    shown = [(one_line(name, CELL_LONGEST), value) for name, value in fields]
+    width = max(len(name) for name, _ in shown)
     before = ""
-    for name, value in fields:
-        click.echo(f"{'' if name == before else name:<{width}}  {value}".rstrip())
+    for name, value in shown:
+        say(f"{'' if name == before else name:<{width}}  {value}".rstrip())
         before = name
 
 
+class Reached(Protocol):
+    """Takes how far something has come, and of how many where that is only known now."""
+
+    def __call__(self, count: int, total: int | None = None) -> None: ...  # noqa: D102 - the class
+
+
 @contextmanager
-def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+def progress(what: str, total: int | None = None) -> Iterator[Reached]:
     """Show a bar on a terminal, moved by telling how far `what` has come; elsewhere say nothing."""
     if not sys.stderr.isatty():
-        yield lambda _reached: None
+        yield lambda count, total=None: None  # noqa: ARG005 - as `Reached`
         return
     from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
     from rich.progress import (  # noqa: PLC0415 - as above
@@ -138,7 +208,7 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=total)
-        yield lambda reached: bar.update(task, completed=reached)
+        yield lambda count, total=None: bar.update(task, completed=count, total=total)
 
 
 def _nameless(number: Decimal | None) -> str:

@@ -1,4 +1,7 @@
-"""One readable line for every event. A new type of event is a type error here until it has one."""
+"""One readable line for every event. A new type of event is a type error here until it has one.
+
+Texts that are not ours stand in it as `one_line` shows them.
+"""
 
 from decimal import Decimal
 from typing import assert_never
@@ -41,7 +44,7 @@ from events import (
     TimerFired,
 )
 from events.codec import JournalEvent
-from ops.render import moment, money, percent, price, quantity, span
+from ops.render import moment, money, one_line, percent, price, quantity, span
 
 
 def sentence(event: JournalEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one branch a type
@@ -50,11 +53,11 @@ def sentence(event: JournalEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one 
         case BarClosed():
             return bar_text(event)
         case OrderIntended():
-            return f"{event.strategy} wants to {order_text(event)}"
+            return f"{one_line(event.strategy)} wants to {order_text(event)}"
         case IntentApproved():
             return f"passed all {len(event.checks)} checks"
         case IntentRefused():
-            return f"refused: {'; '.join(check_text(each) for each in failed(event.checks))}"
+            return f"refused: {'; '.join(check_text(each) for each in event.failed)}"
         case OrderSending():
             return "the order is leaving"
         case OrderWithheld():
@@ -78,9 +81,10 @@ def sentence(event: JournalEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one 
         case CommissionCharged():
             return f"{money(event.amount)} commission"
         case BrokerUnparsed():
-            return f"the broker reported what cannot be so, {event.why}: {event.raw}"
+            what = f"the broker reported what cannot be so, {one_line(event.why)}"
+            return _because(what, event.raw)
         case CashMoved():
-            return f"{event.kind} of {money(event.amount)} ({event.reference})"
+            return f"{event.kind} of {money(event.amount)} ({one_line(event.reference)})"
         case CorporateActionAnnounced():
             return _announced_text(event)
         case CorporateActionApplied():
@@ -88,16 +92,19 @@ def sentence(event: JournalEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one 
         case HoldPlaced():
             return hold_text(event)
         case HoldLifted():
-            return _because(f"hold {event.hold_id} lifted by {event.by}", event.why)
+            lifted = f"hold {one_line(event.hold_id)} lifted by {one_line(event.by)}"
+            return _because(lifted, event.why)
         case StrategyDeclined():
-            return f"{event.strategy} does not trade: {event.stage}: {event.reason}"
+            stage = f"{one_line(event.strategy)} does not trade: {one_line(event.stage)}"
+            return _because(stage, event.reason)
         case StrategyFailed():
-            return f"{event.strategy} failed and is asked no more: {event.error}"
+            return _because(f"{one_line(event.strategy)} failed and is asked no more", event.error)
         case JournalOpened():
-            return f"journal {event.journal_id} of account {event.account}, mode {event.mode}"
+            account = f"account {one_line(event.account)}, mode {event.mode}"
+            return f"journal {one_line(event.journal_id)} of {account}"
         case SessionStarted():
-            named = ", ".join(event.strategies) or "no strategy"
-            return f"traded {event.code_version} took the journal over with {named}"
+            named = one_line(", ".join(event.strategies)) or "no strategy"
+            return f"traded {one_line(event.code_version)} took the journal over with {named}"
         case SessionEnded():
             return _because("traded gave the journal back", event.reason)
         case ConfigLoaded():
@@ -105,7 +112,7 @@ def sentence(event: JournalEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one 
         case CalendarLoaded():
             return _calendar_text(event)
         case TimerFired():
-            return f"{event.kind} timer of {event.subject}, due {moment(event.due)}"
+            return f"{event.kind} timer of {one_line(event.subject)}, due {moment(event.due)}"
         case _:
             assert_never(event)
 
@@ -151,7 +158,7 @@ def order_text(intent: OrderIntended) -> str:
 
 def check_text(check: Check) -> str:
     """Return what a check measured, against which limit, and the room left or missing."""
-    text = check.name
+    text = one_line(check.name)
     if check.value is not None:
         text += f" {measure(check.name, check.value)}"
     if check.limit is not None:
@@ -159,12 +166,7 @@ def check_text(check: Check) -> str:
     if check.headroom is not None:
         room = measure(check.name, abs(check.headroom))
         text += f", {room} too much" if check.headroom < 0 else f", {room} left"
-    return f"{text}: {check.note}" if check.note else text
-
-
-def failed(checks: tuple[Check, ...]) -> list[Check]:
-    """Return the checks that did not pass."""
-    return [each for each in checks if not each.passed]
+    return _because(text, check.note)
 
 
 def measure(name: str, value: Decimal) -> str:
@@ -178,16 +180,15 @@ def measure(name: str, value: Decimal) -> str:
 
 def hold_text(hold: HoldPlaced) -> str:
     """Return what a hold stops, who placed it and why, and what lifts it."""
-    of = {HoldScope.ALL: "everything", HoldScope.STRATEGY: f"strategy {hold.target}"}
-    covered = of.get(hold.scope, hold.target)
-    return (
-        f"{hold.level} on {covered} by {hold.by}: {hold.cause}: {hold.why} "
-        f"(lifted by: {hold.lifts})"
-    )
+    target = one_line(hold.target)
+    of = {HoldScope.ALL: "everything", HoldScope.STRATEGY: f"strategy {target}"}
+    placed = f"{hold.level} on {of.get(hold.scope, target)} by {one_line(hold.by)}"
+    return f"{placed}: {one_line(hold.cause)}: {one_line(hold.why)} (lifted by: {hold.lifts})"
 
 
 def _because(what: str, why: str) -> str:
-    return f"{what}: {why}" if why else what
+    """Return `what`, and behind it why, in words that are not ours."""
+    return f"{what}: {one_line(why)}" if why else what
 
 
 def _traded(shares: Decimal) -> str:
@@ -211,7 +212,8 @@ def _applied_text(action: CorporateActionApplied) -> str:
 
 
 def _calendar_text(event: CalendarLoaded) -> str:
+    exchange, source = one_line(event.exchange), one_line(event.source)
     if not event.sessions:
-        return f"{event.exchange}: no sessions, from {event.source}"
+        return f"{exchange}: no sessions, from {source}"
     first, last = event.sessions[0].day, event.sessions[-1].day
-    return f"{event.exchange}: {len(event.sessions)} sessions, {first} to {last}, {event.source}"
+    return f"{exchange}: {len(event.sessions)} sessions, {first} to {last}, {source}"

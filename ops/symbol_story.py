@@ -22,8 +22,8 @@ from ops.books import Books
 from ops.lines import Line, line_of
 from ops.order_records import OrderRecords, order_records
 from ops.recorded_config import RecordedStrategy, recorded_config
-from ops.render import age, moment, money, price, quantity
-from ops.sentences import bar_text, check_text, failed, hold_text, order_id_of, order_text
+from ops.render import age, moment, money, one_line, price, quantity
+from ops.sentences import bar_text, check_text, hold_text, order_id_of, order_text
 from projections import State
 from projections.order_states import OrderState
 
@@ -185,14 +185,14 @@ def _glance(found: OrderRecords) -> OrderGlance:
         client_order_id=order.client_order_id,
         text=order_text(order.intent),
         state=order.state,
-        failed=[check_text(check) for each in refusals for check in failed(each.checks)],
+        failed=[check_text(check) for each in refusals for check in each.failed],
     )
 
 
 def told(story: SymbolStory) -> Iterator[str]:
     """Yield the story as a person reads it."""
     where = story.exchange if story.configured else "not configured: no strategy may trade it"
-    yield f"{story.symbol} ({where})"
+    yield f"{one_line(story.symbol)} ({one_line(where)})"
     if story.quantity:
         entry, worth = price(story.average_entry_price), money(story.value_usd)
         yield f"  held      {quantity(story.quantity)} at {entry} on average, worth {worth}"
@@ -217,16 +217,17 @@ def told(story: SymbolStory) -> Iterator[str]:
 
 
 def _about_strategy(answer: StrategyAnswer, story: SymbolStory) -> Iterator[str]:
-    yield f"{answer.strategy}{' (in shadow: decides, sends nothing)' if answer.shadow else ''}"
+    shadow = " (in shadow: decides, sends nothing)" if answer.shadow else ""
+    yield f"{one_line(answer.strategy)}{shadow}"
     if answer.failed:
-        yield f"  now       FAILED, is asked no more: {answer.failed}"
+        yield f"  now       FAILED, is asked no more: {one_line(answer.failed)}"
     elif not answer.asked:
-        yield f"  now       is not asked about {story.symbol}"
+        yield f"  now       is not asked about {one_line(story.symbol)}"
     elif answer.since is None:
         said = "its last answer was an order" if answer.last_intent else "has not said anything"
         yield f"  now       {said}"
     else:
-        yield f"  now       does not trade: {answer.stage}: {answer.reason}"
+        yield f"  now       does not trade: {one_line(answer.stage)}: {one_line(answer.reason)}"
         since = f"since event {answer.since.seq}, {moment(answer.since.at)}"
         yield f"            {since}{_times(answer, story)}"
     if answer.last_intent:
@@ -247,4 +248,4 @@ def _times(answer: StrategyAnswer, story: SymbolStory) -> str:
 
 def _order_text(order: OrderGlance) -> str:
     when = f"event {order.seq}, {moment(order.at)}"
-    return f"{order.text}: {order.state} ({when}) {order.client_order_id}"
+    return f"{order.text}: {order.state} ({when}) {one_line(order.client_order_id)}"

@@ -49,7 +49,7 @@ class Cash(msgspec.Struct):
 
     def is_repeat(self, event: CashMoved) -> bool:
         """Say whether this movement is booked already."""
-        return _movement(event) in self.moved
+        return event.key() in self.moved
 
     def apply(self, event: CashEvent) -> None:
         """Take one event that moves cash, or promises to, into the book; it must be no repeat."""
@@ -80,7 +80,7 @@ class Cash(msgspec.Struct):
             self.uncharged[execution_id] = max(COMMISSION_FLOOR_USD, estimate)
 
     def _move(self, event: CashMoved) -> None:
-        self.moved[_movement(event)] = None
+        self.moved[event.key()] = None
         self.balance += event.amount
         match event.kind:
             case CashMovementKind.DEPOSIT | CashMovementKind.WITHDRAWAL:
@@ -90,8 +90,3 @@ class Cash(msgspec.Struct):
                 self.receivable -= self.receivables.pop(event.reference, _ZERO)
             case _:
                 assert_never(event.kind)
-
-
-def _movement(event: CashMoved) -> str:
-    """Return what makes this movement the same one when it is reported again."""
-    return f"{event.kind}|{event.reference}"

@@ -198,6 +198,24 @@ def test_decisions_use_no_clock_no_chance_no_file_and_never_wait() -> None:
     assert [found for path in pure_files().values() for found in impurities(path)] == []
 
 
+# The terminal.
+
+
+def test_one_file_of_ops_writes_to_the_terminal() -> None:
+    # What is printed past it may hold a broker's escape codes. The benchmarks show none of those.
+    printing = re.compile(r"(click\.)?(s?echo|echo_via_pager)|print|(rich\.)?(print|inspect)")
+    streams = re.compile(r"sys\.(stdout|stderr)\.(write|writelines|buffer)|os\.write")
+    found = [
+        place(path, node.lineno, ast.unparse(node.func))
+        for name, path in code_files().items()
+        if name.startswith("ops") and not name.startswith("ops.bench") and name != "ops.render"
+        for node in ast.walk(parse(path))
+        if isinstance(node, ast.Call)
+        and any(each.fullmatch(ast.unparse(node.func)) for each in (printing, streams))
+    ]
+    assert found == []
+
+
 # Sizes and names.
 
 

@@ -15,6 +15,7 @@ from daemon.corporate_actions_file import BadCorporateActions, read_corporate_ac
 from daemon.loading import LoadError, build_strategy, look_in
 from ops.exit_codes import ExitCode
 from ops.options import config_option, json_option, required_config
+from ops.render import print_json, say
 
 
 @click.command()
@@ -38,16 +39,12 @@ def command(config_file: Path | None, settings: tuple[str, ...], as_json: bool) 
     except ConfigError as error:
         problems = error.problems
     if as_json:
-        found = {"schema_version": 1, "config": str(path), "problems": problems, "notes": notes}
-        click.echo(msgspec.json.encode(found))
+        print_json({"config": str(path), "problems": problems, "notes": notes})
     else:
-        for problem in problems:
-            click.echo(problem)
-        for note in notes:
-            click.echo(f"note: {note}")
+        say(*problems, *(f"note: {note}" for note in notes))
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         verdict = f"refused, {count}" if problems else "ok"
-        click.echo(f"{path}: {verdict}")
+        say(f"{path}: {verdict}")
     if problems:
         raise SystemExit(ExitCode.BAD_CONFIG)
 

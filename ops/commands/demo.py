@@ -13,10 +13,10 @@ from daemon.config import Config
 from daemon.config_file import load
 from events import IntentRefused, OrderIntended, utc_from_nanoseconds
 from events.journal import JournalReader
-from ops.chart import area_chart
+from ops.chart import ASCII, BLOCKS, area_chart
 from ops.daemon_run import run_daemon
 from ops.equity import equity_by_day
-from ops.render import money, percent
+from ops.render import can_say, money, percent, say
 
 REFUSALS_SHOWN = 3
 
@@ -41,14 +41,14 @@ def command(folder: Path) -> None:
         config = load(config_path, {})
         journal = folder / "journal.db"
         _remove_earlier(journal, config.account)
-        click.echo("Thirteen years of daily bars, two strategies, one journal:\n", err=True)
+        say("Thirteen years of daily bars, two strategies, one journal:", "", err=True)
         began = time.monotonic()
         outcome = run_daemon(config, config_path.parent, journal, once=False)
         seconds = time.monotonic() - began
-    click.echo("\n".join(_result(outcome, config, seconds)))
-    click.echo(_curve(journal))
-    click.echo("\n".join(_refusals(journal)))
-    click.echo("\n".join(_next_steps(journal)))
+    say(*_result(outcome, config, seconds), "")
+    say(*_curve(journal), "")
+    say(*_refusals(journal), "")
+    say(*_next_steps(journal))
 
 
 def _remove_earlier(journal: Path, account: str) -> None:
@@ -89,18 +89,20 @@ def _result(outcome: Outcome, config: Config, seconds: float) -> Iterator[str]:
         if position.quantity
     )
     yield f"Held at the end: {', '.join(held)}; cash {money(state.cash.balance)} USD."
-    yield f"State hash {outcome.state_hash[:16]}: the same every time you run it.\n"
+    yield f"State hash {outcome.state_hash[:16]}: the same every time you run it."
 
 
-def _curve(journal: Path) -> str:
+def _curve(journal: Path) -> Iterator[str]:
     curve = equity_by_day(journal)
     labels = (f"{curve[0][0]:%Y-%m-%d}", f"{curve[-1][0]:%Y-%m-%d}")
-    return "Equity, USD\n" + area_chart([float(equity) for _, equity in curve], labels)
+    ink = BLOCKS if can_say(BLOCKS.characters) else ASCII
+    yield "Equity, USD"
+    yield from area_chart([float(equity) for _, equity in curve], labels, ink)
 
 
 def _refusals(journal: Path) -> Iterator[str]:
     """Explain the first refusal of each kind: what was wanted, and which check said no."""
-    yield "\nWhat the gate refused, for example:"
+    yield "What the gate refused, for example:"
     seen: set[tuple[str, ...]] = set()
     intents: dict[str, OrderIntended] = {}
     with JournalReader(journal) as reader:
@@ -110,18 +112,17 @@ def _refusals(journal: Path) -> Iterator[str]:
                 intents = {event.client_order_id: event}
             if not isinstance(event, IntentRefused):
                 continue
-            failed = [check for check in event.checks if not check.passed]
-            kind = (intents[event.client_order_id].strategy, *(check.name for check in failed))
+            intent = intents[event.client_order_id]
+            kind = (intent.strategy, *(check.name for check in event.failed))
             if kind in seen:
                 continue
             seen.add(kind)
-            intent = intents[event.client_order_id]
             side = "buy" if intent.quantity > 0 else "sell"
             yield (
                 f"  {utc_from_nanoseconds(record.at):%Y-%m-%d} {intent.strategy} wanted to {side} "
                 f"{abs(intent.quantity):f} {intent.symbol}:"
             )
-            for check in failed:
+            for check in event.failed:
                 value = "unknown" if check.value is None else f"{check.value:,.2f}"
                 limit = "not set" if check.limit is None else f"{check.limit:,.2f}"
                 note = f" ({check.note})" if check.note else ""
@@ -131,7 +132,7 @@ def _refusals(journal: Path) -> Iterator[str]:
 
 
 def _next_steps(journal: Path) -> Iterator[str]:
-    yield "\nLook for yourself:"
+    yield "Look for yourself:"
     for words, meaning in (
         ("explain AAPL", "why it is held, why it is not bought"),
         ("tail -n 15", "the last events, one line each"),

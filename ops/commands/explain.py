@@ -17,7 +17,7 @@ from ops.opened import opened
 from ops.options import journal_option, json_option
 from ops.order_records import order_records
 from ops.order_story import OrderStory
-from ops.render import print_json
+from ops.render import one_line, print_json, say
 from ops.sentences import order_id_of
 from ops.symbol_story import SymbolStory
 
@@ -54,8 +54,7 @@ def command(*, subject: str, journal: Path, as_json: bool) -> None:
     if as_json:
         print_json(story)
         return
-    for line in _told(story):
-        click.echo(line)
+    say(*_told(story))
 
 
 def _story(reader: JournalReader, subject: str) -> Story:
@@ -86,13 +85,13 @@ def _only_order(reader: JournalReader, start: str, symbols: set[Symbol]) -> Reco
     if found is not None:
         return found
     if not matches:
-        known = ", ".join(sorted(symbols)) or "none"
+        known = one_line(", ".join(sorted(symbols))) or "none"
         raise click.UsageError(
             f"{start!r} is no order, no fill, no symbol and no event of 1 to "
             f"{reader.head().seq}; the symbols here are {known}"
         )
     more = ["..."] if len(matches) > _MATCHES_SHOWN else []
-    listed = "\n  ".join([*matches[:_MATCHES_SHOWN], *more])
+    listed = "\n  ".join([*map(one_line, matches[:_MATCHES_SHOWN]), *more])
     raise click.UsageError(f"{start!r} begins the ids of several orders:\n  {listed}")
 
 
@@ -138,4 +137,4 @@ def _event_told(story: EventStory) -> Iterator[str]:
     yield "what followed from it"
     for line in story.followed:
         order_id = order_id_of(line.event)
-        yield f"{printed(line)}{f'  {order_id}' if order_id else ''}"
+        yield f"{printed(line)}{f'  {one_line(order_id)}' if order_id else ''}"

@@ -13,7 +13,7 @@ from ops.books import read_books
 from ops.opened import opened
 from ops.options import journal_option, json_option
 from ops.order_records import OrderRecords, newest_orders, order_records
-from ops.render import moment, money, price, print_json, print_table, quantity
+from ops.render import moment, money, price, print_json, print_table, quantity, say
 from projections.order_states import TERMINAL, OrderState
 
 
@@ -62,7 +62,7 @@ def command(*, journal: Path, only_open: bool, count: int, as_json: bool) -> Non
     elif lines:
         _print(lines)
     else:
-        click.echo("no open order" if only_open else "no order was ever intended")
+        say("no open order" if only_open else "no order was ever intended")
 
 
 def line_of(found: OrderRecords) -> OrderLine:

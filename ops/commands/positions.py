@@ -11,7 +11,7 @@ from events import Symbol
 from ops.books import read_books
 from ops.opened import opened
 from ops.options import journal_option, json_option
-from ops.render import money, price, print_fields, print_json, print_table, quantity
+from ops.render import money, price, print_fields, print_json, print_table, quantity, say
 from projections import State
 
 _ZERO = Decimal(0)
@@ -62,8 +62,8 @@ def command(*, journal: Path, as_json: bool) -> None:
     if account.positions:
         _print_positions(account)
     else:
-        click.echo("nothing is held, and nothing was ever traded")
-    click.echo()
+        say("nothing is held, and nothing was ever traded")
+    say("")
     print_fields([(name, money(amount).rjust(16)) for name, amount in _money(account)])
 
 

@@ -21,7 +21,18 @@ from ops.divergence import Divergence, Side, different, first_divergence
 from ops.exit_codes import ExitCode
 from ops.moments import seq_of
 from ops.options import at_option, journal_option, json_option
-from ops.render import NOTHING, moment, money, price, print_fields, print_json, progress, quantity
+from ops.render import (
+    NOTHING,
+    moment,
+    money,
+    one_line,
+    price,
+    print_fields,
+    print_json,
+    progress,
+    quantity,
+    say,
+)
 from projections.canonical import state_hash
 
 _TICK = 5_000
@@ -101,7 +112,7 @@ def command(
             recovered = recovery.recover(upto, from_snapshot=from_snapshot)
         replayed = _replayed(reader, recovered, perf_counter() - began, redecide=redecide)
     for skipped in recovered.snapshots_skipped:
-        click.echo(f"snapshot skipped: {skipped}", err=True)
+        say(f"snapshot skipped: {skipped}", err=True)
     if as_json:
         print_json(replayed)
     else:
@@ -118,7 +129,7 @@ def _end_of_turn(reader: JournalReader, seq: int) -> int:
             break
         last = record.seq
     if last != seq:
-        click.echo(f"event {seq} is inside a turn: replayed to its end, event {last}", err=True)
+        say(f"event {seq} is inside a turn: replayed to its end, event {last}", err=True)
     return last
 
 
@@ -179,18 +190,18 @@ def _print(replayed: Replayed) -> None:
 
 def _print_divergence(divergence: Divergence) -> None:
     cause = divergence.input
-    whose = f" of {divergence.strategy}" if divergence.strategy else ""
-    click.echo(f"\nfirst difference{whose}, on {_side_text(cause)}")
-    click.echo(f"  recorded  {_side_text(divergence.recorded)}")
-    click.echo(f"  decided   {_side_text(divergence.decided)}")
+    whose = f" of {one_line(divergence.strategy)}" if divergence.strategy else ""
+    say("", f"first difference{whose}, on {_side_text(cause)}")
+    say(f"  recorded  {_side_text(divergence.recorded)}")
+    say(f"  decided   {_side_text(divergence.decided)}")
     for field in divergence.fields:
         sides = dict.fromkeys((field.recorded or NOTHING, field.decided or NOTHING))
-        click.echo(f"    {field.field}: {' -> '.join(sides)}")
+        say(f"    {one_line(field.field)}: {' -> '.join(map(one_line, sides))}")
 
 
 def _side_text(side: Side | None) -> str:
     if side is None:
         return "nothing"
     seq = "" if side.seq is None else f"{side.seq} "
-    symbol = f" {side.symbol}" if side.symbol else ""
+    symbol = f" {one_line(side.symbol)}" if side.symbol else ""
     return f"{seq}{side.type}{symbol}: {side.text}"

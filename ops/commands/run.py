@@ -15,7 +15,7 @@ from events import Symbol
 from ops.daemon_run import run_daemon
 from ops.exit_codes import ExitCode
 from ops.options import config_option, required_config
-from ops.render import money, percent
+from ops.render import money, percent, say
 
 _OUTPUT = click.Path(dir_okay=False, writable=True, path_type=Path)
 
@@ -63,16 +63,15 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     if output and not output.absolute().parent.is_dir():
         raise click.UsageError(f"--output {output}: there is no folder {output.parent}")
     journal = journal_path(config, path, os.environ)
-    click.echo(f"config: {path}", err=True)
+    say(f"config: {path}", err=True)
     outcome = run_daemon(config, path.parent, journal, once=once, verbose=verbose)
     if outcome.snapshot_problem:
-        click.echo(f"{outcome.snapshot_problem}; the next start takes longer", err=True)
-    click.echo(summary(outcome, config))
+        say(f"{outcome.snapshot_problem}; the next start takes longer", err=True)
+    say(summary(outcome, config))
     if output:
         output.write_bytes(msgspec.json.format(msgspec.json.encode(as_json(outcome)), indent=2))
-    sys.stdout.flush()
     if outcome.feed_lost:
-        click.echo("the live feed ended, and nothing comes any more", err=True)
+        say("the live feed ended, and nothing comes any more", err=True)
         sys.exit(ExitCode.FAILURE)
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from daemon.config import Config
 from daemon.config_file import ENVIRONMENT_PREFIX
+from ops.render import say
 
 
 @click.command()
@@ -19,10 +20,10 @@ def command(as_environment: bool) -> None:  # noqa: FBT001 - click's way
     Example: traded sample-config > traded.toml
     """
     if not as_environment:
-        click.echo(sample(), nl=False)
+        say(*sample().splitlines())
         return
     for name, default in environment_options(Config(), ()):
-        click.echo(f"#{name}=" if default is None else f"{name}={default}")
+        say(f"#{name}=" if default is None else f"{name}={default}")
 
 
 def sample() -> str:

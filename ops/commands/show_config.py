@@ -9,6 +9,7 @@ import msgspec
 
 from daemon.config_file import load_layered
 from ops.options import config_option, json_option, required_config
+from ops.render import print_json, say
 
 
 @click.command()
@@ -24,12 +25,11 @@ def command(config_file: Path | None, settings: tuple[str, ...], as_json: bool) 
     layered = load_layered(path, os.environ, settings)
     tree = msgspec.json.decode(msgspec.json.encode(layered.config))
     if as_json:
-        found = {"schema_version": 1, "config": tree, "sources": layered.sources}
-        click.echo(msgspec.json.encode(found))
+        print_json({"config": tree, "sources": layered.sources})
         return
     for option, value in _options(tree, ""):
         source = _source(option, layered.sources)
-        click.echo(f"{option} = {msgspec.json.encode(value).decode()}  # {source}")
+        say(f"{option} = {msgspec.json.encode(value).decode()}  # {source}")
 
 
 def _source(option: str, sources: Mapping[str, str]) -> str:

@@ -15,11 +15,13 @@ from ops.render import (
     age,
     moment,
     money,
+    one_line,
     percent,
     price,
     print_fields,
     print_json,
     print_table,
+    say,
     span,
 )
 from ops.sentences import hold_text
@@ -50,11 +52,11 @@ def command(*, journal: Path, at: str | None, as_json: bool) -> None:
         print_json(status)
         return
     print_fields([*_about_the_daemon(status, is_past=at is not None)])
-    click.echo(f"{KILL_SWITCH}: {'ENGAGED' if status.kill_switch_engaged else 'off'}")
-    click.echo(f"circuit breaker: {_circuit_breaker_text(status)}")
+    say(f"{KILL_SWITCH}: {'ENGAGED' if status.kill_switch_engaged else 'off'}")
+    say(f"circuit breaker: {_circuit_breaker_text(status)}")
     print_fields([*_about_the_books(status)])
     if status.data:
-        click.echo()
+        say("")
         rows = [
             (
                 each.symbol,
@@ -70,13 +72,14 @@ def command(*, journal: Path, at: str | None, as_json: bool) -> None:
         *[(f"session {each.exchange}", _session_text(each)) for each in status.sessions],
     ]
     if further:
-        click.echo()
+        say("")
         print_fields(further)
 
 
 def _about_the_daemon(status: Status, *, is_past: bool) -> Iterator[tuple[str, str]]:
     yield "daemon", _past_text(status) if is_past else _daemon_text(status)
-    yield "mode", f"{status.mode or 'none yet: the journal is empty'}, account {status.account}"
+    mode = status.mode or "none yet: the journal is empty"
+    yield "mode", f"{mode}, account {one_line(status.account)}"
     yield "journal", status.journal
     then = "" if is_past else f" ({age(status.at, status.now)})"
     yield "last event", f"{status.seq:,} at {moment(status.at)} UTC{then}"
@@ -85,19 +88,19 @@ def _about_the_daemon(status: Status, *, is_past: bool) -> Iterator[tuple[str, s
 def _circuit_breaker_text(status: Status) -> str:
     if not status.circuit_breaker_tripped:
         return "ok"
-    return f"TRIPPED ({'; '.join(status.circuit_breaker_reasons)})"
+    return f"TRIPPED ({'; '.join(map(one_line, status.circuit_breaker_reasons))})"
 
 
 def _daemon_text(status: Status) -> str:
     if status.running:
         return f"running (process {status.pid})" if status.pid else "running"
     if status.ended:
-        return f"not running: {status.ended}"
+        return f"not running: {one_line(status.ended)}"
     return "not running: it did not say why it stopped, so it was killed or crashed"
 
 
 def _past_text(status: Status) -> str:
-    return f"not running then: {status.ended}" if status.ended else "running then"
+    return f"not running then: {one_line(status.ended)}" if status.ended else "running then"
 
 
 def _about_the_books(status: Status) -> Iterator[tuple[str, str]]:
@@ -110,7 +113,7 @@ def _about_the_books(status: Status) -> Iterator[tuple[str, str]]:
     yield "positions", f"{status.positions:,}"
     yield "open orders", f"{status.open_orders:,}, {len(status.unknown_orders):,} of them UNKNOWN"
     for order in status.unknown_orders:
-        yield "UNKNOWN", f"{order.client_order_id}: {order.reason}"
+        yield "UNKNOWN", f"{one_line(order.client_order_id)}: {one_line(order.reason)}"
 
 
 def _about_strategy(strategy: StrategyStanding) -> Iterator[tuple[str, str]]:
@@ -119,12 +122,13 @@ def _about_strategy(strategy: StrategyStanding) -> Iterator[tuple[str, str]]:
     asked = f"{strategy.intended:,} orders intended"
     yield name, f"{asked}, {strategy.approved:,} approved, {strategy.refused:,} refused{shadow}"
     if strategy.failed:
-        yield name, f"FAILED: {strategy.failed}"
+        yield name, f"FAILED: {one_line(strategy.failed)}"
     for standing in strategy.declined:
-        named = ", ".join(standing.symbols)
+        named = one_line(", ".join(standing.symbols))
         if len(standing.symbols) > SYMBOLS_NAMED:
             named = f"{len(standing.symbols)} symbols"
-        yield name, f"no trade in {named}: {standing.stage}: {standing.reason}"
+        why = f"{one_line(standing.stage)}: {one_line(standing.reason)}"
+        yield name, f"no trade in {named}: {why}"
 
 
 def _session_text(session: SessionStanding) -> str:

@@ -16,7 +16,7 @@ from events.journal import JournalReader
 from ops.moments import SEQ_MAX, now_of, parse_time
 from ops.opened import opened
 from ops.options import journal_option, json_option
-from ops.render import moment, versioned
+from ops.render import moment, one_line, print_json_line, say
 from ops.sentences import order_id_of, sentence, symbol_of
 
 POLL_MS = 200
@@ -91,7 +91,6 @@ def command(  # noqa: PLR0913 - one parameter an option
         try:
             for record in reversed(newest):
                 _print(record, symbols, as_json=as_json)
-            sys.stdout.flush()
             if follow:
                 _follow(reader, head, wanted, symbols, as_json=as_json)
         except KeyboardInterrupt:
@@ -142,7 +141,6 @@ def _follow(
     output.register(sys.stdout.fileno(), 0)
 
     def wait() -> bool:
-        sys.stdout.flush()
         # Nothing but an error is asked for: the reading end is closed. Else this is the pause.
         return not output.poll(POLL_MS)
 
@@ -161,25 +159,23 @@ def _passes(record: Record, wanted: Filter, symbols: Symbols) -> bool:
 
 def _print(record: Record, symbols: Symbols, *, as_json: bool) -> None:
     if as_json:
-        click.echo(msgspec.json.encode(as_fields(record)).decode())
+        print_json_line(as_fields(record))
         return
     event = record.event
     time = moment(utc_from_nanoseconds(record.at))
     tag = TAGS[type(event)]
-    symbol, order_id = symbols.of(event) or "", order_id_of(event) or ""
+    symbol, order_id = one_line(symbols.of(event) or ""), one_line(order_id_of(event) or "")
     line = f"{record.seq:>6}  {time}  {tag:<{_TAG_WIDTH}}  {symbol:<6}  {sentence(event)}"
-    click.echo(f"{line}  {order_id}".rstrip())
+    say(f"{line}  {order_id}".rstrip())
 
 
 def as_fields(record: Record) -> dict[str, object]:
     """Return one record in the form machines get it in."""
-    return versioned(
-        {
-            "seq": record.seq,
-            "at": utc_from_nanoseconds(record.at),
-            "type": TAGS[type(record.event)],
-            "trace": record.trace,
-            "cause": record.cause,
-            "event": record.event,
-        }
-    )
+    return {
+        "seq": record.seq,
+        "at": utc_from_nanoseconds(record.at),
+        "type": TAGS[type(record.event)],
+        "trace": record.trace,
+        "cause": record.cause,
+        "event": record.event,
+    }

@@ -1,5 +1,6 @@
 """`traded verify`: is every event of the journal still what it was when it was recorded."""
 
+import shlex
 import sys
 from pathlib import Path
 from time import perf_counter
@@ -13,7 +14,7 @@ from events.journal import Finding, Head, JournalReader
 from events.witness import Witness, read_witness, witness_path
 from ops.exit_codes import ExitCode
 from ops.options import journal_option, json_option
-from ops.render import print_fields, print_json, progress
+from ops.render import print_fields, print_json, progress, say
 
 
 class Snapshots(msgspec.Struct, frozen=True):
@@ -61,7 +62,7 @@ def command(*, journal: Path, as_json: bool) -> None:
         _print(verdict)
     if not verdict.sound:
         for step in _next_steps(verdict):
-            click.echo(f"next: {step}", err=True)
+            say(f"next: {step}", err=True)
         sys.exit(ExitCode.JOURNAL_DAMAGED)
 
 
@@ -143,14 +144,16 @@ def _print(verdict: Verdict) -> None:
             *(("DAMAGED", finding.what) for finding in verdict.findings),
         ]
     )
-    click.echo("sound" if verdict.sound else "DAMAGED: do not start the daemon on this journal")
+    say("sound" if verdict.sound else "DAMAGED: do not start the daemon on this journal")
 
 
 def _next_steps(verdict: Verdict) -> list[str]:
     """Return what to do about the findings: the findings' own advice, else the cautious way."""
     own = dict.fromkeys(each.hint for each in verdict.findings if each.hint != JournalDamaged.hint)
-    folder = Path(verdict.journal).resolve().parent
+    folder = str(Path(verdict.journal).resolve().parent)
+    copy = shlex.join(["cp", "-a", folder, f"{folder}.damaged"])
+    look = shlex.join(["traded", "tail", "--journal", verdict.journal])
     return list(own) or [
-        f"cp -a {folder} {folder}.damaged, before anything else",
-        f"traded tail --journal {verdict.journal} shows what is readable; then restore a backup",
+        f"{copy}, before anything else",
+        f"{look} shows what is readable; then restore a backup",
     ]

@@ -4,10 +4,10 @@ import platform
 from importlib import metadata
 
 import click
-import msgspec
 
 from events.journal import SQLITE_VERSION
 from ops.options import json_option
+from ops.render import print_fields, print_json
 
 LIBRARIES = ("msgspec", "aiosqlite", "exchange_calendars", "uvloop", "click", "rich")
 
@@ -26,8 +26,6 @@ def command(as_json: bool) -> None:  # noqa: FBT001 - click's way
     }
     versions |= {name: metadata.version(name) for name in LIBRARIES}
     if as_json:
-        click.echo(msgspec.json.encode({"schema_version": 1, "versions": versions}))
+        print_json({"versions": versions})
         return
-    width = max(map(len, versions))
-    for name, version in versions.items():
-        click.echo(f"{name:<{width}}  {version}")
+    print_fields([*versions.items()])
