@@ -4,8 +4,7 @@ import importlib
 import os
 import sys
 import traceback
-from io import StringIO, TextIOWrapper
-from pathlib import Path
+from io import TextIOWrapper
 from typing import Final
 
 import click
@@ -45,6 +44,7 @@ Examples:
   traded run --config traded.toml
   traded explain AAPL
 """
+_STDOUT, _STDERR = 1, 2
 
 
 class Commands(click.Group):
@@ -111,19 +111,24 @@ def main() -> None:
 def _ready_streams() -> None:
     """Make stdout and stderr take whatever is written to them."""
     # Closed by who started us: without this the next file opened, a journal say, would be stdout.
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - stays
+    while (spare := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
+        pass
+    os.close(spare)
+    sys.stdout = sys.stdout or os.fdopen(_STDOUT, "w", encoding="utf-8")
+    sys.stderr = sys.stderr or os.fdopen(_STDERR, "w", encoding="utf-8")
     # What the other end has no character for is written as its escape, as on stderr anyway.
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _usage_error(error: click.ClickException) -> list[str]:
-    """Return click's message, with which command and how to get its help."""
-    message = StringIO()
-    error.show(message)
-    return message.getvalue().rstrip().split("\n")
+    """Return how the command is used, and what is wrong: a line each, further ones indented."""
+    context = getattr(error, "ctx", None)
+    first, *more = error.format_message().split("\n")
+    usage = []
+    if context is not None:
+        usage = [*context.get_usage().split("\n"), f"Try '{context.command_path} --help'.", ""]
+    return [*usage, f"Error: {first}", *(f"  {line.removeprefix('  ')}" for line in more)]
 
 
 def _told(error: Exception) -> list[str]:

@@ -157,7 +157,7 @@ def told(story: OrderStory) -> Iterator[str]:
     """Yield the story as a person reads it."""
     intent = story.intent
     strategy, symbol = one_line(intent.strategy), one_line(intent.symbol)
-    yield story.client_order_id
+    yield one_line(story.client_order_id)
     reason = f" ({one_line(story.reason)})" if story.reason else ""
     yield f"{strategy} wanted to {order_text(intent)}, in {symbol}"
     yield f"it is {story.state}{reason}"

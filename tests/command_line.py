@@ -124,7 +124,7 @@ def lines(*words: str | Path) -> list[dict[str, Any]]:
     """Return the objects that `tail --json` prints, one a line."""
     done = traded("tail", *words, "--json")
     assert done.returncode == 0, done.stderr
-    found: list[dict[str, Any]] = [json.loads(line) for line in done.stdout.splitlines()]
+    found: list[dict[str, Any]] = [json.loads(line) for line in done.stdout.split("\n")[:-1]]
     assert all(line["schema_version"] == 1 for line in found)
     return found
 

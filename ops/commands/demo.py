@@ -1,5 +1,6 @@
 """`traded demo`: the whole thing at work on real bars, in seconds."""
 
+import shlex
 import shutil
 import time
 from collections.abc import Iterator
@@ -140,5 +141,6 @@ def _next_steps(journal: Path) -> Iterator[str]:
         ("replay --redecide", "make every decision again, compare"),
         ("verify", "the whole hash chain"),
     ):
-        yield f"  .venv/bin/traded {f'{words} --journal {journal}':<52} # {meaning}"
+        typed = f"{words} --journal {shlex.quote(str(journal))}"
+        yield f"  .venv/bin/traded {typed:<52} # {meaning}"
     yield "Your own: .venv/bin/traded sample-config > traded.toml"

@@ -179,7 +179,7 @@ def _print(replayed: Replayed) -> None:
     ]
     for symbol, held in replayed.positions.items():
         average = price(held.average_entry_price)
-        fields.append(("positions", f"{symbol} {quantity(held.quantity)} at {average}"))
+        fields.append(("positions", f"{one_line(symbol)} {quantity(held.quantity)} at {average}"))
     if replayed.decisions is not None:
         fields.append(("decisions", f"{replayed.decisions:,}"))
         fields.append(("different", f"{replayed.different:,}"))

@@ -103,7 +103,7 @@ def command(  # noqa: PLR0913 - one parameter an option
 def _kind(tag: str) -> type[JournalEvent]:
     if tag not in _KINDS:
         known = "\n  ".join(sorted(_KINDS))
-        raise click.UsageError(f"--type {tag}: there is no such event. The types are\n  {known}")
+        raise click.UsageError(f"--type {tag!r}: there is no such event. The types are\n  {known}")
     return _KINDS[tag]
 
 
