@@ -7,7 +7,7 @@ import click
 
 from events import JournalOpened, Mode, nanoseconds, utc_from_nanoseconds
 from events.journal import JournalReader
-from ops.render import moment, say
+from ops.render import CELL_LONGEST, moment, one_line, say
 
 _AGO = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
 _UNIT_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
@@ -38,7 +38,8 @@ def parse_time(text: str, now: datetime, option: str) -> datetime:
     except OverflowError:
         time = datetime.min.replace(tzinfo=UTC)
     if time.year not in _YEARS:
-        raise click.UsageError(f"{option} {text}: only years {_YEARS[0]} to {_YEARS[-1]} can be")
+        shown = one_line(text, CELL_LONGEST)
+        raise click.UsageError(f"{option} {shown}: only years {_YEARS[0]} to {_YEARS[-1]} can be")
     return time
 
 
@@ -51,14 +52,24 @@ def _parsed(text: str, now: datetime, option: str) -> datetime:
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
+        shown = one_line(repr(text), CELL_LONGEST)
         raise click.UsageError(
-            f"{option} {text!r} is no time: write 2013-02-28, 2013-02-28T15:30, "
+            f"{option} {shown} is no time: write 2013-02-28, 2013-02-28T15:30, "
             "2013-02-28T15:30-05:00, or an age such as 90s, 15m, 2h, 3d"
         ) from None
     if time.tzinfo is None:
         time = time.replace(tzinfo=UTC)
         say(f"{option} {text}: taken as UTC", err=True)
     return time.astimezone(UTC)
+
+
+def event_number(text: str) -> int | None:
+    """Return the number `text` is, None where it is none; any beyond the last possible is one."""
+    if not text.isdecimal():
+        return None
+    digits = text.lstrip("0")
+    # Python reads no number of thousands of digits.
+    return int(digits or "0") if len(digits) <= len(str(SEQ_MAX)) else SEQ_MAX + 1
 
 
 def seq_of(reader: JournalReader, at: str) -> int:
@@ -68,10 +79,12 @@ def seq_of(reader: JournalReader, at: str) -> int:
         click.UsageError: there is no such event.
     """
     last = reader.head().seq
-    if at.isdecimal():
-        if not 1 <= int(at) <= last:
-            raise click.UsageError(f"--at {at}: the journal has events 1 to {last}")
-        return int(at)
+    number = event_number(at)
+    if number is not None:
+        if not 1 <= number <= last:
+            shown = one_line(at, CELL_LONGEST)
+            raise click.UsageError(f"--at {shown}: the journal has events 1 to {last}")
+        return number
     time = parse_time(at, now_of(reader), "--at")
     seq = reader.seq_at(nanoseconds(time))
     if seq == 0:

@@ -12,12 +12,12 @@ from events.journal import JournalReader
 from ops import order_story, symbol_story
 from ops.books import read_books
 from ops.lines import Line, causes_of, followers_of, line_of, printed
-from ops.moments import SEQ_MAX, now_of
+from ops.moments import SEQ_MAX, event_number, now_of
 from ops.opened import opened
 from ops.options import journal_option, json_option
 from ops.order_records import order_records
 from ops.order_story import OrderStory
-from ops.render import one_line, print_json, say
+from ops.render import CELL_LONGEST, one_line, print_json, say
 from ops.sentences import order_id_of
 from ops.symbol_story import SymbolStory
 
@@ -71,8 +71,9 @@ def _story(reader: JournalReader, subject: str) -> Story:
     for name in (Symbol(subject), Symbol(subject.upper())):
         if name in known:
             return symbol_story.symbol_story(reader, books, name, now_of(reader))
-    if subject.isdecimal() and int(subject) <= SEQ_MAX:
-        record = reader.record(int(subject))
+    number = event_number(subject)
+    if number is not None and number <= SEQ_MAX:
+        record = reader.record(number)
         if record is not None:
             return _about_record(reader, record)
     return _about_record(reader, _only_order(reader, subject, known))
@@ -86,8 +87,9 @@ def _only_order(reader: JournalReader, start: str, symbols: set[Symbol]) -> Reco
         return found
     if not matches:
         known = one_line(", ".join(sorted(symbols))) or "none"
+        shown = one_line(repr(start), CELL_LONGEST)
         raise click.UsageError(
-            f"{start!r} is no order, no fill, no symbol and no event of 1 to "
+            f"{shown} is no order, no fill, no symbol and no event of 1 to "
             f"{reader.head().seq}; the symbols here are {known}"
         )
     more = ["..."] if len(matches) > _MATCHES_SHOWN else []

@@ -157,15 +157,24 @@ def test_a_moment_may_be_a_time_in_any_zone(journal: Path, rows: Rows) -> None:
         ("status", ["--at", "0"], "the journal has events 1 to"),
         ("status", ["--at", "99999"], "the journal has events 1 to"),
         ("status", ["--at", "9" * 30], "the journal has events 1 to"),
+        ("status", ["--at", "9" * 5_000], "9...: the journal has events 1 to"),
+        ("status", ["--at", "0" * 5_000], "0...: the journal has events 1 to"),
+        ("status", ["--at", "9" * 5_000 + "d"], "only years 1700 to 2261 can be"),
+        ("replay", ["--at", "9" * 5_000], "9...: the journal has events 1 to"),
+        ("replay", ["--at", str(2**63)], "the journal has events 1 to"),
         ("status", ["--at", "1999-01-01"], "the journal begins at 2024-01-02 00:00:00 UTC"),
         ("status", ["--at", "yesterday"], "'yesterday' is no time: write 2013-02-28"),
+        ("status", ["--at", "yesterday" * 1_000], "... is no time: write 2013-02-28"),
         ("status", ["--at", "9999-12-31T23:59"], "only years 1700 to 2261 can be"),
         ("tail", ["--since", "99999999999d"], "only years 1700 to 2261 can be"),
         ("tail", ["--type", "order.filed"], "there is no such event. The types are"),
         ("tail", ["--trace", "99999"], "the journal ends at"),
         ("tail", ["--trace", "9" * 30], "is not in the range"),
         ("explain", ["IBM"], "the symbols here are AAPL, BRK B, MSFT"),
+        ("explain", ["99999"], "'99999' is no order, no fill, no symbol and no event of 1 to"),
         ("explain", ["9" * 30], "is no order, no fill, no symbol and no event"),
+        ("explain", ["9" * 5_000], "9... is no order, no fill, no symbol and no event of 1 to"),
+        ("explain", [str(2**63)], "is no order, no fill, no symbol and no event of 1 to"),
         ("explain", ["MSFT-2024"], "begins the ids of several orders"),
         ("replay", ["--redecide", "--from-snapshot"], "leave --from-snapshot out"),
     ],
@@ -176,6 +185,14 @@ def test_what_cannot_be_meant_ends_with_2_and_says_what_can(
     done = traded(verb, *words, "--journal", journal)
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
+
+
+@pytest.mark.parametrize("number", ["000005", "0" * 5_000 + "5"])
+def test_an_events_number_may_have_leading_zeros(journal: Path, number: str) -> None:
+    assert shown("status", "--at", number, "--journal", journal)["seq"] == 5
+    assert traded("explain", number, "--journal", journal).stdout == (
+        traded("explain", "5", "--journal", journal).stdout
+    )
 
 
 # tail
