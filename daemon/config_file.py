@@ -50,6 +50,13 @@ class Layered(msgspec.Struct, frozen=True):
     sources: dict[str, str]
 
 
+class Recorded(msgspec.Struct, frozen=True):
+    """A configuration out of a journal; `unread` are the options that have no meaning here."""
+
+    config: Config
+    unread: tuple[str, ...]
+
+
 def load(path: Path, environment: Mapping[str, str], overrides: Sequence[str] = ()) -> Config:
     """Return the configuration at `path` under `environment` and `overrides` (`key.path=value`).
 
@@ -123,9 +130,15 @@ def to_event(config: Config) -> ConfigLoaded:
     return ConfigLoaded(builtins, terms)
 
 
-def from_event(event: ConfigLoaded) -> Config:
-    """Return the configuration a journal recorded."""
-    return msgspec.convert(event.config, Config, strict=False)
+def from_event(event: ConfigLoaded) -> Recorded:
+    """Return the configuration a journal recorded, whichever version of this program wrote it.
+
+    An option unknown here, or of a value not taken here, counts as not set: it refuses nothing.
+    """
+    problems = Problems(text_numbers=True)
+    config = convert(event.config, Config, "", problems)
+    assert isinstance(config, Config), "no option is required"
+    return Recorded(config, tuple(problem.partition(":")[0] for problem in problems))
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -36,7 +36,7 @@ from events import (
 )
 from events.codec import Input
 from events.journal import Journal
-from projections.snapshot import Snapshot, StrategyPart
+from projections.snapshot import Snapshot
 
 Block = Sequence[BarClosed]
 
@@ -276,8 +276,9 @@ class Engine:
             fold_code=fold_code_hash(),
             state=state,
             strategies={
-                run.name: StrategyPart(run.code_hash, msgspec.Raw(run.fields()))
+                run.name: part
                 for run in self.core.desk.runs.values()
+                if (part := run.snapshot_part()) is not None
             },
         )
         try:

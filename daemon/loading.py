@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -86,7 +87,8 @@ def build_strategy(name: str, table: StrategyConfig, all_symbols: Sequence[Symbo
     """Return the strategy that `[strategies.NAME]` describes, with its parameters checked.
 
     Raises:
-        LoadError: the class cannot be loaded, or a parameter is unknown or of the wrong kind.
+        LoadError: the class cannot be loaded, a parameter is unknown or of the wrong kind, or
+            a snapshot could not keep the strategy.
     """
     where = f"strategies.{name}"
     kind = load_class(table.strategy_class, Strategy, f"{where}.class")
@@ -109,7 +111,37 @@ def build_strategy(name: str, table: StrategyConfig, all_symbols: Sequence[Symbo
     except ValueError as error:
         message = f"{where}.params: {error}"
         raise LoadError(message) from error
+    _assert_comes_back(strategy, f"{where}.class: {table.strategy_class}")
     return strategy
+
+
+def _assert_comes_back(strategy: Strategy, what: str) -> None:
+    """Refuse a strategy that a snapshot would not give back as it was.
+
+    Raises:
+        LoadError: which field does not, as far as that can be told.
+    """
+    why = _lost_in_json(strategy, type(strategy))
+    if not why:
+        return
+    for field in msgspec.structs.fields(strategy):
+        value = getattr(strategy, field.name)
+        lost = _lost_in_json(value, field.type)
+        if lost:
+            why = f"its field {field.name}, a {type(value).__name__}: {lost}"
+            break
+    message = f"{what} would not come back from a snapshot, which is JSON: {why}"
+    raise LoadError(message)
+
+
+def _lost_in_json(value: object, kind: Any) -> str:  # noqa: ANN401 - a type form
+    """Say why `value` is not read back from JSON as it was written, nothing where it is."""
+    try:
+        read = msgspec.json.decode(msgspec.json.encode(value), type=kind)
+        lost = "" if read == value else f"it comes back as {read!r}"
+    except Exception as error:  # noqa: BLE001 - the user's own code, and any value
+        lost = str(error) or type(error).__name__
+    return lost
 
 
 def code_hash(kind: type) -> str:

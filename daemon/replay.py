@@ -4,8 +4,8 @@ Recovery and `replay --redecide` are this one walk. What the journal says is wha
 the core would have said is only compared with it.
 """
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -14,6 +14,8 @@ from daemon.recorder import Recorder
 from daemon.strategy_runs import StrategyRun
 from events import (
     ConfigLoaded,
+    HoldPlaced,
+    HoldScope,
     IntentApproved,
     IntentRefused,
     OrderIntended,
@@ -27,10 +29,21 @@ from events.codec import INPUTS, Decided
 from projections import State
 from projections.orders import Order
 
-Renew = Callable[
-    [ConfigLoaded, Sequence[StrategyRun], int], tuple[Sequence[StrategyRun], CoreSettings]
-]
-"""Configuration loaded, the runs so far, the seq reached -> the runs and settings from here on."""
+
+class Renewed(msgspec.Struct, frozen=True):
+    """What runs under a configuration.
+
+    `incomparable` says of which strategies today's code cannot decide again what they decided
+    under it, and why.
+    """
+
+    runs: Sequence[StrategyRun]
+    settings: CoreSettings
+    incomparable: dict[str, str]
+
+
+Renew = Callable[[ConfigLoaded, Sequence[StrategyRun], int], Renewed]
+"""Configuration loaded, the runs so far, the seq reached -> what runs from here on."""
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -70,13 +83,15 @@ def turns(records: Iterable[Record]) -> Iterator[Turn]:
 class Comparing(Recorder):
     """Folds what a journal has recorded on the input in hand, and notes where the core differs.
 
-    `muted` strategies are shown everything and compared with nothing.
+    `muted` strategies are shown everything and compared with nothing; `uncompared` counts what
+    was recorded of them, by name.
     """
 
     def __init__(self, state: State) -> None:
         """Go on from `state`."""
         super().__init__(state)
         self.muted: frozenset[str] = frozenset()
+        self.uncompared: Counter[str] = Counter()
         self.decisions = 0
         self.differences: list[Difference] = []
         self._expected: deque[Record] = deque()
@@ -120,7 +135,9 @@ class Comparing(Recorder):
 
     def _fold_unmatched(self, record: Record) -> None:
         strategy = self._strategy_of(record.event)
-        if strategy not in self.muted:
+        if strategy in self.muted:
+            self.uncompared[strategy] += 1
+        else:
             self._differ(record, None, strategy)
         self.state.apply(record)
 
@@ -133,6 +150,8 @@ class Comparing(Recorder):
         if isinstance(event, IntentApproved | IntentRefused | OrderSending):
             order = self.state.orders.find(event.client_order_id)
             return order.intent.strategy if order else ""
+        if isinstance(event, HoldPlaced) and event.scope is HoldScope.STRATEGY:
+            return event.target
         return ""
 
 
@@ -146,21 +165,24 @@ class ReplayCore:
     def __init__(
         self,
         state: State,
-        runs: Sequence[StrategyRun],
-        settings: CoreSettings,
+        begun: Renewed,
         renew: Renew,
         *,
         compare_all: bool,
+        changed: Collection[str] = (),
     ) -> None:
-        """Go on from `state`, which must be where the records to come start.
+        """Go on from `state`, which must be where the records to come start, with what `begun` has.
 
         With `compare_all` strategies are compared even where the journal was written by other
-        code than today's: that is what an upgrade gate asks. Without it they are muted there.
+        code than today's: that is what an upgrade gate asks. Without it they are muted there, from
+        the start those named in `changed`. `incomparable` is why some cannot be compared at all.
         """
         self.comparing = Comparing(state)
-        self.core = Core(state, runs, settings, self.comparing)
+        self.core = Core(state, begun.runs, begun.settings, self.comparing)
+        self.incomparable = dict(begun.incomparable)
         self._renew = renew
         self._compare_all = compare_all
+        self._mute(begun.incomparable, changed)
 
     @property
     def runs(self) -> list[StrategyRun]:
@@ -172,20 +194,26 @@ class ReplayCore:
         state = self.core.state
         match turn.input.event:
             case ConfigLoaded() as loaded:
-                runs, settings = self._renew(loaded, self.runs, state.seq)
-                self.core = Core(state, runs, settings, self.comparing)
+                renewed = self._renew(loaded, self.runs, state.seq)
+                self.core = Core(state, renewed.runs, renewed.settings, self.comparing)
+                self.incomparable = renewed.incomparable | self.incomparable
+                self._mute(renewed.incomparable, self._changed)
             case SessionStarted() as started if not self._compare_all:
-                self._mute_changed(started)
+                self._mute(self._incomparable_now, self._changed_in(started))
             case _:
                 pass
         self.comparing.expect(turn)
         self.core.step(turn.input.event, turn.input.at)  # type: ignore[arg-type] # an input, by `turns`
         self.comparing.settle(turn)
 
-    def _mute_changed(self, started: SessionStarted) -> None:
-        """Mute the strategies whose code or parameters were others in the session that starts."""
-        self.comparing.muted = frozenset(
+    def _changed_in(self, started: SessionStarted) -> list[str]:
+        """Return the strategies whose code or parameters were others in the session that starts."""
+        return [
             run.name
             for run in self.runs
             if started.strategies.get(run.name, run.code_hash) != run.code_hash
-        )
+        ]
+
+    def _mute(self, incomparable: Collection[str], changed: Collection[str]) -> None:
+        self._incomparable_now, self._changed = incomparable, changed
+        self.comparing.muted = frozenset((*incomparable, *changed))

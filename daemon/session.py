@@ -15,7 +15,7 @@ import msgspec
 
 from daemon.brokers import Broker
 from daemon.calendar import load_calendar
-from daemon.config import Config
+from daemon.config import BrokerConfig, Config
 from daemon.config_file import to_event
 from daemon.feeds import Feed
 from daemon.new_york import midnight
@@ -94,7 +94,12 @@ def opening(  # noqa: PLR0913, PLR0917 - all that a session depends on
     return Opening(
         identity=_journal_opened(config) if state.identity.opened is None else None,
         events=tuple(events),
-        notices=(*_late_actions(wanted, state, now), *_orphans(config, state)),
+        notices=(
+            *recovered.notices,
+            *_idle_capital(broker, state, deposit),
+            *_late_actions(wanted, state, now),
+            *_orphans(config, state),
+        ),
     )
 
 
@@ -125,6 +130,18 @@ def _diverged(recovered: Recovered, runs: Sequence[StrategyRun]) -> dict[str, st
         elif run.failed and books.of(run.name).code_hash != run.code_hash:
             diverged[run.name] = f"failed when it was shown the history: {run.failure}"
     return diverged
+
+
+def _idle_capital(broker: Broker, state: State, deposit: CashMoved) -> Iterator[str]:
+    """Say where the configured capital changes nothing: it is for a journal's first start."""
+    wanted = f"{deposit.amount.normalize():f} (--capital, broker.capital_usd) changes nothing"
+    if broker.outside:
+        if deposit.amount != BrokerConfig().capital_usd:
+            yield f"capital is what the broker says is in the account: {wanted}"
+        return
+    opened_with = state.cash.moved.get(deposit.key(), deposit.amount)
+    if opened_with != deposit.amount:
+        yield f"the journal was opened with capital {opened_with.normalize():f}: {wanted}"
 
 
 def _journal_opened(config: Config) -> JournalOpened:

@@ -65,5 +65,5 @@ class SnapshotFolder:
         """Return the snapshot files, newest first."""
         if not self.path.is_dir():
             return []
-        named = (file for file in self.path.glob("*.json") if file.stem.isdigit())
+        named = (file for file in self.path.glob("*.json") if file.stem.isdecimal())
         return sorted(named, key=lambda file: int(file.stem), reverse=True)

@@ -8,6 +8,7 @@ import msgspec
 from daemon.strategies import NoTrade, Strategy
 from events import Symbol
 from projections import State
+from projections.snapshot import StrategyPart
 
 _ZERO = Decimal(0)
 
@@ -44,8 +45,24 @@ class StrategyRun:
         self.failure = ""
 
     def fields(self) -> bytes:
-        """Return everything the run remembers, as JSON: what a snapshot keeps."""
-        return msgspec.json.encode((self.strategy, self.memory))
+        """Return everything the run remembers, as JSON; null for a strategy JSON cannot hold."""
+        try:
+            return msgspec.json.encode((self.strategy, self.memory))
+        except Exception:  # noqa: BLE001 - a strategy's fields may hold anything by now
+            return msgspec.json.encode((None, self.memory))
+
+    def snapshot_part(self) -> StrategyPart | None:
+        """Return what a snapshot keeps of the run, None where it would come back as another.
+
+        JSON has no NaN, say: it is written as null.
+        """
+        fields = self.fields()
+        try:
+            if self._read(fields) != (self.strategy, self.memory):
+                return None
+        except Exception:  # noqa: BLE001 - as above; and the strategy's own code compares it
+            return None
+        return StrategyPart(self.code_hash, msgspec.Raw(fields))
 
     def restore(self, fields: bytes) -> None:
         """Take over what `fields` returned.
@@ -53,9 +70,11 @@ class StrategyRun:
         Raises:
             msgspec.ValidationError: it does not fit the strategy as it is now.
         """
+        self.strategy, self.memory = self._read(fields)
+
+    def _read(self, fields: bytes) -> tuple[Strategy, StrategyMemory]:
         own, memory = msgspec.json.decode(fields, type=tuple[msgspec.Raw, StrategyMemory])
-        self.strategy = msgspec.json.decode(own, type=type(self.strategy))
-        self.memory = memory
+        return msgspec.json.decode(own, type=type(self.strategy)), memory
 
 
 class StateView:

@@ -29,7 +29,8 @@ class Cash(msgspec.Struct):
     `external_flows` is deposits less withdrawals; `receivables` are dividends gone ex and not yet
     paid, by action id, negative when owed, and `receivable` is their sum; `uncharged` holds, for
     each execution without its commission yet, the most that commission can be. `charged_first` are
-    executions whose commission came before their fill; `moved` are the keys of all cash movements.
+    executions whose commission came before their fill; `moved` has the amounts of all cash
+    movements by key.
     """
 
     balance: Decimal = _ZERO
@@ -40,7 +41,7 @@ class Cash(msgspec.Struct):
     receivable: Decimal = _ZERO
     uncharged: dict[ExecutionId, Decimal] = {}
     charged_first: dict[ExecutionId, None] = {}
-    moved: dict[str, None] = {}
+    moved: dict[str, Decimal] = {}
 
     @property
     def uncharged_max(self) -> Decimal:
@@ -80,7 +81,7 @@ class Cash(msgspec.Struct):
             self.uncharged[execution_id] = max(COMMISSION_FLOOR_USD, estimate)
 
     def _move(self, event: CashMoved) -> None:
-        self.moved[event.key()] = None
+        self.moved[event.key()] = event.amount
         self.balance += event.amount
         match event.kind:
             case CashMovementKind.DEPOSIT | CashMovementKind.WITHDRAWAL:

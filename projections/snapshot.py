@@ -66,4 +66,9 @@ def decode(content: bytes, fold_code: str) -> Snapshot:
     if sha256(body).hexdigest() != header.sha256:
         message = "its content does not have the hash it should have"
         raise SnapshotUnusable(message)
-    return msgspec.json.decode(body, type=Snapshot)
+    try:
+        return msgspec.json.decode(body, type=Snapshot)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        # Whole, and still no books: who wrote it had in them what JSON does not give back.
+        message = f"its content cannot be read ({error})"
+        raise SnapshotUnusable(message) from error

@@ -12,7 +12,7 @@ import click
 import msgspec
 
 from daemon.loading import look_in
-from daemon.recovery import Recovered, Recovery
+from daemon.recovery import Recovered, Recovery, Uncompared
 from daemon.snapshots import SnapshotFolder
 from events import Record, Symbol, utc_from_nanoseconds
 from events.codec import INPUTS
@@ -50,7 +50,8 @@ class Held(msgspec.Struct, frozen=True):
 class Replayed(msgspec.Struct, frozen=True):
     """The state after event `seq`, rebuilt from the journal, and how long that took.
 
-    `decisions` and `different` are None where they were not to be made again.
+    `decisions`, `different` and `not_compared`, by strategy, are None where decisions were not to
+    be made again.
     """
 
     journal: str
@@ -65,6 +66,7 @@ class Replayed(msgspec.Struct, frozen=True):
     positions: dict[Symbol, Held]
     decisions: int | None
     different: int | None
+    not_compared: dict[str, Uncompared] | None
     first_divergence: Divergence | None
 
 
@@ -93,8 +95,9 @@ def command(
     """Rebuild the state from the journal, every event proved by the hash chain on the way.
 
     With --redecide the recorded inputs go through today's code under the recorded configuration,
-    and every decision is compared with the recorded one; exit code 3 when any differs. A
-    strategy's own module is looked for in the working folder and beside the journal, too.
+    and every decision is compared with the recorded one; exit code 3 when any differs, or is of a
+    strategy that cannot be built any more. A strategy's own module is looked for in the working
+    folder and beside the journal, too.
 
     Example: traded replay --journal var/demo/journal.db --redecide
     """
@@ -111,13 +114,13 @@ def command(
         with _shown(reader, upto):
             recovered = recovery.recover(upto, from_snapshot=from_snapshot)
         replayed = _replayed(reader, recovered, perf_counter() - began, redecide=redecide)
-    for skipped in recovered.snapshots_skipped:
-        say(f"snapshot skipped: {skipped}", err=True)
+    say(*(f"note: {notice}" for notice in recovered.notices), err=True)
+    say(*(f"snapshot skipped: {skipped}" for skipped in recovered.snapshots_skipped), err=True)
     if as_json:
         print_json(replayed)
     else:
         _print(replayed)
-    if replayed.different:
+    if replayed.different or replayed.not_compared:
         sys.exit(ExitCode.FINDINGS)
 
 
@@ -160,6 +163,7 @@ def _replayed(
         },
         decisions=recovered.decisions if redecide else None,
         different=different(differences) if redecide else None,
+        not_compared=recovered.uncompared if redecide else None,
         first_divergence=first_divergence(reader, differences)
         if redecide and differences
         else None,
@@ -183,6 +187,9 @@ def _print(replayed: Replayed) -> None:
     if replayed.decisions is not None:
         fields.append(("decisions", f"{replayed.decisions:,}"))
         fields.append(("different", f"{replayed.different:,}"))
+    for name, uncompared in (replayed.not_compared or {}).items():
+        why = f"{one_line(name)}: {one_line(uncompared.why)}"
+        fields.append(("not compared", f"{uncompared.decisions:,} of {why}"))
     print_fields(fields)
     if replayed.first_divergence:
         _print_divergence(replayed.first_divergence)

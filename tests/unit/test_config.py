@@ -15,6 +15,7 @@ from daemon.config import Config
 from daemon.config_file import (
     SIZE_MAX_BYTES,
     ConfigError,
+    Recorded,
     find_config,
     from_event,
     journal_path,
@@ -342,7 +343,7 @@ def test_what_the_journal_keeps_of_a_configuration_is_all_of_it(tmp_path: Path) 
     )
     config = load(path, {}, ["broker.capital_usd=123456789.123456789"])
     event = to_event(config)
-    assert from_event(decode(encode(event))) == config  # type: ignore[arg-type] # same kind
+    assert from_event(decode(encode(event))) == Recorded(config, ())  # type: ignore[arg-type] # same kind
     assert event.symbols["AAPL"].exchange == "NYSE"  # type: ignore[index] # a symbol
 
 
@@ -404,7 +405,7 @@ def test_whatever_is_written_is_a_configuration_or_refused(
     path = written(tmp_path_factory.getbasetemp(), "\n".join(lines).encode())
     with suppress(ConfigError):
         config = load(path, {})
-        assert from_event(to_event(config)).broker == config.broker
+        assert from_event(to_event(config)).config.broker == config.broker
 
 
 @settings(max_examples=60, deadline=None)
@@ -423,4 +424,4 @@ def test_whatever_is_set_is_an_option_or_refused(
     ):
         with suppress(ConfigError):
             config = load(path, environment, overrides)
-            assert from_event(to_event(config)).mode == config.mode
+            assert from_event(to_event(config)).config.mode == config.mode

@@ -92,7 +92,7 @@ def config(**tables: object) -> Config:
 def strategy(path: str, **params: object) -> Strategy:
     """Build the strategy at `path` the way the daemon does: from what the journal has of it."""
     made = config(strategies={"mine": {"class": path, "params": params}})
-    table = from_event(to_event(made)).strategies["mine"]
+    table = from_event(to_event(made)).config.strategies["mine"]
     return build_strategy("mine", table, (Symbol("A"), Symbol("B")))
 
 
@@ -216,6 +216,59 @@ def test_parameters_out_of_bounds_or_at_odds_are_refused(
     params: dict[str, object], said: str
 ) -> None:
     assert refusal("daemon.strategies.buy_and_hold:BuyAndHold", **params).startswith(said)
+
+
+STATEFUL = """
+import collections
+from typing import Any, ClassVar
+import msgspec
+from daemon.strategies import Strategy
+
+class Window(msgspec.Struct):
+    closes: list[float] = []
+
+class Own(Strategy):
+    state_fields: ClassVar[tuple[str, ...]] = ("held",)
+    size: int = 1
+    held: {kind} = msgspec.field(default_factory=lambda: {value})
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "why"),
+    [
+        ("collections.deque", "collections.deque()", "a deque: Encoding objects of type"),
+        ("collections.deque | None", "collections.deque()", "a deque: Encoding objects of type"),
+        ("object", "object()", "a object: Encoding objects of type object is unsupported"),
+        ("float", "float('nan')", "a float: Expected `float`, got `null`"),
+        ("float | None", "float('inf')", "a float: it comes back as None"),
+        ("Any", "(1, 2)", "a tuple: it comes back as [1, 2]"),
+        ("collections.Counter[str]", "collections.Counter()", "a Counter: Expected `Counter`"),
+        ("dict", "{(1, 2): 3}", "a dict: Only dicts with str-like or number-like keys"),
+        ("list[Window]", "[Window([float('nan')])]", "a list: Expected `float`, got `null`"),
+    ],
+)
+def test_a_strategy_that_no_snapshot_would_give_back_is_refused(
+    write: Write, kind: str, value: str, why: str
+) -> None:
+    path = f"{write(STATEFUL.format(kind=kind, value=value))}:Own"
+    what = f"strategies.mine.class: {path} would not come back from a snapshot, which is JSON"
+    assert refusal(path).startswith(f"{what}: its field held, {why}")
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("set[str]", "{'a', 'b'}"),
+        ("tuple[float, ...]", "(1, 2)"),
+        ("dict[str, Window]", "{'A': Window([1.5])}"),
+        ("float | None", "None"),
+        ("int | msgspec.UnsetType", "msgspec.UNSET"),
+    ],
+)
+def test_a_strategy_may_hold_whatever_json_gives_back(write: Write, kind: str, value: str) -> None:
+    own = strategy(f"{write(STATEFUL.format(kind=kind, value=value))}:Own", size=3)
+    assert own.size == 3  # type: ignore[attr-defined] # Own's
 
 
 def test_a_strategys_hash_is_that_of_its_source(write: Write) -> None:

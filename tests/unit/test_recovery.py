@@ -353,6 +353,17 @@ def test_a_new_strategy_that_fails_on_the_history_fails_again_in_a_replay(
     assert everything(again)[2] == {"own"}
 
 
+def test_what_other_code_failed_on_is_no_difference_its_hold_included(
+    place: Place, own: OwnStrategy
+) -> None:
+    own.write(RAISE)
+    place.run({"trend": TREND, "own": own.table()})
+    own.write(BUY)
+    recovered = place.recover(from_snapshot=False)
+    assert recovered.differences == []
+    assert [hold.target for hold in recovered.state.holds.active.values()] == ["own"]
+
+
 def test_repaired_code_starts_with_a_clean_sheet_behind_the_hold(
     place: Place, own: OwnStrategy
 ) -> None:

@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from daemon.recovery import Recovery
+from events import HoldPlaced, StrategyFailed
 from events.codec import INPUTS, TAGS
+from events.journal import JournalReader
 from ops.commands import replay
 from ops.exit_codes import ExitCode
 from tests.small_runs import HOLD, TREND, OwnStrategy, Place, hash_of
@@ -212,6 +215,21 @@ def test_a_strategy_on_halt_since_it_differed_is_on_halt_in_every_replay(
     # In the other mood the first session differs (4 x 3), and nothing behind it.
     mood.write_text("2")
     assert replayed(place, "--redecide", exit_code=ExitCode.FINDINGS)["different"] == 12
+
+
+def test_a_failure_that_does_not_come_again_is_the_strategys_as_is_its_hold(
+    place: Place, own: OwnStrategy
+) -> None:
+    own.write("raise RuntimeError('no idea')")
+    place.run({"own": own.table()})
+    own.write("return None")
+    with JournalReader(place.journal) as reader:
+        recovered = Recovery(reader, place.snapshots, compare_all=True).recover(from_snapshot=False)
+    assert [
+        (type(each.recorded.event), each.strategy)
+        for each in recovered.differences
+        if each.recorded
+    ] == [(StrategyFailed, "own"), (HoldPlaced, "own")]
 
 
 def test_up_to_a_moment_within_a_turn_the_turn_is_decided_whole(ran: Place) -> None:

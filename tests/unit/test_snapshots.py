@@ -119,9 +119,17 @@ def of_another_moment(file: Path) -> None:
     file.write_bytes(older.read_bytes())
 
 
+def of_what_json_does_not_give_back(file: Path) -> None:
+    # Written as null, which no number is: whole, of the right hash, and not to be read.
+    made = snapshot.decode(file.read_bytes(), fold_code_hash())
+    made.state.at = float("nan")  # type: ignore[assignment] # on purpose
+    file.write_bytes(snapshot.encode(made))
+
+
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
+        (of_what_json_does_not_give_back, "its content cannot be read"),
         (torn, "its content does not have the hash it should have"),
         (torn_in_its_header, "its header cannot be read"),
         (empty, "its header cannot be read"),
@@ -200,6 +208,13 @@ def test_no_torn_one_goes_unnoticed(place: Place) -> None:
     for length in {*range(0, len(content), 97), len(content) - 1}:
         with pytest.raises(SnapshotUnusable):
             snapshot.decode(content[:length], fold_code_hash())
+
+
+def test_a_file_of_another_name_is_nobodys_snapshot(place: Place) -> None:
+    before = newest(place)
+    for name in ("notes", "\N{SUPERSCRIPT TWO}", "-1", ""):
+        (place.snapshots.path / f"{name}.json").write_bytes(b"{}")
+    assert newest(place) == before
 
 
 # What is kept.
