@@ -5,7 +5,7 @@ Times are UTC. New York is five hours behind: a regular session is 14:30 to 21:0
 
 import random
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
 import msgspec
@@ -41,6 +41,7 @@ from events import (
 from events.codec import JournalEvent, decode, encode
 from projections import State
 from projections.orders import Order
+from tests.builders import a_session, utc
 
 MINUTE = 60
 A = Symbol("A")
@@ -59,29 +60,11 @@ PLAIN = BrokerConfig(
 """No fees, no slippage, all the volume: one rule at a time."""
 
 
-def utc(text: str) -> datetime:
-    """Return the UTC time written as `2024-01-02T14:30`."""
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
-
-
-def session(day: str, close: str = "21:00") -> SessionHours:
-    """Return New York's session of a winter `day`, closing early where `close` (UTC) says so."""
-    on = date.fromisoformat(day)
-    closes = utc(f"{day}T{close}")
-    return SessionHours(
-        day=on,
-        open=utc(f"{day}T14:30"),
-        close=closes,
-        extended_open=utc(f"{day}T09:00"),
-        extended_close=closes + timedelta(hours=4),
-    )
-
-
 WEEK = (
-    session("2024-01-02"),
-    session("2024-01-03"),
-    session("2024-01-04", close="18:00"),  # A half day: 13:00 in New York.
-    session("2024-01-05"),
+    a_session("2024-01-02"),
+    a_session("2024-01-03"),
+    a_session("2024-01-04", close="18:00"),  # A half day: 13:00 in New York.
+    a_session("2024-01-05"),
 )
 
 

@@ -26,9 +26,9 @@ from typing import Any, Self
 from events.chain import GENESIS
 from events.journal import JournalReader
 from events.witness import read_witness, witness_path
+from tests.command_line import TRADED, traded
 
 ROOT = Path(__file__).parents[1]
-TRADED = Path(sys.executable).with_name("traded")
 CONFIG = ROOT / "ops" / "demo" / "demo.toml"
 JOURNAL = "demo-backtest.db"
 """What `traded run` calls the demo's journal in the state folder."""
@@ -259,7 +259,7 @@ def other_books(found: Round, unharmed: Unharmed) -> Iterator[str]:
     """Yield where the books are others than the unharmed run's: as it ended, and as they replay."""
     if found.ended["state_hash"] != unharmed.state_hash:
         yield f"the run ended with {found.ended['state_hash']}"
-    replayed = traded("replay", found.journal)
+    replayed = traded("replay", "--json", "--journal", found.journal)
     said = replayed.stdout or "{}"
     if json.loads(said).get("state_hash") != unharmed.state_hash:
         yield f"the journal replays to {said}{replayed.stderr}"
@@ -278,19 +278,9 @@ def other_story(journal: Path, unharmed: Unharmed) -> Iterator[str]:
 
 def unsound(journal: Path) -> Iterator[str]:
     """Yield what `traded verify` finds."""
-    verified = traded("verify", journal)
+    verified = traded("verify", "--json", "--journal", journal)
     if verified.returncode:
         yield verified.stdout + verified.stderr
-
-
-def traded(verb: str, journal: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [TRADED, verb, "--json", "--journal", journal],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
 
 
 def rounds(folder: Path, unharmed: Unharmed, kills: int, seed: int) -> Iterator[Round]:

@@ -6,8 +6,6 @@ position is a list of what was paid, and a fill is added or taken away by hand.
 
 import json
 import sqlite3
-import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,9 +18,9 @@ import pytest
 
 from events.journal import Head, JournalReader
 from projections import State
+from tests.command_line import shown, traded
 
 CENT = Fraction(1, 100)
-TRADED = Path(sys.executable).parent / "traded"
 
 
 @dataclass
@@ -113,24 +111,16 @@ def near(shown: object, exact: Fraction) -> bool:
 @pytest.fixture(scope="module")
 def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("demo")
-    done = subprocess.run([TRADED, "demo"], cwd=folder, capture_output=True, check=False)
+    done = traded("demo", cwd=folder)
     assert done.returncode == 0, done.stderr
     return folder / "var" / "demo" / "journal.db"
-
-
-def shown(verb: str, journal: Path) -> dict[str, Any]:
-    done = subprocess.run(
-        [TRADED, verb, "--json", "--journal", journal], capture_output=True, check=True
-    )
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
 
 
 def test_the_demos_figures_are_those_of_the_fills_to_the_cent(journal: Path) -> None:
     ledger = Ledger()
     for body in bodies(journal):
         ledger.take(body)
-    told = shown("positions", journal)
+    told = shown("positions", "--journal", journal)
     assert len(told["positions"]) == 5
     for position in told["positions"]:
         holding = ledger.holdings[position["symbol"]]

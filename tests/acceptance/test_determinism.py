@@ -1,17 +1,15 @@
 """The same configuration and the same bars give the same journal, row by row, in any process."""
 
 import json
-import os
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.command_line import traded
+
 ROOT = Path(__file__).parents[2]
-TRADED = Path(sys.executable).with_name("traded")
 CONFIG = ROOT / "ops" / "demo" / "demo.toml"
 JOURNAL = "demo-backtest.db"
 
@@ -21,16 +19,9 @@ Row = tuple[Any, ...]
 def run(folder: Path, environment: dict[str, str], *settings: str) -> dict[str, Any]:
     """Run the demo's configuration with its state in `folder`; return what the run says of it."""
     folder.mkdir()
-    overrides = [word for setting in settings for word in ("--set", setting)]
-    done = subprocess.run(
-        [TRADED, "run", "--config", CONFIG, "--output", folder / "outcome.json", *overrides],
-        cwd=folder,
-        env=os.environ | {"STATE_DIRECTORY": str(folder)} | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    words: list[str | Path] = ["run", "--config", CONFIG, "--output", folder / "outcome.json"]
+    words += [word for setting in settings for word in ("--set", setting)]
+    done = traded(*words, cwd=folder, variables={"STATE_DIRECTORY": str(folder), **environment})
     assert done.returncode == 0, done.stderr
     said: dict[str, Any] = json.loads((folder / "outcome.json").read_bytes())
     return said
@@ -83,14 +74,8 @@ def test_deciding_again_comes_to_the_same(
     first: tuple[dict[str, Any], list[Row]], tmp_path: Path
 ) -> None:
     run(tmp_path / "run", {"PYTHONHASHSEED": "4"})
-    done = subprocess.run(
-        [TRADED, "replay", "--redecide", "--json", "--journal", tmp_path / "run" / JOURNAL],
-        env=os.environ | {"PYTHONHASHSEED": "5", **ELSEWHERE},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    words = ("replay", "--redecide", "--json", "--journal", tmp_path / "run" / JOURNAL)
+    done = traded(*words, variables={"PYTHONHASHSEED": "5", **ELSEWHERE})
     assert done.returncode == 0, done.stderr
     replayed = json.loads(done.stdout)
     assert (replayed["different"], replayed["first_divergence"]) == (0, None)

@@ -2,7 +2,6 @@
 
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,17 +10,11 @@ from events.codec import TAGS
 from ops.cli import GROUPS
 from ops.event_list import in_readme
 from ops.exit_codes import ExitCode
+from tests.command_line import traded
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-TRADED = Path(sys.executable).with_name("traded")
 COMMANDS = [name for names in GROUPS.values() for name in names]
-
-
-def traded(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [TRADED, *words], cwd=cwd, capture_output=True, text=True, check=False, timeout=120
-    )
 
 
 @pytest.fixture(scope="module")

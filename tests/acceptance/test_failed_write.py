@@ -4,10 +4,8 @@ The cause is real: the running process is forbidden to write to files, as a full
 """
 
 import json
-import os
 import resource
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -15,9 +13,9 @@ import pytest
 
 from events import OrderSending
 from events.journal import JournalReader
+from tests.command_line import TRADED, environment, traded
 
 ROOT = Path(__file__).parents[2]
-TRADED = Path(sys.executable).with_name("traded")
 JOURNAL = "demo-backtest.db"
 ROWS_BEFORE = 3_000
 
@@ -26,27 +24,15 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def command(folder: Path) -> list[str]:
+def words(folder: Path) -> list[str | Path]:
     config = ROOT / "ops" / "demo" / "demo.toml"
-    return [str(TRADED), "run", "--config", str(config), "--output", str(folder / "outcome.json")]
-
-
-def environment(folder: Path) -> dict[str, str]:
-    return os.environ | {"STATE_DIRECTORY": str(folder)}
+    return ["run", "--config", config, "--output", folder / "outcome.json"]
 
 
 def run_to_the_end(folder: Path) -> str:
     """Return the hash of the books the run ends with."""
     folder.mkdir(exist_ok=True)
-    done = subprocess.run(
-        command(folder),
-        cwd=folder,
-        env=environment(folder),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    done = traded(*words(folder), cwd=folder, variables={"STATE_DIRECTORY": str(folder)})
     assert done.returncode == 0, done.stderr
     return str(json.loads((folder / "outcome.json").read_bytes())["state_hash"])
 
@@ -55,7 +41,11 @@ def run_into_a_full_disk(folder: Path) -> tuple[int, str]:
     """Return the exit code and the last words of a run that cannot write after so many rows."""
     folder.mkdir()
     with subprocess.Popen(
-        command(folder), cwd=folder, env=environment(folder), stderr=subprocess.PIPE, text=True
+        [TRADED, *words(folder)],
+        cwd=folder,
+        env=environment(folder, STATE_DIRECTORY=str(folder)),
+        stderr=subprocess.PIPE,
+        text=True,
     ) as daemon:
         while rows(folder) < ROWS_BEFORE:
             assert daemon.poll() is None, "it ended before the disk was full"

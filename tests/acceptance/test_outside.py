@@ -1,12 +1,10 @@
 """Orders that leave the process: only in a mode for that, and only on live bars."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-TRADED = Path(sys.executable).with_name("traded")
+from tests.command_line import traded
 
 PLUGGED_IN = '''
 import asyncio
@@ -67,15 +65,7 @@ path = "j.db"
 def run(folder: Path, mode: str, live: str, dry_run: str = "false") -> tuple[int, str]:
     (folder / "plugged_in.py").write_text(PLUGGED_IN)
     (folder / "traded.toml").write_text(CONFIG.format(mode=mode, live=live, dry_run=dry_run))
-    done = subprocess.run(
-        [TRADED, "run", "--config", "traded.toml"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert "Traceback" not in done.stderr
+    done = traded("run", "--config", "traded.toml", cwd=folder)
     return done.returncode, done.stderr
 
 

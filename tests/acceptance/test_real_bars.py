@@ -9,7 +9,6 @@ import gzip
 import json
 import sqlite3
 import subprocess
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -23,8 +22,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from tests.command_line import traded
+
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
-TRADED = Path(sys.executable).parent / "traded"
 NEW_YORK = ZoneInfo("America/New_York")
 HALF_DAYS = {date(2015, 12, 24), date(2024, 7, 3)}
 """Those with minute bars; the days' fills are all at the open, which is at 9:30 on any day."""
@@ -111,7 +111,7 @@ class Run:
         connection.close()
 
     def traded(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return traded(self.folder, *words, "--journal", "j.db")
+        return traded(*words, "--journal", "j.db", cwd=self.folder)
 
     @cached_property
     def decided_on(self) -> dict[str, Row]:
@@ -138,12 +138,6 @@ class Run:
         return [row for row in self.of_type["bar.closed"] if row.body["symbol"] == symbol]
 
 
-def traded(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [TRADED, *words], cwd=folder, capture_output=True, text=True, check=False, timeout=300
-    )
-
-
 def run(folder: Path, paths: Sequence[Path], more: str, params: str) -> Run:
     symbols = "".join(f"[symbols.{name}]\n" for name in sorted({symbol_of(path) for path in paths}))
     trend = f'class = "daemon.strategies.moving_average:MovingAverage"\nparams = {params}'
@@ -151,7 +145,7 @@ def run(folder: Path, paths: Sequence[Path], more: str, params: str) -> Run:
         f"{symbols}[strategies.trend]\n{trend}\n[feed]\npaths = {[str(path) for path in paths]}\n"
         f"[journal]\npath = 'j.db'\n[broker]\ncapital_usd = 1000000\n{more}{LIMITS}"
     )
-    done = traded(folder, "run", "--config", "traded.toml", "--output", "outcome.json")
+    done = traded("run", "--config", "traded.toml", "--output", "outcome.json", cwd=folder)
     assert done.returncode == 0, done.stderr
     found = Run(folder, done)
     found.read()

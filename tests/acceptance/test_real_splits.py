@@ -7,8 +7,6 @@ expected here is reckoned from the bars' files, the fills' prices and the terms 
 
 import csv
 import gzip
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
@@ -32,11 +30,11 @@ from events.codec import JournalEvent
 from events.journal import JournalReader
 from projections import State
 from tests.builders import utc
+from tests.command_line import traded
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "ops" / "demo"
 MINUTES = ROOT.parent / "shared" / "data" / "minute" / "lean" / "AAPL.csv.gz"
-TRADED = Path(sys.executable).parent / "traded"
 CAPITAL = Decimal(1_000_000)
 CENT = Decimal("0.01")
 
@@ -137,23 +135,10 @@ def run(folder: Path, bars: Path, actions: str, strategies: str, more: str = "")
         {more}
         """
     )
-    done = subprocess.run(
-        [TRADED, "run", "--config", "traded.toml"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    done = traded("run", "--config", "traded.toml", cwd=folder)
     assert done.returncode == 0, done.stderr
     moments = list(books(folder / "j.db", Symbol(symbol)))
-    replayed = subprocess.run(
-        [TRADED, "replay", "--redecide", "--journal", "j.db"],
-        cwd=folder,
-        capture_output=True,
-        check=False,
-        timeout=120,
-    )
+    replayed = traded("replay", "--redecide", "--journal", "j.db", cwd=folder)
     assert replayed.returncode == 0, replayed.stdout
     return moments
 

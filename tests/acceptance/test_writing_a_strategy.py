@@ -3,18 +3,16 @@
 import csv
 import gzip
 import json
-import os
 import re
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from tests.command_line import traded
+
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "ops" / "writing-a-strategy.md").read_text()
-TRADED = Path(sys.executable).parent / "traded"
 DEMO_BARS = ROOT / "ops" / "demo" / "us-equities-daily-2000-2013.csv.gz"
 
 
@@ -31,11 +29,8 @@ def tables() -> dict[str, str]:
     return {name: block for block, name in blocks}
 
 
-def traded(*words: str, cwd: Path) -> str:
-    environment = {**os.environ, "HOME": str(cwd)}
-    done = subprocess.run(
-        [TRADED, *words], cwd=cwd, env=environment, capture_output=True, text=True, check=False
-    )
+def told_by(*words: str, cwd: Path) -> str:
+    done = traded(*words, cwd=cwd)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -56,14 +51,14 @@ def folder(tmp_path: Path) -> Path:
 def test_the_strategy_of_the_page_trades_and_can_be_explained(folder: Path) -> None:
     commands = re.findall(r"^traded (.*)$", PAGE, re.MULTILINE)
     assert [command.split()[0] for command in commands] == ["check-config", "run", "explain"]
-    _, ran, told = [traded(*command.split(), cwd=folder) for command in commands]
+    _, ran, told = [told_by(*command.split(), cwd=folder) for command in commands]
     assert re.search(r"[1-9]\d* fills", ran), ran
     assert "highest" in told or "no dip" in told or "holding until it recovers" in told
 
 
 def test_its_decisions_come_out_again(folder: Path) -> None:
-    traded("run", "--config", "traded.toml", "--set", "journal.path=j.db", cwd=folder)
-    again = json.loads(traded("replay", "--journal", "j.db", "--redecide", "--json", cwd=folder))
+    told_by("run", "--config", "traded.toml", "--set", "journal.path=j.db", cwd=folder)
+    again = json.loads(told_by("replay", "--journal", "j.db", "--redecide", "--json", cwd=folder))
     assert again["decisions"] > 40
     assert again["different"] == 0
 
@@ -83,8 +78,8 @@ def test_the_feed_of_the_page_feeds_and_goes_on_after_a_restart(folder: Path) ->
     bars = folder / "bars.jsonl"
     for count in (20, 30):
         bars.write_text("\n".join(json.dumps(line) for line in lines[:count]))
-        traded("run", "--config", "traded.toml", cwd=folder)
-        told = json.loads(traded("status", "--journal", "j.db", "--json", cwd=folder))
+        told_by("run", "--config", "traded.toml", cwd=folder)
+        told = json.loads(told_by("status", "--journal", "j.db", "--json", cwd=folder))
         assert told["bars"] == count
 
 
@@ -92,8 +87,8 @@ def test_the_broker_of_the_page_gets_every_order_that_was_sent(folder: Path) -> 
     (folder / "my_broker.py").write_text(shown("my_broker.py"))
     with (folder / "traded.toml").open("a") as config:
         config.write("\n" + tables()["broker"] + "\n[journal]\npath = 'j.db'\n")
-    traded("run", "--config", "traded.toml", cwd=folder)
-    orders = json.loads(traded("orders", "--journal", "j.db", "--json", cwd=folder))["orders"]
+    told_by("run", "--config", "traded.toml", cwd=folder)
+    orders = json.loads(told_by("orders", "--journal", "j.db", "--json", cwd=folder))["orders"]
     written = (folder / "notebook.txt").read_text().splitlines()
     sent = [order for order in orders if order["state"] != "REFUSED"]
     assert [line.split()[0] for line in written] == [order["client_order_id"] for order in sent]

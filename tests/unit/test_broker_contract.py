@@ -21,7 +21,8 @@ from events import (
 )
 from events.codec import decode, encode
 from projections.order_states import TERMINAL, OrderState
-from tests.broker_desk import PLAIN, Desk, a_bar, a_day, an_intent, utc
+from tests.broker_desk import PLAIN, Desk, a_bar, a_day, an_intent
+from tests.builders import utc
 
 CONFIG = msgspec.structs.replace(PLAIN, volume_share_max=Decimal("0.1"))
 FLAT = "10 10 10 10"

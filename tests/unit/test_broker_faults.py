@@ -28,7 +28,8 @@ from events import (
     TimeInForce,
 )
 from projections.order_states import OrderState
-from tests.broker_desk import PLAIN, Desk, RandomTrader, a_bar, an_intent, utc
+from tests.broker_desk import PLAIN, Desk, RandomTrader, a_bar, an_intent
+from tests.builders import utc
 
 LATE, DUPLICATE, REORDERED, LOST = FaultKind
 FLAT = "10 10 10 10"

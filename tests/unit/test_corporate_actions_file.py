@@ -1,7 +1,6 @@
 """The operator's splits and dividends: all mistakes at once, and nothing of a file that has one."""
 
 import subprocess
-import sys
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -13,9 +12,9 @@ from events import CorporateActionAnnounced, CorporateActionKind, Symbol
 from events.codec import decode, encode
 from events.journal import JournalReader
 from ops.exit_codes import ExitCode
+from tests.command_line import traded
 
 HEADER = "symbol,ex_date,kind,ratio,cash_per_share_usd,pay_date\n"
-TRADED = Path(sys.executable).parent / "traded"
 
 
 def read(folder: Path, text: str | bytes) -> list[CorporateActionAnnounced]:
@@ -163,14 +162,7 @@ def run(folder: Path, actions: str) -> subprocess.CompletedProcess[str]:
         "[symbols.A]\n[feed]\npaths = ['A.csv']\n[journal]\npath = 'j.db'\n"
         "[corporate_actions]\npath = 'actions.csv'\n"
     )
-    return subprocess.run(
-        [TRADED, "run", "--config", "traded.toml"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    return traded("run", "--config", "traded.toml", cwd=folder)
 
 
 def recorded(folder: Path) -> list[str]:

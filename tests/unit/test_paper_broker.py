@@ -37,9 +37,8 @@ from tests.broker_desk import (
     a_bar,
     a_day,
     an_intent,
-    session,
-    utc,
 )
+from tests.builders import a_session, utc
 
 DAY, GTC, IOC = TimeInForce.DAY, TimeInForce.GTC, TimeInForce.IOC
 OPG, CLS = TimeInForce.OPG, TimeInForce.CLS
@@ -503,7 +502,7 @@ def test_the_tiered_plan_counts_the_months_shares() -> None:
 def test_the_tiered_plan_starts_again_with_the_month() -> None:
     # 1,000 x (0.0035 + 0.0032) = 6.70, as if January had not been.
     config = msgspec.structs.replace(PLAIN, commission=Commission.TIERED)
-    desk = Desk(config=config, sessions=[session("2024-01-31"), session("2024-02-01")])
+    desk = Desk(config=config, sessions=[a_session("2024-01-31"), a_session("2024-02-01")])
     desk.place(an_intent("300000"), at="2024-01-31T15:00")
     desk.see(a_bar("2024-01-31T15:00", FLAT, volume="300000"))
     desk.place(an_intent("1000"), at="2024-02-01T15:00")

@@ -20,7 +20,8 @@ from events import (
     OrderType,
     TimeInForce,
 )
-from tests.broker_desk import PLAIN, Desk, RandomTrader, a_bar, an_intent, utc
+from tests.broker_desk import PLAIN, Desk, RandomTrader, a_bar, an_intent
+from tests.builders import utc
 
 FLAT = "10 10 10 10"
 LIMIT, STOP_LIMIT = OrderType.LIMIT, OrderType.STOP_LIMIT
