@@ -125,6 +125,8 @@ def _usage_error(error: click.ClickException) -> list[str]:
     """Return how the command is used, and what is wrong: a line each, further ones indented."""
     context = getattr(error, "ctx", None)
     first, *more = error.format_message().split("\n")
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return [first, *more]
     usage = []
     if context is not None:
         usage = [*context.get_usage().split("\n"), f"Try '{context.command_path} --help'.", ""]
@@ -134,6 +136,8 @@ def _usage_error(error: click.ClickException) -> list[str]:
 def _told(error: Exception) -> list[str]:
     """Return what was found and what to do next, or all that is wrong, a line each."""
     hint = getattr(error, "hint", "")
+    if isinstance(error, OSError) and error.strerror:
+        return [f"{error.filename}: {error.strerror}" if error.filename else error.strerror]
     return [str(error.args[0]), f"next: {hint}"] if hint else str(error).split("\n")
 
 

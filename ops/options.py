@@ -25,7 +25,16 @@ def journal_option(command: Command) -> Command:
 
 def json_option(command: Command) -> Command:
     """Add `--json`, which the command gets as `as_json`."""
-    return click.option("--json", "as_json", is_flag=True, help="For machines.")(command)
+    text = "Print JSON, exact and complete; schema_version says its form."
+    return click.option("--json", "as_json", is_flag=True, help=text)(command)
+
+
+def count_option(text: str) -> Callable[[Command], Command]:
+    """Return what adds `-n N`, which the command gets as `count`; `text` says of what."""
+    counted = click.IntRange(min=0)
+    return click.option(
+        "-n", "count", type=counted, default=20, show_default=True, metavar="N", help=text
+    )
 
 
 def at_option(command: Command) -> Command:
@@ -46,7 +55,10 @@ def default_journal() -> Path:
 
     config_file = find_config(None, os.environ, Path.cwd())
     if config_file is None:
-        raise click.UsageError("no journal: give --journal FILE; no configuration was found either")
+        raise click.UsageError(
+            "no journal: give --journal FILE, such as the demo's var/demo/journal.db; "
+            "no configuration that could name one was found either"
+        )
     found = journal_path(load(config_file, os.environ, []), config_file, os.environ)
     say(f"journal: {found} (from {config_file})", err=True)
     return found
@@ -60,6 +72,17 @@ def config_option(command: Command) -> Command:
         type=click.Path(path_type=Path),
         metavar="FILE",
         help="The configuration. [default: the first one found, see `traded run --help`]",
+    )(command)
+
+
+def set_option(command: Command) -> Command:
+    """Add `--set KEY=VALUE`, which the command gets as `settings`."""
+    return click.option(
+        "--set",
+        "settings",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Set any option by its path, such as broker.slippage_bps=5. Can be repeated.",
     )(command)
 
 

@@ -234,4 +234,5 @@ def _print_rich_table(
     for row in rows:
         # As text, for a reason in brackets is no markup.
         table.add_row(*map(Text, row))
-    Console().print(table)
+    # As wide as it needs: a narrow terminal wraps it, and an order's id can be copied all the same.
+    Console(width=LINE_LONGEST).print(table)

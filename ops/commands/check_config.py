@@ -14,13 +14,13 @@ from daemon.config_file import ConfigError, load
 from daemon.corporate_actions_file import BadCorporateActions, read_corporate_actions
 from daemon.loading import LoadError, build_strategy, look_in
 from ops.exit_codes import ExitCode
-from ops.options import config_option, json_option, required_config
+from ops.options import config_option, json_option, required_config, set_option
 from ops.render import print_json, say
 
 
 @click.command()
 @config_option
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any option by path.")
+@set_option
 @json_option
 def command(config_file: Path | None, settings: tuple[str, ...], as_json: bool) -> None:  # noqa: FBT001 - click
     """Check a configuration without starting anything; exit 78 if it would be refused.

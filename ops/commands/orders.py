@@ -11,7 +11,7 @@ import msgspec
 from events import ClientOrderId, OrderType, Symbol, TimeInForce, utc_from_nanoseconds
 from ops.books import read_books
 from ops.opened import opened
-from ops.options import journal_option, json_option
+from ops.options import count_option, journal_option, json_option
 from ops.order_records import OrderRecords, newest_orders, order_records
 from ops.render import moment, money, price, print_json, print_table, quantity, say
 from projections.order_states import TERMINAL, OrderState
@@ -41,7 +41,7 @@ class OrderLine(msgspec.Struct, frozen=True):
 @click.command()
 @journal_option
 @click.option("--open", "only_open", is_flag=True, help="Only those that may still fill.")
-@click.option("-n", "count", type=click.IntRange(min=0), default=20, show_default=True, metavar="N")
+@count_option("How many of those that are over.")
 @json_option
 def command(*, journal: Path, only_open: bool, count: int, as_json: bool) -> None:
     """Show all open orders and the last N that are over, oldest first.

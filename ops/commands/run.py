@@ -14,7 +14,7 @@ from daemon.config_file import ConfigError, journal_path, load
 from events import Symbol
 from ops.daemon_run import run_daemon
 from ops.exit_codes import ExitCode
-from ops.options import config_option, required_config
+from ops.options import config_option, required_config, set_option
 from ops.render import money, percent, say
 
 _OUTPUT = click.Path(dir_okay=False, writable=True, path_type=Path)
@@ -24,12 +24,16 @@ _OUTPUT = click.Path(dir_okay=False, writable=True, path_type=Path)
 @config_option
 @click.option("--symbols", help="Only these symbols, comma-separated.")
 @click.option("--capital", type=float, help="Opening capital of a new paper journal, in USD.")
-@click.option("--max-position-usd", type=float, help="limits.account.max_position_usd.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any option by path.")
-@click.option("--output", type=_OUTPUT, help="Write the outcome as JSON there.")
+@click.option("--max-position-usd", type=float, help="The most one position may be worth, in USD.")
+@set_option
+@click.option("--output", type=_OUTPUT, help="Write the outcome there, as JSON.")
 @click.option("--verbose", is_flag=True, help="Print every event but bars on stderr.")
 @click.option("--dry-run", is_flag=True, help="Decide and record everything, send nothing.")
-@click.option("--once", is_flag=True, help="Take what is there and end.")
+@click.option(
+    "--once",
+    is_flag=True,
+    help="Take the bars there are and end, also of a live feed.",
+)
 def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     config_file: Path | None,
     symbols: str | None,

@@ -8,13 +8,13 @@ import click
 import msgspec
 
 from daemon.config_file import load_layered
-from ops.options import config_option, json_option, required_config
+from ops.options import config_option, json_option, required_config, set_option
 from ops.render import print_json, say
 
 
 @click.command()
 @config_option
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any option by path.")
+@set_option
 @json_option
 def command(config_file: Path | None, settings: tuple[str, ...], as_json: bool) -> None:  # noqa: FBT001 - click
     """Print every option as it is in effect. There are no secrets in a configuration.

@@ -15,7 +15,7 @@ from events.codec import TAGS, JournalEvent
 from events.journal import JournalReader
 from ops.moments import SEQ_MAX, now_of, parse_time
 from ops.opened import opened
-from ops.options import journal_option, json_option
+from ops.options import count_option, journal_option, json_option
 from ops.render import moment, one_line, print_json_line, say
 from ops.sentences import order_id_of, sentence, symbol_of
 
@@ -54,12 +54,12 @@ class Symbols:
 
 @click.command()
 @journal_option
-@click.option("-n", "count", type=click.IntRange(min=0), default=20, show_default=True, metavar="N")
+@count_option("How many events.")
 @click.option("-f", "--follow", is_flag=True, help="Go on with what comes, until Ctrl-C.")
 @click.option("--type", "tag", metavar="T", help="Only events of this type, such as order.filled.")
 @click.option("--symbol", metavar="S", help="Only events about this symbol and its orders.")
 @click.option(
-    "--trace", type=click.IntRange(1, SEQ_MAX), metavar="SEQ", help="Only this event's walk."
+    "--trace", type=click.IntRange(1), metavar="SEQ", help="Only the event's walk, root to last."
 )
 @click.option("--since", metavar="T", help="Only from then on: an ISO time, or an age like 2h.")
 @json_option
@@ -91,6 +91,8 @@ def command(  # noqa: PLR0913 - one parameter an option
         try:
             for record in reversed(newest):
                 _print(record, symbols, as_json=as_json)
+            if not newest and count and not follow:
+                say("no event passes all filters", err=True)
             if follow:
                 _follow(reader, head, wanted, symbols, as_json=as_json)
         except KeyboardInterrupt:
@@ -109,7 +111,7 @@ def _kind(tag: str) -> type[JournalEvent]:
 
 def _root(reader: JournalReader, seq: int) -> int:
     """Return the root of the walk that the event at `seq` belongs to."""
-    found = reader.record(seq)
+    found = reader.record(seq) if seq <= SEQ_MAX else None
     if found is None:
         raise click.UsageError(f"--trace {seq}: the journal ends at {reader.head().seq}")
     return found.trace or seq

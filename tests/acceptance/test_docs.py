@@ -45,6 +45,12 @@ def test_what_the_demo_says_to_type_next_works(demo: tuple[Path, str]) -> None:
         assert done.stdout, line
 
 
+def test_the_command_alone_shows_its_help_and_that_nothing_was_done(tmp_path: Path) -> None:
+    alone, asked = traded(cwd=tmp_path), traded("--help", cwd=tmp_path)
+    assert (alone.returncode, alone.stdout, alone.stderr) == (2, "", asked.stdout)
+    assert asked.returncode == 0
+
+
 def test_every_make_target_of_the_readme_exists() -> None:
     targets = set(re.findall(r"^([a-z]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"^make (\w+)", README, re.MULTILINE)) <= targets

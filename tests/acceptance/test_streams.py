@@ -123,7 +123,7 @@ def test_with_all_streams_closed_a_run_still_writes_its_journal_and_nothing_else
 def test_data_that_cannot_be_written_is_a_failure_and_is_said(journal: Path, words: str) -> None:
     code, _, err = ran(*words.split(), "--journal", journal, redirected=">/dev/full")
     assert code == 1
-    assert err.decode() == "traded: [Errno 28] No space left on device\n"
+    assert err.decode() == "traded: No space left on device\n"
 
 
 def test_messages_that_cannot_be_written_do_not_change_how_it_ends(tmp_path: Path) -> None:

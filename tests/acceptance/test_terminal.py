@@ -12,8 +12,10 @@ from events import HoldPlaced, Record
 from events.codec import TAGS, JournalEvent, decode
 from ops.lines import line_of, printed
 from ops.render import LINE_LONGEST, TEXT_LONGEST, one_line
+from tests.builders import an_order
 from tests.command_line import CONFIG, TRADED, a_place, lines, shown, traded
 from tests.hostile_texts import HOSTILE, KINDS, a_story_of, write_story
+from tests.journals import write
 from tests.terminal import SGR, not_shown, on_a_terminal
 
 Story = tuple[Path, list[JournalEvent]]
@@ -132,7 +134,15 @@ def test_json_holds_every_text_as_it_is(story: Story) -> None:
     assert shown("explain", HOSTILE, "--journal", path)["symbol"] == HOSTILE
 
 
-# Long texts.
+# What does not fit.
+
+
+def test_a_narrow_terminal_cuts_no_id(tmp_path: Path) -> None:
+    order_id = "BTC/USD-20240102T150000-d5c3f1a09b7e24680fedcba9"
+    asyncio.run(write(tmp_path / "journal.db", *an_order(order_id)))
+    told = on_a_terminal("orders", "--journal", tmp_path / "journal.db", columns=60)
+    assert order_id in told
+    assert "trend" in told
 
 
 @pytest.mark.parametrize("words", [*VERBS, "explain 5"])
