@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.test_outside import run as run_outside
+from tests.acceptance.test_outside import CONFIG, PLUGGED_IN
 from tests.command_line import a_place, shown, traded
 
 
@@ -43,14 +43,14 @@ def test_the_capital_a_journal_was_opened_with_may_be_given_again(place: Path) -
 
 
 def test_where_the_broker_has_the_money_a_capital_of_ones_own_changes_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setenv("TRADED_BROKER__CAPITAL_USD", "50000")
-    _, stderr = run_outside(tmp_path, "broker-paper", "true")
+    config = CONFIG.format(mode="broker-paper", dry_run="false", live="true")
+    (tmp_path / "traded.toml").write_text(config, encoding="utf-8")
+    (tmp_path / "plugged_in.py").write_text(PLUGGED_IN, encoding="utf-8")
+    words = ("run", "--config", tmp_path / "traded.toml")
     assert (
         "note: capital is what the broker says is in the account: "
         "50000 (--capital, broker.capital_usd) changes nothing"
-    ) in stderr.splitlines()
-    monkeypatch.delenv("TRADED_BROKER__CAPITAL_USD")
-    _, stderr = run_outside(tmp_path, "broker-paper", "true")
-    assert "note: " not in stderr
+    ) in traded(*words, "--capital", "50000").stderr.splitlines()
+    assert "note: " not in traded(*words).stderr
