@@ -179,6 +179,10 @@ def hash_of(recovered: Recovered) -> str:
     return state_hash(recovered.state, {run.name: run.fields() for run in recovered.runs})
 
 
+BUY = "return Intent(bar.symbol, Decimal(self.size))"
+"""What an own strategy does where it does not matter."""
+
+
 class OwnStrategy:
     """A user's strategy in a file of its own, which may be rewritten between two starts.
 

@@ -6,7 +6,7 @@ that the operator gives today is another matter: that one is refused where it is
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,8 @@ from events.codec import decode
 from ops.commands import replay
 from ops.exit_codes import ExitCode
 from tests.journals import read, writing
-from tests.small_runs import HOLD, TREND, OwnStrategy, Place, everything, hash_of
+from tests.small_runs import BUY, HOLD, TREND, OwnStrategy, Place, everything, hash_of
 
-BUY = "return Intent(bar.symbol, Decimal(self.size))"
 BOTH = {"trend": TREND, "hold": HOLD}
 DECISIONS = {
     "order.intended",
@@ -32,19 +31,6 @@ DECISIONS = {
     "strategy.declined",
 }
 Tree = dict[str, Any]
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path / "place")
-
-
-@pytest.fixture
-def own(place: Place) -> Iterator[OwnStrategy]:
-    """Return a strategy that buys a share of A every ten minutes."""
-    made = OwnStrategy(place.folder, BUY)
-    yield made
-    made.forget()
 
 
 def of_another_version(place: Place, folder: Path, change: Callable[[Tree], None]) -> Place:

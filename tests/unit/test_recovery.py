@@ -3,7 +3,6 @@
 What a strategy would decide otherwise than it did stops that strategy, and nothing else.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -13,6 +12,7 @@ from daemon.strategies.moving_average import MovingAverage
 from events import HoldLevel, HoldPlaced, HoldScope, OrderIntended, SessionStarted, StrategyFailed
 from events.codec import decode
 from tests.small_runs import (
+    BUY,
     HOLD,
     TREND,
     A,
@@ -25,7 +25,6 @@ from tests.small_runs import (
 )
 
 BOTH = {"trend": TREND, "hold": HOLD}
-BUY = "return Intent(bar.symbol, Decimal(self.size))"
 MOODY = "return Intent(bar.symbol, Decimal(Path(self.note).read_text()))"
 RAISE = "raise RuntimeError('no idea')"
 PER_START = {"session.started", "session.ended", "config.loaded", "calendar.loaded"}
@@ -37,19 +36,6 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Place:
     place = Place(tmp_path_factory.mktemp("ran") / "place")
     place.run(BOTH)
     return place
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path / "place")
-
-
-@pytest.fixture
-def own(place: Place) -> Iterator[OwnStrategy]:
-    """Return a strategy that buys a share of A every ten minutes."""
-    made = OwnStrategy(place.folder, BUY)
-    yield made
-    made.forget()
 
 
 def story(place: Place) -> list[str]:

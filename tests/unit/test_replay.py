@@ -32,11 +32,6 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Place:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path / "place")
-
-
-@pytest.fixture
 def own(place: Place) -> Iterator[OwnStrategy]:
     """Return a strategy that buys a share of A every ten minutes."""
     made = OwnStrategy(place.folder, BUY)

@@ -3,7 +3,6 @@
 From the journal where it is what JSON cannot hold; that is said.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -11,27 +10,13 @@ import pytest
 
 from daemon.code_hash import fold_code_hash
 from projections import snapshot
-from tests.small_runs import TREND, OwnStrategy, Place, Table, everything
+from tests.small_runs import BUY, TREND, OwnStrategy, Place, Table, everything
 
-BUY = "return Intent(bar.symbol, Decimal(self.size))"
 COUNTS_REFUSALS = """
     def on_refusal(self, refusal, view):
         self.mean = float("nan")
         self.refused += 1
 """
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path / "place")
-
-
-@pytest.fixture
-def own(place: Place) -> Iterator[OwnStrategy]:
-    """Return a strategy that buys a share of A every ten minutes."""
-    made = OwnStrategy(place.folder, BUY)
-    yield made
-    made.forget()
 
 
 def write(own: OwnStrategy, field: str, do: str = BUY, method: str = "") -> None:
