@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 import msgspec
 
+from daemon.code_hash import code_version
 from daemon.core import Core, CoreSettings
 from daemon.recorder import Recorder
 from daemon.strategy_runs import StrategyRun
@@ -207,7 +208,13 @@ class ReplayCore:
         self.comparing.settle(turn)
 
     def _changed_in(self, started: SessionStarted) -> list[str]:
-        """Return the strategies whose code or parameters were others in the session that starts."""
+        """Return the strategies whose code or parameters were others in the session that starts.
+
+        Where traded itself was another one, that is all of them, and what is nobody's: a new check
+        of the gate makes no strategy a suspect.
+        """
+        if started.code_version != code_version():
+            return ["", *(run.name for run in self.runs)]
         return [
             run.name
             for run in self.runs

@@ -15,6 +15,7 @@ import msgspec
 
 from daemon.brokers import Broker
 from daemon.calendar import load_calendar
+from daemon.code_hash import code_version
 from daemon.config import BrokerConfig, Config
 from daemon.config_file import to_event
 from daemon.feeds import Feed
@@ -74,7 +75,7 @@ def opening(  # noqa: PLR0913, PLR0917 - all that a session depends on
         # The configuration first: a replay then has the session's strategies when it starts.
         to_event(config),
         SessionStarted(
-            metadata.version("traded"),
+            code_version(),
             {run.name: run.code_hash for run in runs},
             {"python": platform.python_version()}
             | {name: metadata.version(name) for name in LIBRARIES},

@@ -8,7 +8,7 @@ import importlib
 import linecache
 import shutil
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
@@ -21,7 +21,7 @@ from daemon import app
 from daemon.config import Config
 from daemon.recovery import Recovered, Recovery
 from daemon.snapshots import SnapshotFolder
-from events import BarClosed, Symbol
+from events import BarClosed, Record, Symbol
 from events.chain import Row
 from events.journal import Journal, JournalReader
 from projections.canonical import state_hash
@@ -133,9 +133,18 @@ class Place:
 
         Snapshots are made behind the rows they are of, so those of later rows are not there yet.
         """
+        other = self.rewritten(folder, lambda record: record if record.seq <= seq else None)
+        other.snapshots.path.mkdir()
+        for file in self.snapshot_files():
+            if int(file.stem) <= seq:
+                (other.snapshots.path / file.name).write_bytes(file.read_bytes())
+        return other
+
+    def rewritten(self, folder: Path, change: Callable[[Record], Record | None]) -> "Place":
+        """Return a place in `folder` whose journal has what `change` makes of each record."""
         other = Place(folder)
         with JournalReader(self.journal) as reader:
-            records = list(reader.records(upto=seq))
+            records = [made for each in reader.records() if (made := change(each)) is not None]
 
         async def write() -> None:
             journal = await Journal.open(other.journal)
@@ -145,10 +154,6 @@ class Place:
             await journal.close()
 
         asyncio.run(write())
-        other.snapshots.path.mkdir()
-        for file in self.snapshot_files():
-            if int(file.stem) <= seq:
-                (other.snapshots.path / file.name).write_bytes(file.read_bytes())
         return other
 
     def snapshot_files(self) -> list[Path]:

@@ -9,7 +9,16 @@ import msgspec
 import pytest
 
 from daemon.strategies.moving_average import MovingAverage
-from events import HoldLevel, HoldPlaced, HoldScope, OrderIntended, SessionStarted, StrategyFailed
+from events import (
+    HoldLevel,
+    HoldPlaced,
+    HoldScope,
+    IntentApproved,
+    OrderIntended,
+    Record,
+    SessionStarted,
+    StrategyFailed,
+)
 from events.codec import decode
 from tests.small_runs import (
     BUY,
@@ -366,3 +375,38 @@ def test_repaired_code_starts_with_a_clean_sheet_behind_the_hold(
     assert len(intents(place, "own")) == 2
     assert outcome.state.strategies.of("own").refused == 2
     assert halted(place) == ["own"]
+
+
+def with_one_check_less(record: Record) -> Record:
+    """Return an approval as an earlier gate would have given it, which asked less."""
+    event = record.event
+    if isinstance(event, IntentApproved):
+        event = msgspec.structs.replace(event, checks=event.checks[:-1])
+    return msgspec.structs.replace(record, event=event)
+
+
+def by_an_earlier_traded(record: Record) -> Record:
+    event = record.event
+    if isinstance(event, SessionStarted):
+        event = msgspec.structs.replace(event, code_version="0.0.9+an earlier one")
+    return with_one_check_less(msgspec.structs.replace(record, event=event))
+
+
+def test_what_an_earlier_traded_decided_otherwise_makes_no_strategy_a_suspect(
+    ran: Place, tmp_path: Path
+) -> None:
+    upgraded = ran.rewritten(tmp_path / "upgraded", by_an_earlier_traded)
+    recovered = upgraded.recover(from_snapshot=False)
+    assert recovered.differences == []
+    assert hash_of(recovered) == hash_of(ran.recover(from_snapshot=False))
+    upgraded.run(BOTH, 50)
+    assert halted(upgraded) == []
+
+
+def test_what_this_very_code_decided_otherwise_does(ran: Place, tmp_path: Path) -> None:
+    # The same rows without the word that other code wrote them: somebody changed them.
+    changed = ran.rewritten(tmp_path / "changed", with_one_check_less)
+    assert {found.strategy for found in changed.recover(from_snapshot=False).differences} == {
+        "trend",
+        "hold",
+    }
