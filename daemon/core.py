@@ -9,7 +9,7 @@ from typing import assert_never
 
 import msgspec
 
-from daemon.corporate_actions import applied_action
+from daemon.corporate_actions import applied_action, objection, objection_at_price
 from daemon.deadlines import Deadlines
 from daemon.gate import Limits
 from daemon.recorder import Cancel, Recorder
@@ -39,14 +39,17 @@ from events import (
     TimerFired,
     TimerKind,
 )
-from events.codec import Input
+from events.codec import TAGS, Input, encode
 from projections import State
+from projections.corporate_actions import IMPOSSIBLE
 from projections.order_states import OrderState, next_state
 from projections.orders import Order
 
 OrderReport = (
     OrderAcknowledged | OrderWorking | OrderRejected | OrderCancelled | OrderExpired | OrderWithheld
 )
+Identified = OrderFilled | CommissionCharged | CashMoved | CorporateActionAnnounced
+"""Inputs of which there is one an id, whoever reports it how often."""
 
 
 class CoreSettings(msgspec.Struct, frozen=True):
@@ -93,8 +96,7 @@ class Core:
             case TimerFired():
                 self._timer(event, at)
             case BrokerUnparsed():
-                self.recorder.take(event, at)
-                self._hold_everything("unparsed report", f"{event.why}: {event.raw}")
+                self._unparsed(event, at)
             case CashMoved():
                 self._cash(event, at)
             case CorporateActionAnnounced():
@@ -121,47 +123,75 @@ class Core:
         self.desk.on_bar(bar)
 
     def _fill(self, fill: OrderFilled, at: int) -> None:
-        if self.state.orders.is_repeat(fill):
-            self.recorder.repeats_dropped += 1
+        orders = self.state.orders
+        if orders.is_repeat(fill):
+            self._again(fill, orders.executions.contradicted_by(fill), at)
             return
-        order = self.state.orders.find(fill.client_order_id)
-        impossible = self.state.orders.impossible
+        order = orders.find(fill.client_order_id)
+        impossible = orders.impossible
         self.recorder.take(fill, at, order)
-        self._suspect_fill(fill, order, is_impossible=self.state.orders.impossible > impossible)
-        if order is not None:
-            self.desk.on_fill(fill, order.intent.strategy)
+        self._suspect_fill(fill, order, is_impossible=orders.impossible > impossible)
+        if order is not None and order.state is OrderState.UNKNOWN:
+            self._watch_again(order)
+        strategy = orders.strategy_of(fill.client_order_id)
+        if strategy is not None:
+            self.desk.on_fill(fill, strategy)
 
     def _commission(self, charge: CommissionCharged, at: int) -> None:
         if self.state.orders.is_repeat(charge):
-            self.recorder.repeats_dropped += 1
+            self._again(charge, self.state.orders.executions.contradicted_by(charge), at)
             return
         self.recorder.take(charge, at, self.state.orders.find(charge.client_order_id))
 
     def _cash(self, moved: CashMoved, at: int) -> None:
         if self.state.cash.is_repeat(moved):
-            self.recorder.repeats_dropped += 1
+            self._again(moved, self.state.cash.contradicted_by(moved), at)
             return
         self.recorder.take(moved, at)
 
     def _announcement(self, action: CorporateActionAnnounced, at: int) -> None:
-        if self.state.corporate_actions.is_repeat(action):
-            self.recorder.repeats_dropped += 1
+        actions = self.state.corporate_actions
+        if actions.is_repeat(action):
+            self._again(action, actions.contradicted_by(action), at)
             return
         self.recorder.take(action, at)
-        self.deadlines.watch_action(action)
+        wrong = objection(action)
+        if wrong:
+            self._refuse_action(action, wrong)
+        else:
+            self.deadlines.watch_action(action)
+
+    def _unparsed(self, report: BrokerUnparsed, at: int) -> None:
+        self.recorder.take(report, at)
+        if report.contradicts:
+            why = f"recorded is {report.contradicts}; now it is {report.raw}"
+            self._hold_everything("contradicting report", why, report.contradicts)
+        else:
+            self._hold_everything("unparsed report", f"{report.why}: {report.raw}", "")
+
+    def _again(self, report: Identified, known: str, at: int) -> None:
+        """Drop what was recorded before; what contradicts that is kept raw and holds everything."""
+        if not known:
+            self.recorder.repeats_dropped += 1
+            return
+        why = f"{TAGS[type(report)]} {report.key()} is recorded as something else"
+        self._unparsed(BrokerUnparsed(encode(report).decode(), why, known), at)
 
     def _report(self, report: OrderReport, at: int) -> None:
-        order = self.state.orders.find(report.client_order_id)
+        order_id = report.client_order_id
+        order = self.state.orders.find(order_id)
         after = order and next_state(order.state, type(report), wholly_filled=False)
-        if order is not None and after is order.state and after is not OrderState.UNKNOWN:
+        is_old = order is None and order_id in self.state.orders.forgotten
+        if is_old or (order is not None and after is order.state):
             self.recorder.repeats_dropped += 1
             return
         self.recorder.take(report, at, order)
         if after is None:
-            said = report.__struct_config__.tag
             is_now = order.state if order else "not ours"
-            why = f"{said} for {report.client_order_id}, which is {is_now}"
-            self._hold_everything("impossible report", why)
+            why = f"{TAGS[type(report)]} for {order_id}, which is {is_now}"
+            self._hold_everything("impossible report", why, order_id)
+        elif order is not None and order.state is OrderState.UNKNOWN:
+            self._watch_again(order)
 
     def _timer(self, timer: TimerFired, at: int) -> None:
         self.recorder.take(timer, at)
@@ -171,7 +201,7 @@ class Core:
             case TimerKind.CANCEL_AFTER:
                 self.cancel(ClientOrderId(timer.subject), "cancel_after_s is over")
             case TimerKind.ANSWER_DEADLINE:
-                self._give_up_waiting(ClientOrderId(timer.subject))
+                self._give_up_waiting(timer)
             case TimerKind.CORPORATE_ACTION:
                 self._apply_action(timer.subject)
             case _:
@@ -179,9 +209,9 @@ class Core:
         self.deadlines.after(timer)
 
     def cancel(self, order_id: ClientOrderId, reason: str) -> None:
-        """Ask for a cancel of an order that may still fill."""
+        """Ask for a cancel of an order that may still fill, unless the answer to one is awaited."""
         order = self.state.orders.open.get(order_id)
-        if order is None or order.cancel_requested:
+        if order is None or order.cancel_sent_at:
             return
         self.recorder.emit(CancelSending(order_id, reason), order)
         self.recorder.effects.append(Cancel(order_id))
@@ -189,18 +219,25 @@ class Core:
         if asked is not None:
             self.deadlines.watch_cancel(asked)
 
-    def _give_up_waiting(self, order_id: ClientOrderId) -> None:
-        order = self.state.orders.open.get(order_id)
-        if order is None or order.state is OrderState.UNKNOWN:
-            return
-        if order.cancel_requested:
-            self.recorder.emit(OrderUnknown(order_id, "the cancel was not answered in time"), order)
-        elif order.state is OrderState.SENDING:
-            self.recorder.emit(OrderUnknown(order_id, "the order was not answered in time"), order)
+    def _give_up_waiting(self, timer: TimerFired) -> None:
+        order_id = ClientOrderId(timer.subject)
+        why = self.deadlines.overdue(timer)
+        if why:
+            self.recorder.emit(OrderUnknown(order_id, why), self.state.orders.open[order_id])
+
+    def _watch_again(self, was_unknown: Order) -> None:
+        """Set the deadlines of an order that has shown to be alive after all."""
+        order = self.state.orders.open.get(was_unknown.client_order_id)
+        if order is not None:
+            self.deadlines.watch_order(order)
 
     def _apply_action(self, action_id: str) -> None:
         announced = self.state.corporate_actions.pending.get(action_id)
         if announced is None:
+            return
+        wrong = objection_at_price(announced, self.state.market.price(announced.symbol))
+        if wrong:
+            self._refuse_action(announced, wrong)
             return
         applied = applied_action(announced, self.state)
         self.recorder.emit(applied)
@@ -209,30 +246,59 @@ class Core:
             self.desk.on_split(applied)
 
     def _suspect_fill(self, fill: OrderFilled, order: Order | None, *, is_impossible: bool) -> None:
-        """Hold everything where a fill cannot be right.
+        """Hold everything where a fill cannot be right, or nobody can tell any more.
 
-        It is of nobody's order, of one never sent, of another symbol or side, or too much.
+        It is of nobody's order, of one never sent, of another symbol or side, too much, or of an
+        order that ended too long ago.
         """
-        now = self.state.orders.find(fill.client_order_id)
+        order_id = fill.client_order_id
+        now = self.state.orders.find(order_id)
         if order is None or now is None:
-            self._hold_everything("foreign fill", f"{fill.execution_id} is of no order of ours")
+            whose = self.state.orders.strategy_of(order_id)
+            if whose is None:
+                why = f"{fill.execution_id} is of no order of ours"
+                self._hold_everything("foreign fill", why, order_id)
+            else:
+                why = f"{order_id} of {whose} ended so long ago that its fill cannot be checked"
+                self._hold_everything("late fill", why, order_id)
         elif order.state in {OrderState.REFUSED, OrderState.WITHHELD}:
-            self._hold_everything("impossible fill", f"{fill.client_order_id} was never sent")
+            self._hold_everything("impossible fill", f"{order_id} was never sent", order_id)
         elif is_impossible:
-            why = f"{fill.client_order_id} is not of {fill.quantity} {fill.symbol}"
-            self._hold_everything("impossible fill", why)
+            why = f"{order_id} is not of {fill.quantity} {fill.symbol}"
+            self._hold_everything("impossible fill", why, order_id)
         elif abs(now.filled) > abs(now.intent.quantity):
-            self._hold_everything("over-fill", f"{fill.client_order_id} filled {now.filled}")
+            self._hold_everything("over-fill", f"{order_id} filled {now.filled}", order_id)
 
-    def _hold_everything(self, cause: str, why: str) -> None:
+    def _refuse_action(self, action: CorporateActionAnnounced, why: str) -> None:
+        """Hold the symbol of an action that cannot be so, and wait no more for it."""
+        text = f"{why}; it is not booked: compare what is held with the broker"
+        scope, target = HoldScope.SYMBOL, action.symbol
+        self._hold(IMPOSSIBLE, text, action.action_id, scope=scope, target=target)
+
+    def _hold_everything(self, cause: str, why: str, subject: str) -> None:
+        """Let nothing pass until an operator has looked; a report that comes again adds no hold."""
+        if not self.state.holds.stands(cause, subject):
+            self._hold(cause, why, subject)
+
+    def _hold(
+        self,
+        cause: str,
+        why: str,
+        subject: str,
+        *,
+        scope: HoldScope = HoldScope.ALL,
+        target: str = "",
+    ) -> None:
         self.recorder.emit(
             HoldPlaced(
                 hold_id=f"{cause}-{self.recorder.root}",
-                scope=HoldScope.ALL,
+                scope=scope,
                 level=HoldLevel.HALT,
                 cause=cause,
                 by="core",
                 why=why,
                 lifts=HoldLifts.OPERATOR,
+                target=target,
+                subject=subject,
             )
         )

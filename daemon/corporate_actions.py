@@ -1,12 +1,44 @@
 """What a corporate action does to the books at the moment it applies."""
 
 from decimal import ROUND_DOWN, Decimal
+from typing import Final
 
 from events import CorporateActionAnnounced, CorporateActionApplied, CorporateActionKind
 from projections import State
 
+RATIO_MAX: Final = 1_000
+"""No share has ever become more than that many, nor that many one."""
 _CENT = Decimal("0.01")
 _ZERO = Decimal(0)
+
+
+def is_sensible_ratio(new_shares: int, old_shares: int) -> bool:
+    """Say whether a split of `new_shares` for each `old_shares` can be so."""
+    if new_shares <= 0 or old_shares <= 0:
+        return False
+    return old_shares <= new_shares * RATIO_MAX and new_shares <= old_shares * RATIO_MAX
+
+
+def objection(announced: CorporateActionAnnounced) -> str:
+    """Say why `announced` cannot be so at any price, "" where it can."""
+    name = f"{announced.action_id} of {announced.symbol}"
+    new, old, cash = announced.new_shares, announced.old_shares, announced.cash_per_share
+    if announced.kind is CorporateActionKind.SPLIT:
+        if is_sensible_ratio(new, old):
+            return ""
+        return f"{name} is a split of {new}:{old}: not between 1:{RATIO_MAX} and {RATIO_MAX}:1"
+    if cash.is_finite() and cash > 0:
+        return ""
+    return f"{name} is a dividend of {cash} a share: not an amount above 0"
+
+
+def objection_at_price(announced: CorporateActionAnnounced, price: Decimal | None) -> str:
+    """Say why `announced` cannot be so at the last price, "" where it can or nobody knows one."""
+    cash = announced.cash_per_share
+    if announced.kind is CorporateActionKind.SPLIT or price is None or cash <= price:
+        return ""
+    name = f"{announced.action_id} of {announced.symbol}"
+    return f"{name} is a dividend of {cash} a share, more than the last price of {price}"
 
 
 def applied_action(announced: CorporateActionAnnounced, state: State) -> CorporateActionApplied:

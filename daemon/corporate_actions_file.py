@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from daemon.bounds import is_symbol
+from daemon.corporate_actions import RATIO_MAX, is_sensible_ratio
 from events import CorporateActionAnnounced, CorporateActionKind, Symbol
 
 HEADER = ["symbol", "ex_date", "kind", "ratio", "cash_per_share_usd", "pay_date"]
@@ -99,6 +100,9 @@ def _ratio(text: str) -> tuple[int, int]:
     new, old = int(found[1]), int(found[2])
     if new == old:
         message = f"the ratio {text} changes nothing"
+        raise ValueError(message)
+    if not is_sensible_ratio(new, old):
+        message = f"the ratio {text} is not between 1:{RATIO_MAX} and {RATIO_MAX}:1"
         raise ValueError(message)
     return new, old
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, assert_never
 
 from daemon.new_york import midnight
-from daemon.schedules import next_due
+from daemon.schedules import newest_due
 from daemon.strategy_runs import StrategyRun
 from events import (
     ClientOrderId,
@@ -63,19 +63,18 @@ class Deadlines:
         """Set the deadlines of an order that is being sent."""
         if not order.sent_at:
             return
-        sent = utc_from_nanoseconds(order.sent_at)
         if order.state is OrderState.SENDING:
-            self._push(
-                sent + self._answer_deadline, TimerKind.ANSWER_DEADLINE, order.client_order_id
-            )
-        if order.intent.cancel_after_s is not None and not order.cancel_requested:
+            due = self._answer_due(order.sent_at)
+            self._push(due, TimerKind.ANSWER_DEADLINE, order.client_order_id)
+        if order.intent.cancel_after_s is not None and _may_time_out(order):
+            sent = utc_from_nanoseconds(order.sent_at)
             due = sent + timedelta(seconds=order.intent.cancel_after_s)
             self._push(due, TimerKind.CANCEL_AFTER, order.client_order_id)
 
     def watch_cancel(self, order: Order) -> None:
         """Set the deadline for the answer to a cancel."""
         if order.cancel_sent_at:
-            due = utc_from_nanoseconds(order.cancel_sent_at) + self._answer_deadline
+            due = self._answer_due(order.cancel_sent_at)
             self._push(due, TimerKind.ANSWER_DEADLINE, order.client_order_id)
 
     def watch_action(self, action: CorporateActionAnnounced) -> None:
@@ -101,6 +100,20 @@ class Deadlines:
         self._refresh()
         return None
 
+    def overdue(self, timer: TimerFired) -> str:
+        """Say which answer `timer` has waited for in vain; "" where there is no such wait any more.
+
+        A deadline belongs to one sending: it says nothing of a cancel that was sent later.
+        """
+        order = self._state.orders.open.get(ClientOrderId(timer.subject))
+        if order is None:
+            return ""
+        if order.cancel_sent_at and self._answer_due(order.cancel_sent_at) == timer.due:
+            return "the cancel was not answered in time"
+        if order.state is OrderState.SENDING and self._answer_due(order.sent_at) == timer.due:
+            return "the order was not answered in time"
+        return ""
+
     def _matters(self, timer: TimerFired) -> bool:
         match timer.kind:
             case TimerKind.SCHEDULE:
@@ -110,12 +123,9 @@ class Deadlines:
                 return timer.subject in self._state.corporate_actions.pending
             case TimerKind.CANCEL_AFTER:
                 order = self._state.orders.open.get(ClientOrderId(timer.subject))
-                return order is not None and not order.cancel_requested
+                return order is not None and _may_time_out(order)
             case TimerKind.ANSWER_DEADLINE:
-                order = self._state.orders.open.get(ClientOrderId(timer.subject))
-                if order is None or order.state is OrderState.UNKNOWN:
-                    return False
-                return order.cancel_requested or order.state is OrderState.SENDING
+                return self.overdue(timer) != ""
             case _:
                 assert_never(timer.kind)
 
@@ -123,13 +133,12 @@ class Deadlines:
         sessions = self._account_sessions()
         if sessions is None:
             return
+        now = utc_from_nanoseconds(self._state.at)
         fired = self._state.timers.fired.get(subject)
-        if fired is not None:
-            after = fired.due + SAME_SESSION
-        else:
-            # What is due at this very moment has not fired: a restart may have come in between.
-            after = utc_from_nanoseconds(self._state.at) - _INSTANT
-        due = next_due(run.schedules[subject], sessions, after)
+        # What is due at this very moment has not fired: a restart may have come in between.
+        after = now - _INSTANT if fired is None else fired.due + SAME_SESSION
+        # Of those a stop has missed only the newest fires: the strategy acts on today's prices.
+        due = newest_due(run.schedules[subject], sessions, after, now)
         if due is not None:
             self._push(due, TimerKind.SCHEDULE, subject)
 
@@ -141,9 +150,17 @@ class Deadlines:
                 return exchanges[name]
         return None
 
+    def _answer_due(self, sent_at: int) -> datetime:
+        return utc_from_nanoseconds(sent_at) + self._answer_deadline
+
     def _push(self, due: datetime, kind: TimerKind, subject: str) -> None:
         heapq.heappush(self._heap, (due, kind.value, subject))
         self.next_due = min(self.next_due, due)
 
     def _refresh(self) -> None:
         self.next_due = self._heap[0][0] if self._heap else NEVER
+
+
+def _may_time_out(order: Order) -> bool:
+    """Say whether the order is still to be cancelled when the time of `cancel_after_s` comes."""
+    return not (order.cancel_requested or order.cancel_after_over)

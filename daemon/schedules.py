@@ -21,6 +21,22 @@ def next_due(schedule: Schedule, sessions: Sessions, after: datetime) -> datetim
     return None
 
 
+def newest_due(
+    schedule: Schedule, sessions: Sessions, after: datetime, now: datetime
+) -> datetime | None:
+    """Return the last due time after `after` that has come by `now`, else the next one.
+
+    None past the calendar's horizon.
+    """
+    due = next_due(schedule, sessions, after)
+    while due is not None and due < now:
+        later = next_due(schedule, sessions, due)
+        if later is None or later > now:
+            break
+        due = later
+    return due
+
+
 def due_in(schedule: Schedule, session: SessionHours) -> datetime:
     """Return the moment `schedule` means in `session`."""
     anchor = session.open if schedule.anchor is Anchor.OPEN else session.close

@@ -1,15 +1,19 @@
 """The strategies' desk: asks each strategy what concerns it and takes its answers to the gate.
 
-A strategy that raises, or answers what is no answer, is put on HALT; the daemon goes on.
+A strategy that raises, or answers what is no answer, is put on HALT; the daemon goes on. A strategy
+is asked apart: what it does to the decimal context stays there.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from asyncio import CancelledError
+from collections.abc import Callable, Iterable
+from contextvars import Context as Apart
 from datetime import datetime
-from decimal import Decimal
-from types import UnionType
+from decimal import Context as Arithmetic
+from decimal import getcontext, setcontext
 from typing import Final
 
 from daemon import gate
+from daemon.answers import journal_text, read_answer
 from daemon.deadlines import Deadlines
 from daemon.gate import Limits, RiskApproved
 from daemon.order_ids import client_order_id
@@ -28,30 +32,22 @@ from events import (
     OrderFilled,
     OrderIntended,
     OrderSending,
-    OrderType,
     StrategyDeclined,
     StrategyFailed,
     Symbol,
-    TimeInForce,
     TimerFired,
     utc_from_nanoseconds,
 )
+from projections.strategies import FAILED
 
 Cause = BarClosed | OrderFilled | TimerFired | IntentRefused
 """What a strategy is asked about."""
 
 _WARMING_UP = NoTrade("warm-up", "insufficient data")
-_KINDS: Final[dict[str, tuple[type | UnionType, str]]] = {
-    "symbol": (str, "a text"),
-    "quantity": (Decimal, "a Decimal"),
-    "limit_price": (Decimal | None, "a Decimal or None"),
-    "stop_price": (Decimal | None, "a Decimal or None"),
-    "order_type": (OrderType, "an OrderType"),
-    "time_in_force": (TimeInForce, "a TimeInForce"),
-    "cancel_after_s": (int | None, "an int or None"),
-    "values": (Mapping, "a mapping"),
-}
-"""What the fields of an intent must be."""
+_NOT_ITS_OWN: Final = (KeyboardInterrupt, CancelledError)
+"""What may be raised while a strategy is asked, and is meant for the daemon."""
+_ARITHMETIC: Final = Arithmetic()
+"""How a strategy finds the decimal context, and has to leave it."""
 
 
 class StrategyDesk:
@@ -73,7 +69,8 @@ class StrategyDesk:
         self._views = {
             name: StateView(self._state, name, utc_from_nanoseconds(0)) for name in self.runs
         }
-        self._asked_about: dict[Symbol, tuple[StrategyRun, ...]] = {}
+        self._apart = {name: _apart() for name in self.runs}
+        self._asked_about: dict[Symbol, tuple[tuple[StrategyRun, StateView, Apart], ...]] = {}
         self._cause_key = ""
         self._cause_time = utc_from_nanoseconds(0)
         self._legs: dict[str, int] = {}
@@ -82,18 +79,20 @@ class StrategyDesk:
     def on_bar(self, bar: BarClosed) -> None:
         """Ask every strategy that trades the bar's symbol."""
         symbol = bar.symbol
-        runs = self._asked_about.get(symbol)
-        if runs is None:
-            runs = tuple(run for run in self.runs.values() if symbol in run.symbols)
-            self._asked_about[symbol] = runs
-        for run in runs:
-            if run.failed:
+        asked = self._asked_about.get(symbol)
+        if asked is None:
+            runs = [run for run in self.runs.values() if symbol in run.symbols]
+            asked = tuple((run, self._views[run.name], self._apart[run.name]) for run in runs)
+            self._asked_about[symbol] = asked
+        for run, view, apart in asked:
+            if run.failed and not self._is_forgiven(run):
                 continue
-            view = self._views[run.name]
             view.now = bar.end
             try:
-                answer = run.strategy.on_bar(bar, view)
-            except Exception as error:  # noqa: BLE001 - a strategy may fail, the daemon not
+                answer = apart.run(run.strategy.on_bar, bar, view)
+            except _NOT_ITS_OWN:
+                raise
+            except BaseException as error:  # noqa: BLE001 - a strategy may fail, the daemon not
                 self._fail(run, error)
                 continue
             memory = run.memory
@@ -128,11 +127,14 @@ class StrategyDesk:
     def on_split(self, action: CorporateActionApplied) -> None:
         """Let every strategy of the symbol restate what it remembers."""
         for run in self.runs.values():
-            if not run.failed and action.symbol in run.symbols:
-                try:
-                    run.strategy.on_split(action)
-                except Exception as error:  # noqa: BLE001 - a strategy may fail, the daemon not
-                    self._fail(run, error)
+            if action.symbol not in run.symbols or (run.failed and not self._is_forgiven(run)):
+                continue
+            try:
+                self._apart[run.name].run(run.strategy.on_split, action)
+            except _NOT_ITS_OWN:
+                raise
+            except BaseException as error:  # noqa: BLE001 - a strategy may fail, the daemon not
+                self._fail(run, error)
 
     def fail_strategy(self, name: str, why: str) -> None:
         """Stop asking a strategy and hold its orders until an operator lifts that."""
@@ -155,11 +157,13 @@ class StrategyDesk:
         question: Callable[[StateView], Answer],
         cause: OrderFilled | TimerFired | IntentRefused,
     ) -> None:
-        if run.failed:
+        if run.failed and not self._is_forgiven(run):
             return
         try:
-            answer = question(self._views[run.name])
-        except Exception as error:  # noqa: BLE001 - a strategy may fail, the daemon not
+            answer = self._apart[run.name].run(question, self._views[run.name])
+        except _NOT_ITS_OWN:
+            raise
+        except BaseException as error:  # noqa: BLE001 - a strategy may fail, the daemon not
             self._fail(run, error)
             return
         if answer is not None:
@@ -172,35 +176,24 @@ class StrategyDesk:
         answer: Answer,
         cause: Cause,
     ) -> None:
-        if run.failed:
-            return  # By an answer before this one.
-        if type(answer) is NoTrade:
-            self._decline(run, answer, cause)
-        elif type(answer) is Intent:
-            self._intend(run, answer, cause)
-        elif isinstance(answer, list | tuple):
-            for each in answer:
-                self._answer(run, each, cause)
-        else:
-            what = type(answer).__name__
-            self._fail(run, TypeError(f"answered a {what}, which is neither Intent nor NoTrade"))
+        about = cause.symbol if isinstance(cause, BarClosed | OrderFilled) else None
+        try:
+            parts = self._apart[run.name].run(_read, answer, run, about)
+        except _NOT_ITS_OWN:
+            raise
+        except BaseException as error:  # noqa: BLE001 - a strategy may fail, the daemon not
+            self._fail(run, error)
+            return
+        for part in parts:
+            if run.failed:
+                return  # By what it said to the refusal of a part before this one.
+            if isinstance(part, Intent):
+                self._intend(run, part, cause)
+            else:
+                self._decline(run, part, part.symbol or about)
 
-    def _decline(
-        self,
-        run: StrategyRun,
-        answer: NoTrade,
-        cause: Cause,
-    ) -> None:
-        symbol = answer.symbol or (
-            cause.symbol if isinstance(cause, BarClosed | OrderFilled) else None
-        )
-        if symbol is None:
-            self._fail(run, ValueError(f"{answer!r} does not say which symbol it is about"))
-            return
-        texts = (symbol, answer.stage, answer.reason)
-        if not all(isinstance(text, str) for text in texts):
-            self._fail(run, TypeError("a NoTrade's symbol, stage and reason must be texts"))
-            return
+    def _decline(self, run: StrategyRun, answer: NoTrade, symbol: Symbol | None) -> None:
+        assert symbol is not None, "read_answer refuses what is about no symbol"
         tally = run.memory.tallies.get(symbol)
         if tally is not None and tally.given == answer:
             tally.given = answer
@@ -216,15 +209,10 @@ class StrategyDesk:
         intent: Intent,
         cause: Cause,
     ) -> None:
-        problem = _misshapen(intent, run)
-        if problem:
-            self._fail(run, TypeError(problem))
-            return
         run.memory.tallies.pop(intent.symbol, None)
         if not self._cause_key and isinstance(cause, BarClosed):
             self._cause_key = cause.natural_key
         leg = self._next_leg(run.name)
-        now = self._views[run.name].now
         opened = self._state.identity.opened
         order_id = client_order_id(
             journal_id=opened.journal_id if opened else "",
@@ -254,11 +242,13 @@ class StrategyDesk:
         seq = self._recorder.emit(intended)
         if self._state.orders.find(order_id) is None:
             return  # A replay, and the journal says otherwise.
-        self._decide(run, intended, seq, now, is_retry=isinstance(cause, IntentRefused))
+        self._decide(run, intended, seq, is_retry=isinstance(cause, IntentRefused))
 
     def _decide(
-        self, run: StrategyRun, intended: OrderIntended, seq: int, now: datetime, *, is_retry: bool
+        self, run: StrategyRun, intended: OrderIntended, seq: int, *, is_retry: bool
     ) -> None:
+        # The time the input came: a bar that came late does not make it earlier.
+        now = utc_from_nanoseconds(self._state.at)
         (decision,) = gate.check((intended,), self._state, self._limits, now)
         order_id = intended.client_order_id
         if isinstance(decision, RiskApproved):
@@ -286,18 +276,30 @@ class StrategyDesk:
         self._legs[strategy] = leg + 1
         return leg
 
-    def _fail(self, run: StrategyRun, error: Exception) -> None:
-        self._stop(run, f"{type(error).__name__}: {error}")
+    def _is_forgiven(self, run: StrategyRun) -> bool:
+        """Say whether the hold behind the failure of `run` is lifted; then go on with it."""
+        answers = self._state.strategies.of(run.name)
+        if answers.failed or answers.forgiven_seq <= run.failed_seq:
+            return False
+        run.failed, run.failure = False, ""
+        self._apart[run.name].run(setcontext, _ARITHMETIC.copy())
+        return True
 
-    def _stop(self, run: StrategyRun, text: str) -> None:
-        run.failed, run.failure = True, text
+    def _fail(self, run: StrategyRun, error: BaseException) -> None:
+        self._stop(run, self._apart[run.name].run(_said, error))
+
+    def _stop(self, run: StrategyRun, why: str) -> None:
+        text = journal_text(why)
+        run.failed, run.failure, run.failed_seq = True, text, self._state.seq
         self._recorder.emit(StrategyFailed(run.name, text))
+        if self._state.holds.stands(FAILED, run.name):
+            return  # Since a failure of earlier code.
         self._recorder.emit(
             HoldPlaced(
                 hold_id=f"strategy-failed-{run.name}-{self._recorder.root}",
                 scope=HoldScope.STRATEGY,
                 level=HoldLevel.HALT,
-                cause="strategy failed",
+                cause=FAILED,
                 by="core",
                 why=text,
                 lifts=HoldLifts.OPERATOR,
@@ -306,17 +308,37 @@ class StrategyDesk:
         )
 
 
-def _misshapen(intent: Intent, run: StrategyRun) -> str:
-    """Say what of `intent` is not `run`'s to ask, or could not be read back from the journal.
+def _apart() -> Apart:
+    """Return where a strategy is asked: with a decimal context that is nobody else's."""
+    apart = Apart()
+    apart.run(setcontext, _ARITHMETIC.copy())
+    return apart
 
-    Strategies are not type-checked here.
+
+def _read(answer: object, run: StrategyRun, about: Symbol | None) -> list[Intent | NoTrade]:
+    """Return the parts of an answer that was reckoned as everybody reckons.
+
+    Raises:
+        BaseException: the answer is none, or the strategy has changed the decimal context: after a
+            restart it would reckon otherwise.
     """
-    for name, (kind, what) in _KINDS.items():
-        value = getattr(intent, name)
-        if not isinstance(value, kind) or isinstance(value, bool):
-            return f"intent.{name} is {value!r}: it must be {what}"
-        if isinstance(value, Decimal) and not value.is_finite():
-            return f"intent.{name} is {value}: it must be finite"
-    if intent.symbol not in run.symbols:
-        return f"intent.symbol is {intent.symbol}: the strategy does not trade it"
-    return ""
+    if _settings_of(getcontext()) != _settings_of(_ARITHMETIC):
+        message = "it changed the decimal context: that is for decimal.localcontext()"
+        raise ValueError(message)
+    return read_answer(answer, run.symbols, about)
+
+
+def _settings_of(context: Arithmetic) -> tuple[object, ...]:
+    """Return what decides how `context` reckons."""
+    numbers = (context.prec, context.Emin, context.Emax, context.capitals, context.clamp)
+    return (context.rounding, *numbers, context.traps)
+
+
+def _said(error: BaseException) -> str:
+    """Return what `error` says of itself, if it can."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except _NOT_ITS_OWN:
+        raise
+    except BaseException:  # noqa: BLE001 - its text is the strategy's, too
+        return "an exception that cannot say what is wrong"

@@ -28,7 +28,10 @@ class StrategyMemory(msgspec.Struct):
 
 
 class StrategyRun:
-    """One configured strategy. `failed` runs are asked nothing more; `failure` is why."""
+    """One configured strategy. `failed` runs are asked nothing more; `failure` is why.
+
+    `failed_seq` is the last row of the journal before the failure; 0 where the books know of it.
+    """
 
     def __init__(
         self, name: str, strategy: Strategy, code_hash: str, symbols: frozenset[Symbol]
@@ -42,6 +45,7 @@ class StrategyRun:
         self.schedules = {f"{name}/{each.name}": each for each in strategy.schedules()}
         self.memory = StrategyMemory()
         self.failed = False
+        self.failed_seq = 0
         self.failure = ""
 
     def fields(self) -> bytes:

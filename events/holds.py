@@ -37,7 +37,10 @@ class WorkingOrders(StrEnum):
 
 
 class HoldPlaced(Event, frozen=True, tag="hold.placed"):
-    """Orders in scope are stopped until this hold is lifted. `target` names strategy or symbol."""
+    """Orders in scope are stopped until this hold is lifted. `target` names strategy or symbol.
+
+    `subject` names what the cause was seen on, such as an order; one hold of it stands at a time.
+    """
 
     hold_id: str
     scope: HoldScope
@@ -48,6 +51,7 @@ class HoldPlaced(Event, frozen=True, tag="hold.placed"):
     lifts: HoldLifts
     target: str = ""
     working: WorkingOrders = WorkingOrders.KEEP
+    subject: str = ""
 
     def key(self) -> str | None:
         """Return the hold's id."""

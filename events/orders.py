@@ -140,10 +140,14 @@ class OrderExpired(OrderReport, frozen=True, tag="order.expired"):
 
 
 class BrokerUnparsed(Event, frozen=True, tag="broker.unparsed"):
-    """The broker reported what cannot be so; `raw` is all of it as text, `why` what is wrong."""
+    """The broker reported what cannot be so; `raw` is all of it as text, `why` what is wrong.
+
+    `contradicts` is what the journal has under the same id, empty where that is not the matter.
+    """
 
     raw: str
     why: str
+    contradicts: str = ""
 
 
 class OrderUnknown(OrderReport, frozen=True, tag="order.unknown"):

@@ -100,4 +100,6 @@ class TimerFired(Event, frozen=True, tag="timer.fired"):
 
     def key(self) -> str | None:
         """Return kind, subject and due time: a timer fires once."""
-        return f"{self.kind}|{self.subject}|{self.due:%Y%m%dT%H%M%S}"
+        # Whole seconds are written without a fraction: so are schedules, of which orders are named.
+        fraction = f".{self.due.microsecond:06}" if self.due.microsecond else ""
+        return f"{self.kind}|{self.subject}|{self.due:%Y%m%dT%H%M%S}{fraction}"

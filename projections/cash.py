@@ -52,6 +52,11 @@ class Cash(msgspec.Struct):
         """Say whether this movement is booked already."""
         return event.key() in self.moved
 
+    def contradicted_by(self, event: CashMoved) -> str:
+        """Return what is booked under the key of `event` where that is another amount, else ""."""
+        booked = self.moved.get(event.key())
+        return "" if booked is None or booked == event.amount else f"{event.key()}: {booked}"
+
     def apply(self, event: CashEvent) -> None:
         """Take one event that moves cash, or promises to, into the book; it must be no repeat."""
         match event:

@@ -1,55 +1,66 @@
 """Which executions are counted: a broker may report one again, also long after its order."""
 
+from decimal import Decimal
 from typing import assert_never
 
 import msgspec
 
-from events import CommissionCharged, ExecutionId, OrderFilled
+from events import CommissionCharged, OrderFilled
 
 REMEMBERED = 20_000
-"""Executions remembered at the least. Brokers report again what happened within a week or so."""
+"""Ids remembered at the least. Brokers report again what happened within a week or so."""
 
 
-class RecentIds(msgspec.Struct):
-    """Remembers at least the last `REMEMBERED` ids, at most twice as many, at a constant cost.
+class Remembered(msgspec.Struct):
+    """Remembers what was said of the last ids, at a constant cost.
 
-    They are dicts because a dict, unlike a set, is written in the same order in every process.
+    They are at least `REMEMBERED`, at most twice as many.
     """
 
-    recent: dict[ExecutionId, None] = {}
-    older: dict[ExecutionId, None] = {}
+    recent: dict[str, str] = {}
+    older: dict[str, str] = {}
 
-    def __contains__(self, execution_id: ExecutionId) -> bool:
-        """Say whether `execution_id` is remembered."""
-        return execution_id in self.recent or execution_id in self.older
+    def __contains__(self, name: str) -> bool:
+        """Say whether `name` is remembered."""
+        return name in self.recent or name in self.older
 
-    def add(self, execution_id: ExecutionId) -> None:
-        """Remember `execution_id`, forgetting the oldest when there are too many."""
+    def get(self, name: str) -> str | None:
+        """Return what was said of `name`, None where it is not remembered."""
+        said = self.recent.get(name)
+        return self.older.get(name) if said is None else said
+
+    def add(self, name: str, said: str) -> None:
+        """Remember what was `said` of `name`, forgetting the oldest when there are too many."""
         if len(self.recent) >= REMEMBERED:
             self.older = self.recent
             self.recent = {}
-        self.recent[execution_id] = None
+        self.recent[name] = said
 
 
 class Executions(msgspec.Struct):
     """`filled` are executions whose fill is counted, `charged` those whose commission is.
 
-    The memory is apart from the orders, so that it outlives them, and one of the two reports may
-    come before the other.
+    Each with what was reported of it. The memory is apart from the orders, so that it outlives
+    them, and one of the two reports may come before the other.
     """
 
-    filled: RecentIds = msgspec.field(default_factory=RecentIds)
-    charged: RecentIds = msgspec.field(default_factory=RecentIds)
+    filled: Remembered = msgspec.field(default_factory=Remembered)
+    charged: Remembered = msgspec.field(default_factory=Remembered)
 
     def is_repeat(self, event: OrderFilled | CommissionCharged) -> bool:
         """Say whether this execution, or its commission, is already counted."""
         return event.execution_id in self._of(event)
 
+    def contradicted_by(self, event: OrderFilled | CommissionCharged) -> str:
+        """Return what is counted under the id of `event` where that is something else, else ""."""
+        counted = self._of(event).get(event.execution_id)
+        return "" if counted is None or counted == _text(event) else counted
+
     def remember(self, event: OrderFilled | CommissionCharged) -> None:
         """Take note that `event` is counted now."""
-        self._of(event).add(event.execution_id)
+        self._of(event).add(event.execution_id, _text(event))
 
-    def _of(self, event: OrderFilled | CommissionCharged) -> RecentIds:
+    def _of(self, event: OrderFilled | CommissionCharged) -> Remembered:
         match event:
             case OrderFilled():
                 return self.filled
@@ -57,3 +68,21 @@ class Executions(msgspec.Struct):
                 return self.charged
             case _:
                 assert_never(event)
+
+
+def _text(event: OrderFilled | CommissionCharged) -> str:
+    """Return all that `event` says of its execution: equal reports, equal text."""
+    order_id = event.client_order_id
+    match event:
+        case OrderFilled():
+            traded = f"{_plain(event.quantity)} {event.symbol} at {_plain(event.price)}"
+            return f"{traded} on {event.executed_at.isoformat()} for {order_id}"
+        case CommissionCharged():
+            return f"{_plain(event.amount)} for {order_id}"
+        case _:
+            assert_never(event)
+
+
+def _plain(number: Decimal) -> str:
+    """Return `number` without trailing zeros: 100 and 100.0 are the same report."""
+    return f"{number.normalize():f}"

@@ -34,6 +34,13 @@ class Holds(msgspec.Struct):
             case _:
                 assert_never(event)
 
+    def stands(self, cause: str, subject: str) -> bool:
+        """Say whether a hold for `cause` is in force on `subject`, or on that as its target."""
+        return any(
+            hold.cause == cause and (hold.subject or hold.target) == subject
+            for hold in self.active.values()
+        )
+
     def in_scope(self, strategy: str, symbol: Symbol) -> list[HoldPlaced]:
         """Return the holds that cover an order of `strategy` in `symbol`, oldest first."""
         return [hold for hold in self.active.values() if _covers(hold, strategy, symbol)]

@@ -24,12 +24,14 @@ from events import (
     OrderWithheld,
     OrderWorking,
     Symbol,
+    TimerFired,
+    TimerKind,
 )
-from projections.executions import Executions
+from projections.executions import Executions, Remembered
 from projections.order_states import RESERVED, TERMINAL, OrderState, next_state
 
 CLOSED_KEPT = 1_000
-"""Finished orders remembered for late reports; older ones live in the journal only."""
+"""Finished orders remembered whole; of older ones only whose they were, the rest in the journal."""
 
 OrderPathEvent = (
     OrderIntended
@@ -49,12 +51,16 @@ OrderPathEvent = (
 )
 
 _ZERO = Decimal(0)
+_ALIVE = RESERVED - {OrderState.UNKNOWN}
 
 
 class Order(msgspec.Struct, frozen=True):
     """One order as known. `filled` is signed like the intent; `fill_value` sums quantity x price.
 
-    The fields from `trace` on say where in the journal it happened; they are no part of the books.
+    `cancel_requested` says that a cancel was sent, and that no sign of life has shown it to be lost
+    since. The fields from `trace` on say where in the journal it happened; they are no part of the
+    books. `cancel_sent_at` is 0 while no answer to a cancel is awaited; `cancel_after_over` says
+    that the time of `cancel_after_s` has come.
     """
 
     intent: OrderIntended
@@ -70,6 +76,7 @@ class Order(msgspec.Struct, frozen=True):
     sending_seq: int = 0
     sent_at: int = 0
     cancel_sent_at: int = 0
+    cancel_after_over: bool = False
 
     @property
     def client_order_id(self) -> ClientOrderId:
@@ -107,7 +114,8 @@ class Orders(msgspec.Struct):
 
     `impossible` counts reports that cannot be about the order they name: the life table has no row
     for them, or a fill has the wrong symbol or side; the core puts a hold behind each.
-    `foreign_executions` are fills of orders this journal never sent, or has forgotten.
+    `forgotten` has the strategies of orders that were sent and are kept no more, by order id.
+    `foreign_executions` are fills of orders this journal never sent.
     `month_shares` are the shares filled, unsigned, by UTC month (2024-01) of execution, of the last
     two months with any: commission tiers go by them.
     """
@@ -115,6 +123,7 @@ class Orders(msgspec.Struct):
     open: dict[ClientOrderId, Order] = {}
     closed: dict[ClientOrderId, Order] = {}
     executions: Executions = msgspec.field(default_factory=Executions)
+    forgotten: Remembered = msgspec.field(default_factory=Remembered)
     foreign_executions: dict[ExecutionId, OrderFilled] = {}
     month_shares: dict[str, Decimal] = {}
     intended: int = 0
@@ -126,6 +135,11 @@ class Orders(msgspec.Struct):
     def find(self, client_order_id: ClientOrderId) -> Order | None:
         """Return the order of that id, open or recently finished."""
         return self.open.get(client_order_id) or self.closed.get(client_order_id)
+
+    def strategy_of(self, client_order_id: ClientOrderId) -> str | None:
+        """Return whose order it is, also where the order itself is forgotten."""
+        order = self.find(client_order_id)
+        return order.intent.strategy if order else self.forgotten.get(client_order_id)
 
     def open_for(self, symbol: Symbol) -> list[Order]:
         """Return the open orders for `symbol`, oldest first."""
@@ -156,13 +170,20 @@ class Orders(msgspec.Struct):
                 self._move(event)
             case OrderUnknown():
                 # Nobody waits for the answer to a cancel any more.
-                self._move(event, reason=event.reason, cancel_sent_at=0)
+                self._move(event, reason=self._why_unknown(event), cancel_sent_at=0)
             case OrderWithheld() | OrderRejected():
                 self._move(event, reason=event.reason)
             case OrderCancelled() | OrderExpired():
                 self._move(event, reason=event.reason)
             case _:
                 assert_never(event)
+
+    def note_timer(self, event: TimerFired) -> None:
+        """Take note that an order's time is over: it is asked to end only once for that."""
+        if event.kind is TimerKind.CANCEL_AFTER:
+            order = self.open.get(ClientOrderId(event.subject))
+            if order is not None:
+                self._put(msgspec.structs.replace(order, cancel_after_over=True))
 
     def _intend(self, event: OrderIntended, seq: int, trace: int) -> None:
         if self.find(event.client_order_id) is None:
@@ -175,7 +196,8 @@ class Orders(msgspec.Struct):
         self._count_month(event)
         order = self.find(event.client_order_id)
         if order is None:
-            self.foreign_executions[event.execution_id] = event
+            if event.client_order_id not in self.forgotten:
+                self.foreign_executions[event.execution_id] = event
             return
         intent = order.intent
         filled = order.filled + event.quantity
@@ -188,6 +210,7 @@ class Orders(msgspec.Struct):
             msgspec.structs.replace(
                 order,
                 state=state or order.state,
+                cancel_requested=_is_cancel_standing(order, state),
                 filled=filled,
                 fill_value=order.fill_value + event.quantity * event.price,
                 executions=(*order.executions, event.execution_id),
@@ -211,11 +234,20 @@ class Orders(msgspec.Struct):
     def _note_cancel(self, event: CancelSending, at: int) -> None:
         order = self.open.get(event.client_order_id)
         if order is not None:
+            # Why an order is unknown stays so until somebody has an answer to that.
+            reason = order.reason if order.state is OrderState.UNKNOWN else event.reason
             self._put(
                 msgspec.structs.replace(
-                    order, cancel_requested=True, cancel_sent_at=at, reason=event.reason
+                    order, cancel_requested=True, cancel_sent_at=at, reason=reason
                 )
             )
+
+    def _why_unknown(self, event: OrderUnknown) -> str:
+        """Return the first reason: what stays unknown became so then."""
+        order = self.find(event.client_order_id)
+        if order is not None and order.state is OrderState.UNKNOWN:
+            return order.reason
+        return event.reason
 
     def _move(self, event: OrderPathEvent, **changes: object) -> None:
         order = self.find(event.client_order_id)
@@ -223,7 +255,8 @@ class Orders(msgspec.Struct):
         if order is None or state is None:
             self.impossible += 1
             return
-        self._put(msgspec.structs.replace(order, state=state, **changes))
+        standing = _is_cancel_standing(order, state)
+        self._put(msgspec.structs.replace(order, state=state, cancel_requested=standing, **changes))
 
     def _put(self, order: Order) -> None:
         client_order_id = order.intent.client_order_id
@@ -236,4 +269,17 @@ class Orders(msgspec.Struct):
         # Forgetting in blocks keeps the cost of an order's end constant.
         if len(self.closed) >= 2 * CLOSED_KEPT:
             for oldest in list(self.closed)[:CLOSED_KEPT]:
-                del self.closed[oldest]
+                forgotten = self.closed.pop(oldest)
+                if forgotten.sending_seq and forgotten.state is not OrderState.WITHHELD:
+                    self.forgotten.add(oldest, forgotten.intent.strategy)
+
+
+def _is_cancel_standing(order: Order, after: OrderState | None) -> bool:
+    """Say whether a cancel is still asked for once `order` is `after`.
+
+    A sign of life of an order that was unknown shows that an earlier cancel was lost: another one
+    may be sent. One whose answer is awaited stands.
+    """
+    if not order.cancel_requested or order.cancel_sent_at:
+        return order.cancel_requested
+    return order.state is not OrderState.UNKNOWN or after not in _ALIVE

@@ -50,7 +50,7 @@ from projections.market import Market
 from projections.orders import Orders
 from projections.pnl import Pnl
 from projections.positions import Positions
-from projections.strategies import Strategies
+from projections.strategies import FAILED, Strategies
 from projections.timers import Timers
 
 _ZERO = Decimal(0)
@@ -114,10 +114,14 @@ class State(msgspec.Struct):
                 self.strategies.apply(event, event.strategy)
             case TimerFired():
                 self.timers.apply(event)
+                self.orders.note_timer(event)
             case BrokerUnparsed():
                 pass  # It moves no book; what follows from it is the hold behind it.
-            case HoldPlaced() | HoldLifted():
+            case HoldPlaced():
                 self.holds.apply(event)
+                self.corporate_actions.refuse(event)
+            case HoldLifted():
+                self._lift(event, record.seq)
             case CashMoved():
                 if not self.cash.is_repeat(event):
                     self._move_cash(event)
@@ -161,9 +165,8 @@ class State(msgspec.Struct):
             self.pnl.settle(cash.balance + owed, bar.end)
 
     def _fill(self, event: OrderFilled, record: Record) -> None:
-        order = self.orders.find(event.client_order_id)
         self.orders.apply(event, record.seq, record.at, record.trace)
-        self.positions.apply(event, order.intent.strategy if order else None)
+        self.positions.apply(event, self.orders.strategy_of(event.client_order_id))
         self.cash.apply(event)
         bar = self.market.last.get(event.symbol)
         # A fill reported late is older than the last bar, and so is its price.
@@ -171,6 +174,12 @@ class State(msgspec.Struct):
         held = self.positions.held(event.symbol).quantity
         self.pnl.mark(event.symbol, price, held * price)
         self._settle(event.executed_at)
+
+    def _lift(self, event: HoldLifted, seq: int) -> None:
+        hold = self.holds.active.get(event.hold_id)
+        self.holds.apply(event)
+        if hold is not None and hold.cause == FAILED and not self.holds.stands(FAILED, hold.target):
+            self.strategies.forgive(hold.target, seq)
 
     def _count_answer(self, event: IntentApproved | IntentRefused) -> None:
         order = self.orders.find(event.client_order_id)
@@ -193,8 +202,7 @@ class State(msgspec.Struct):
         self._settle()
 
     def _load_config(self, event: ConfigLoaded, seq: int, at: int) -> None:
-        if event.config != self.identity.config:
-            self.corporate_actions.share_factors = {}
+        self.corporate_actions.take_limits(self.identity.config, event.config)
         self.identity.apply(event, seq, at)
         self.symbols = event.symbols
 

@@ -1,6 +1,6 @@
 """What each strategy answered, counted from the journal, and whether it has failed."""
 
-from typing import assert_never
+from typing import Final, assert_never
 
 import msgspec
 
@@ -17,11 +17,16 @@ from events import (
 StrategyEvent = OrderIntended | IntentApproved | IntentRefused | StrategyDeclined | StrategyFailed
 
 
+FAILED: Final = "strategy failed"
+"""The cause of the hold behind a failed strategy."""
+
+
 class StrategyAnswers(msgspec.Struct):
     """One strategy's answers. `declined` holds its standing reason not to trade, by symbol.
 
-    `failed` is why it is not asked any more; other code (`code_hash`) starts with a clean sheet,
-    behind the hold that the failure has left.
+    `failed` is why it is not asked any more, until that is forgiven (in the record `forgiven_seq`)
+    with the hold that the failure has left; other code (`code_hash`) starts with a clean sheet, but
+    behind that hold.
     """
 
     intended: int = 0
@@ -29,6 +34,7 @@ class StrategyAnswers(msgspec.Struct):
     refused: int = 0
     declined: dict[Symbol, StrategyDeclined] = {}
     failed: str = ""
+    forgiven_seq: int = 0
     code_hash: str = ""
 
 
@@ -48,6 +54,12 @@ class Strategies(msgspec.Struct):
             if answers.code_hash != code_hash:
                 answers.code_hash = code_hash
                 answers.failed = ""
+
+    def forgive(self, strategy: str, seq: int) -> None:
+        """Take in that the hold behind a failure is lifted: the strategy is asked again."""
+        answers = self._answers_of(strategy)
+        answers.failed = ""
+        answers.forgiven_seq = seq
 
     def apply(self, event: StrategyEvent, strategy: str) -> None:
         """Count one answer of `strategy`."""

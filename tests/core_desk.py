@@ -86,7 +86,7 @@ class Scripted(Strategy):
         now = f"{view.now:%Y-%m-%dT%H:%M:%S}"
         self.seen.append((now, view.quantity(symbol), view.pending(symbol)))
         answer: Answer = script.pop(0) if script else None
-        if isinstance(answer, Exception):
+        if isinstance(answer, BaseException):
             raise answer
         return answer
 

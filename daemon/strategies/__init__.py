@@ -3,6 +3,8 @@
 A strategy is a msgspec Struct. Its fields are its parameters (from `params` in the configuration)
 and its state, so that snapshots carry it; it changes nothing else. It is called synchronously, must
 not read a clock, a file, a socket or chance, and answers with intents or with why there is none.
+What it does to the decimal context touches nobody else, but an answer reckoned with a changed one
+counts as a failure: use `decimal.localcontext()`. `daemon.answers` has the bounds of an answer.
 Load your own with `class = "your_package.module:YourClass"`.
 """
 
@@ -32,7 +34,7 @@ class Intent(msgspec.Struct, frozen=True, gc=False):
     """An order the strategy wants. `quantity` is signed: positive buys, negative sells.
 
     `values` names the numbers the decision rests on; `explain` shows them. `cancel_after_s` asks
-    for a cancel that many seconds after sending.
+    for a cancel that many seconds after sending, from 1 to 86,400.
     """
 
     symbol: Symbol

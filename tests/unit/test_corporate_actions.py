@@ -169,6 +169,39 @@ def test_share_limits_follow_the_splits_since_the_configuration_was_loaded() -> 
     # The same configuration at a restart means the shares it meant before.
     fold(state, a_config("A"))
     assert state.corporate_actions.share_factors == {A: ShareFactor(7, 2)}
-    # Another one was written by somebody who knew of the split.
-    fold(state, ConfigLoaded({"limits": "new"}, a_config("A").symbols))
+
+
+def limited(**changed: str) -> ConfigLoaded:
+    """Return a configuration with limits for A and B; `changed` are those that are others."""
+    is_set = {"order": "100", "usd": "9", "a": "50", "b": "60", "trend": "20", "mode": "paper"}
+    now = is_set | changed
+    limits = {
+        "account": {"max_order_shares": now["order"], "max_order_usd": now["usd"]},
+        "symbols": {"A": {"max_order_shares": now["a"]}, "B": {"max_order_shares": now["b"]}},
+        "strategies": {"trend": {"max_position_shares": now["trend"]}},
+    }
+    return ConfigLoaded({"mode": now["mode"], "limits": limits}, a_config("A", "B").symbols)
+
+
+@pytest.mark.parametrize(
+    ("changed", "stays"),
+    [
+        ("mode", True),
+        ("usd", True),  # Dollars are dollars before and after.
+        ("b", True),  # In shares of B, which did not split.
+        ("order", False),
+        ("a", False),
+        ("trend", False),
+    ],
+)
+def test_a_factor_ends_with_the_share_limits_it_restates_and_with_nothing_else(
+    changed: str,
+    stays: bool,  # noqa: FBT001 - a table
+) -> None:
+    state = state_after(limited(), a_split("7:1", "0", "0"), limited(**{changed: "700"}))
+    assert state.corporate_actions.share_factors == ({A: ShareFactor(7, 1)} if stays else {})
+
+
+def test_a_factor_ends_with_the_first_share_limit_there_is() -> None:
+    state = state_after(a_config("A"), a_split("7:1", "0", "0"), limited())
     assert state.corporate_actions.share_factors == {}

@@ -80,6 +80,9 @@ def test_a_file_without_actions_is_sound(tmp_path: Path) -> None:
         ("A,2024-01-03,split,0.05,,", "the ratio '0.05' is not new:old; did you mean 1:20?"),
         ("A,2024-01-03,split,1.5,,", "the ratio '1.5' is not new:old; did you mean 3:2?"),
         ("A,2024-01-03,split,3:3,,", "the ratio 3:3 changes nothing"),
+        ("A,2024-01-03,split,1001:1,,", "the ratio 1001:1 is not between 1:1000 and 1000:1"),
+        ("A,2024-01-03,split,1:1001,,", "the ratio 1:1001 is not between 1:1000 and 1000:1"),
+        ("A,2024-01-03,split,999999:999,,", "the ratio 999999:999 is not between 1:1000 and"),
         ("A,2024-01-03,split,2:1,5,", "a split has neither cash_per_share_usd nor pay_date"),
         ("A,2024-01-03,split,2:1,,2024-02-01", "a split has neither cash_per_share_usd nor pay"),
         ("A,2024-01-03,dividend,2:1,1,", "a dividend has no ratio"),
@@ -142,8 +145,8 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 def test_the_largest_ratio_and_amount_fit_into_the_journal(tmp_path: Path) -> None:
     rows = (
-        "A,2024-01-03,split,999999:1,,\n"
-        "B,2024-01-03,split,1:999999,,\n"
+        "A,2024-01-03,split,999999:1000,,\n"
+        "B,2024-01-03,split,1000:999999,,\n"
         "C,2024-01-03,dividend,,999999999.0000000001,9999-12-31\n"
     )
     for action in read(tmp_path, HEADER + rows):

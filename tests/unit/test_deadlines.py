@@ -17,6 +17,7 @@ from events import (
     OrderAcknowledged,
     OrderCancelled,
     OrderUnknown,
+    SessionStarted,
     Symbol,
     TimerFired,
     TimerKind,
@@ -116,6 +117,33 @@ def test_a_schedule_missed_by_a_stop_fires_when_the_daemon_is_back() -> None:
     # Stopped until the evening of the 3rd.
     deadlines = watching(state, a_run(CLOSING))
     assert fire(deadlines, state, "2024-01-03T23:00") == ["schedule trend/closing 03T20:50:00"]
+
+
+def test_of_the_schedules_a_long_stop_has_missed_only_the_newest_fires_and_once() -> None:
+    state = state_after(WEEK)
+    assert fire(watching(state, a_run(CLOSING, OPENING)), state, "2024-01-02T15:00") != []
+    # Stopped on Tuesday at 15:00, started again on Friday at 14:45, after that day's opening.
+    fold(state, SessionStarted("1", {}, {}), at="2024-01-05T14:45")
+    deadlines = watching(state, a_run(CLOSING, OPENING))
+    assert fire(deadlines, state, "2024-01-05T14:45") == ["schedule trend/opening 05T14:30:00"]
+    # The other one has never fired yet, so it starts from now.
+    assert fire(deadlines, state, "2024-01-06T00:00") == ["schedule trend/closing 05T20:50:00"]
+
+
+def test_a_schedule_that_has_fired_before_makes_up_for_the_newest_it_has_missed() -> None:
+    state = state_after(WEEK)
+    assert fire(watching(state, a_run(CLOSING)), state, "2024-01-02T21:00") != []
+    fold(state, SessionStarted("1", {}, {}), at="2024-01-05T14:45")
+    deadlines = watching(state, a_run(CLOSING))
+    assert fire(deadlines, state, "2024-01-05T14:45") == ["schedule trend/closing 04T20:50:00"]
+    deadlines.restart()
+    assert fire(deadlines, state, "2024-01-06T00:00") == ["schedule trend/closing 05T20:50:00"]
+
+
+def test_a_clock_that_stood_still_has_missed_nothing() -> None:
+    # Bars of the past bring their own time: whatever lies between two of them comes due in order.
+    state = state_after(WEEK)
+    assert len(fire(watching(state, a_run(CLOSING)), state, "2024-01-06T00:00")) == 4
 
 
 def test_a_new_schedule_starts_from_now_and_not_from_the_past() -> None:

@@ -20,11 +20,12 @@ from events import (
     OrderAcknowledged,
     OrderCancelled,
     Symbol,
+    nanoseconds,
 )
 from events.journal import Journal
 from projections import State
 from tests.broker_desk import PLAIN
-from tests.builders import a_fill
+from tests.builders import a_fill, utc
 from tests.core_desk import Scripted, buy, kinds
 from tests.engine_desk import Blocks, minutes, works
 
@@ -76,6 +77,18 @@ class Quiet:
     def corporate_action(self, action: CorporateActionApplied) -> None: ...
 
 
+class SetBack:
+    """The machine's clock, set back to the day of the bars here: it moves on by itself."""
+
+    def __init__(self, at: datetime) -> None:
+        self._behind = SystemClock().now() - nanoseconds(at)
+
+    def now(self) -> int:
+        return SystemClock().now() - self._behind
+
+    def set(self, at: int) -> None: ...
+
+
 @pytest.fixture
 async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
     opened = await Journal.open(tmp_path / "journal.db")
@@ -102,7 +115,7 @@ async def test_a_stop_is_heard(journal: Journal) -> None:
 
 async def test_an_order_is_cancelled_when_its_time_is_over(journal: Journal) -> None:
     async with works(journal, Quiet(), Scripted(bars=[buy("10", cancel_after_s=1)])) as at:
-        at.engine.clock = SystemClock()
+        at.engine.clock = SetBack(utc("2024-01-02T15:00"))
         running = asyncio.create_task(at.take(Silent(*minutes(0, 0))))
         await until(lambda: "order.cancelled" in kinds(at.written()))
         assert kinds(at.written())[-3:] == ["timer.fired", "cancel.sending", "order.cancelled"]

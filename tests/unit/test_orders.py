@@ -5,7 +5,6 @@ import pytest
 from events import (
     CancelSending,
     ClientOrderId,
-    ExecutionId,
     IntentRefused,
     OrderAcknowledged,
     OrderCancelled,
@@ -20,7 +19,7 @@ from events import (
 )
 from events.codec import JournalEvent
 from projections import State
-from projections.executions import REMEMBERED, RecentIds
+from projections.executions import REMEMBERED, Remembered
 from projections.order_states import OrderState
 from projections.orders import CLOSED_KEPT, Order
 from tests.builders import (
@@ -259,12 +258,13 @@ def test_a_months_shares_are_those_filled_in_it_bought_or_sold() -> None:
 
 
 def test_the_memory_of_executions_is_long_but_not_endless() -> None:
-    seen = RecentIds()
+    seen = Remembered()
     for number in range(2 * REMEMBERED + 1):
-        seen.add(ExecutionId(f"e{number}"))
+        seen.add(f"e{number}", str(number))
         if number == REMEMBERED:
-            assert ExecutionId("e0") in seen
+            assert seen.get("e0") == "0"
     kept = range(REMEMBERED, 2 * REMEMBERED + 1)
-    assert all(ExecutionId(f"e{number}") in seen for number in kept)
-    assert ExecutionId("e0") not in seen
+    assert all(seen.get(f"e{number}") == str(number) for number in kept)
+    assert "e0" not in seen
+    assert seen.get("e0") is None
     assert len(seen.recent) + len(seen.older) <= 2 * REMEMBERED

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from daemon.schedules import next_due
+from daemon.schedules import newest_due, next_due
 from daemon.strategies import Anchor, Every, Schedule
 from events import SessionHours
 from projections.calendar import Calendar, Sessions
@@ -95,6 +95,28 @@ def test_the_due_time_itself_is_not_after_itself() -> None:
     before = at - timedelta(microseconds=1)
     assert next_due(schedule, sessions, before) == at
     assert next_due(schedule, sessions, at) == utc("2023-12-01T14:30")
+
+
+@pytest.mark.parametrize(
+    ("after", "now", "expected"),
+    [
+        ("11-29T14:30", "11-29T14:30", "11-30T14:30"),  # nothing missed: the next one
+        ("11-29T14:30", "11-30T14:29", "11-30T14:30"),
+        ("11-29T14:30", "11-30T14:30", "11-30T14:30"),  # due at this very moment
+        ("11-29T14:30", "12-01T14:29", "11-30T14:30"),
+        ("11-29T14:30", "12-01T14:30", "12-01T14:30"),
+        ("11-29T14:30", "12-04T12:00", "12-01T14:30"),  # over the weekend
+        ("11-29T14:30", "12-31T00:00", "12-05T14:30"),  # past the table
+        ("12-05T14:30", "12-31T00:00", None),
+    ],
+)
+def test_of_what_was_missed_only_the_newest_is_due(
+    after: str, now: str, expected: str | None
+) -> None:
+    due = newest_due(
+        Schedule("s", Every.SESSION), table(*WEEK), utc(f"2023-{after}"), utc(f"2023-{now}")
+    )
+    assert due == (expected and utc(f"2023-{expected}"))
 
 
 def test_past_the_table_nothing_is_due() -> None:

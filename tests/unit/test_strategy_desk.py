@@ -25,7 +25,7 @@ from events import (
 )
 from events.codec import decode, encode
 from projections.order_states import OrderState
-from tests.builders import a_fill, a_split
+from tests.builders import a_bar, a_fill, a_split
 from tests.core_desk import A, CoreDesk, Scripted, buy, kinds, of
 from tests.gate_desk import limits
 
@@ -152,6 +152,19 @@ def test_a_schedule_asks_its_own_strategy_at_the_time_it_was_due() -> None:
     assert "strategy" not in " ".join(kinds(desk.pass_time("2024-01-03T14:31")))
     assert [type(event).__name__ for event in trend.heard] == ["BarClosed", "TimerFired"]
     assert len(other.heard) == 1
+
+
+def test_the_gate_goes_by_when_a_bar_came_and_the_strategy_by_when_it_ended() -> None:
+    # The minute to 20:59 comes after the close, at 21:00:30: nothing may be sent any more.
+    trend = Scripted(bars=[buy(), buy()])
+    desk = CoreDesk(trend)
+    assert kinds(desk.minute("20:58")) == ["bar.closed", *SENT]
+    records = desk.step(a_bar(end="2024-01-02T20:59"), "2024-01-02T21:00:30")
+    (refused,) = of(records, IntentRefused)
+    assert [check.name for check in refused.failed] == ["session_open"]
+    assert trend.seen[-1][0] == "2024-01-02T20:59:00"
+    (intended,) = of(records, OrderIntended)
+    assert intended.client_order_id.startswith("A-20240102T205900-")
 
 
 # No trade.
@@ -286,11 +299,10 @@ def test_a_strategy_fails_once_however_much_of_its_answer_is_wrong() -> None:
     assert kinds(desk.minute()) == ["bar.closed", *FAILED]
 
 
-def test_what_came_before_the_wrong_part_of_an_answer_stands() -> None:
+def test_an_answer_of_which_a_part_is_wrong_leads_to_no_order_at_all() -> None:
     desk = CoreDesk(Scripted(bars=[[buy("1"), "sell", buy("2")]]))
-    records = desk.minute()
-    assert kinds(records) == ["bar.closed", *SENT, *FAILED]
-    assert len(desk.effects()) == 1
+    assert kinds(desk.minute()) == ["bar.closed", *FAILED]
+    assert desk.effects() == []
 
 
 @pytest.mark.parametrize("script", ["fills", "refusals", "timers"])
