@@ -4,7 +4,6 @@ A strategy that raises, or answers what is no answer, is put on HALT; the daemon
 is asked apart: what it does to the decimal context stays there.
 """
 
-from asyncio import CancelledError
 from collections.abc import Callable, Iterable
 from contextvars import Context as Apart
 from datetime import datetime
@@ -44,8 +43,6 @@ Cause = BarClosed | OrderFilled | TimerFired | IntentRefused
 """What a strategy is asked about."""
 
 _WARMING_UP = NoTrade("warm-up", "insufficient data")
-_NOT_ITS_OWN: Final = (KeyboardInterrupt, CancelledError)
-"""What may be raised while a strategy is asked, and is meant for the daemon."""
 _ARITHMETIC: Final = Arithmetic()
 """How a strategy finds the decimal context, and has to leave it."""
 
@@ -90,7 +87,7 @@ class StrategyDesk:
             view.now = bar.end
             try:
                 answer = apart.run(run.strategy.on_bar, bar, view)
-            except _NOT_ITS_OWN:
+            except KeyboardInterrupt:
                 raise
             except BaseException as error:  # noqa: BLE001 - a strategy may fail, the daemon not
                 self._fail(run, error)
@@ -131,7 +128,7 @@ class StrategyDesk:
                 continue
             try:
                 self._apart[run.name].run(run.strategy.on_split, action)
-            except _NOT_ITS_OWN:
+            except KeyboardInterrupt:
                 raise
             except BaseException as error:  # noqa: BLE001 - a strategy may fail, the daemon not
                 self._fail(run, error)
@@ -161,7 +158,7 @@ class StrategyDesk:
             return
         try:
             answer = self._apart[run.name].run(question, self._views[run.name])
-        except _NOT_ITS_OWN:
+        except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - a strategy may fail, the daemon not
             self._fail(run, error)
@@ -179,7 +176,7 @@ class StrategyDesk:
         about = cause.symbol if isinstance(cause, BarClosed | OrderFilled) else None
         try:
             parts = self._apart[run.name].run(_read, answer, run, about)
-        except _NOT_ITS_OWN:
+        except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - a strategy may fail, the daemon not
             self._fail(run, error)
@@ -338,7 +335,7 @@ def _said(error: BaseException) -> str:
     """Return what `error` says of itself, if it can."""
     try:
         return f"{type(error).__name__}: {error}"
-    except _NOT_ITS_OWN:
+    except KeyboardInterrupt:
         raise
     except BaseException:  # noqa: BLE001 - its text is the strategy's, too
         return "an exception that cannot say what is wrong"

@@ -109,7 +109,10 @@ def inspect(path: Path, now: datetime) -> tuple[BarFile | None, list[Problem]]:
         stamp = _stamp(path)
         with _open(path) as text:
             found = _inspect_rows(path, text, now, stamp, problems)
-    except (OSError, EOFError, zlib.error) as error:
+    except OSError as error:
+        # Its text would name the path again.
+        problems.append(Problem(path, 0, f"cannot be read: {error.strerror or error}"))
+    except (EOFError, zlib.error) as error:
         problems.append(Problem(path, 0, f"cannot be read: {error}"))
     except UnicodeDecodeError as error:
         problems.append(Problem(path, 0, f"is not UTF-8: {error}"))

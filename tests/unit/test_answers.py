@@ -168,10 +168,15 @@ def test_a_sound_part_of_a_hostile_answer_is_not_sent(wrong: object) -> None:
     assert desk.effects() == []
 
 
-@pytest.mark.parametrize("meant_for_us", [KeyboardInterrupt(), CancelledError()])
-def test_what_is_meant_for_the_daemon_reaches_it(meant_for_us: BaseException) -> None:
-    with pytest.raises(type(meant_for_us)):
-        CoreDesk(Scripted(bars=[meant_for_us])).minute()
+def test_ctrl_c_while_a_strategy_is_asked_is_meant_for_the_daemon() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        CoreDesk(Scripted(bars=[KeyboardInterrupt()])).minute()
+
+
+def test_a_strategy_does_not_end_the_engine_by_cancelling_it() -> None:
+    # Nobody can cancel from outside what never waits: it is the strategy's own doing.
+    records = CoreDesk(Scripted(bars=[CancelledError()])).minute()
+    assert of(records, StrategyFailed) == [StrategyFailed("trend", "CancelledError: ")]
 
 
 @pytest.mark.parametrize("script", ["fills", "refusals", "timers"])
