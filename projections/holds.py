@@ -36,7 +36,7 @@ class Holds(msgspec.Struct):
 
     def in_scope(self, strategy: str, symbol: Symbol) -> list[HoldPlaced]:
         """Return the holds that cover an order of `strategy` in `symbol`, oldest first."""
-        return [hold for hold in self.active.values() if _covers(hold, strategy, symbol)]
+        return [hold for hold in self.active.values() if covers(hold, strategy, symbol)]
 
 
 def strictest(holds: list[HoldPlaced]) -> HoldLevel | None:
@@ -46,7 +46,8 @@ def strictest(holds: list[HoldPlaced]) -> HoldLevel | None:
     return HoldLevel.REDUCE if holds else None
 
 
-def _covers(hold: HoldPlaced, strategy: str, symbol: Symbol) -> bool:
+def covers(hold: HoldPlaced, strategy: str, symbol: Symbol) -> bool:
+    """Say whether `hold` is about an order of `strategy` in `symbol`."""
     match hold.scope:
         case HoldScope.ALL:
             return True

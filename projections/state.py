@@ -13,6 +13,7 @@ from events import (
     CancelSending,
     CashMoved,
     CashMovementKind,
+    CommandRefused,
     CommissionCharged,
     ConfigLoaded,
     CorporateActionAnnounced,
@@ -22,6 +23,9 @@ from events import (
     IntentApproved,
     IntentRefused,
     JournalOpened,
+    OperatorCommand,
+    OperatorFlattenAsked,
+    OperatorShadowed,
     OrderAcknowledged,
     OrderCancelled,
     OrderExpired,
@@ -32,17 +36,21 @@ from events import (
     OrderUnknown,
     OrderWithheld,
     OrderWorking,
+    PermitLost,
     Record,
     SessionEnded,
     SessionStarted,
     StrategyDeclined,
     StrategyFailed,
+    StrategyPromoted,
     Symbol,
     SymbolTerms,
     TimerFired,
 )
+from events.codec import Command
 from projections.calendar import Calendar
 from projections.cash import Cash
+from projections.commands import Commands
 from projections.corporate_actions import CorporateActions
 from projections.holds import Holds
 from projections.journal_identity import JournalIdentity
@@ -70,6 +78,7 @@ class State(msgspec.Struct):
     strategies: Strategies = msgspec.field(default_factory=Strategies)
     corporate_actions: CorporateActions = msgspec.field(default_factory=CorporateActions)
     timers: Timers = msgspec.field(default_factory=Timers)
+    commands: Commands = msgspec.field(default_factory=Commands)
     symbols: dict[Symbol, SymbolTerms] = {}
     seq: int = 0
     at: int = 0
@@ -95,6 +104,7 @@ class State(msgspec.Struct):
             case OrderIntended():
                 self.orders.apply(event, record.seq, record.at, record.trace)
                 self.strategies.apply(event, event.strategy)
+                self.commands.close(event)
             case IntentApproved() | IntentRefused():
                 self.orders.apply(event, record.seq, record.at, record.trace)
                 self._count_answer(event)
@@ -110,11 +120,13 @@ class State(msgspec.Struct):
                 | CancelSending()
             ):
                 self.orders.apply(event, record.seq, record.at, record.trace)
+                if self.commands.flattening:
+                    self.commands.keep(self._busy())
             case StrategyDeclined() | StrategyFailed():
                 self.strategies.apply(event, event.strategy)
             case TimerFired():
                 self.timers.apply(event)
-            case BrokerUnparsed():
+            case BrokerUnparsed() | PermitLost():
                 pass  # It moves no book; what follows from it is the hold behind it.
             case HoldPlaced() | HoldLifted():
                 self.holds.apply(event)
@@ -136,6 +148,12 @@ class State(msgspec.Struct):
                 self.strategies.start_session(event)
             case JournalOpened() | SessionEnded():
                 self.identity.apply(event, record.seq, record.at)
+            case OperatorCommand():
+                self._take_command(event, record.seq)
+            case CommandRefused():
+                self.commands.refuse(event)
+            case StrategyPromoted():
+                self.strategies.move(event, self.pnl.days)
             case _:
                 assert_never(event)
 
@@ -171,6 +189,8 @@ class State(msgspec.Struct):
         held = self.positions.held(event.symbol).quantity
         self.pnl.mark(event.symbol, price, held * price)
         self._settle(event.executed_at)
+        if self.commands.flattening:
+            self.commands.keep(self._busy())
 
     def _count_answer(self, event: IntentApproved | IntentRefused) -> None:
         order = self.orders.find(event.client_order_id)
@@ -197,6 +217,18 @@ class State(msgspec.Struct):
             self.corporate_actions.share_factors = {}
         self.identity.apply(event, seq, at)
         self.symbols = event.symbols
+
+    def _take_command(self, command: Command, seq: int) -> None:
+        self.commands.take(command, seq)
+        if isinstance(command, OperatorFlattenAsked):
+            self.commands.flatten(command, self._busy())
+        elif isinstance(command, OperatorShadowed):
+            self.strategies.move(command, self.pnl.days)
+
+    def _busy(self) -> list[Symbol]:
+        """Return the symbols in which there is something to close: held, or in an open order."""
+        held = [symbol for symbol, each in self.positions.account.items() if each.quantity]
+        return sorted({*held, *(order.symbol for order in self.orders.open.values())})
 
     def _settle(self, moment: datetime | None = None) -> None:
         self.pnl.settle(self.cash.balance + self.cash.receivable, moment)

@@ -7,12 +7,17 @@ import msgspec
 from events import (
     IntentApproved,
     IntentRefused,
+    OperatorShadowed,
     OrderIntended,
     SessionStarted,
     StrategyDeclined,
     StrategyFailed,
+    StrategyPromoted,
     Symbol,
 )
+
+SHADOW = "shadow"
+"""The check that a strategy in shadow does not pass."""
 
 StrategyEvent = OrderIntended | IntentApproved | IntentRefused | StrategyDeclined | StrategyFailed
 
@@ -21,7 +26,8 @@ class StrategyAnswers(msgspec.Struct):
     """One strategy's answers. `declined` holds its standing reason not to trade, by symbol.
 
     `failed` is why it is not asked any more; other code (`code_hash`) starts with a clean sheet,
-    behind the hold that the failure has left.
+    behind the hold that the failure has left. In `shadow` it decides and sends nothing, since
+    `shadow_since` days were closed; `shadow_passed` intents would have been sent.
     """
 
     intended: int = 0
@@ -30,6 +36,10 @@ class StrategyAnswers(msgspec.Struct):
     declined: dict[Symbol, StrategyDeclined] = {}
     failed: str = ""
     code_hash: str = ""
+    shadow: bool = False
+    shadow_since: int = 0
+    shadow_passed: int = 0
+    shadow_refused: int = 0
 
 
 class Strategies(msgspec.Struct):
@@ -49,6 +59,19 @@ class Strategies(msgspec.Struct):
                 answers.code_hash = code_hash
                 answers.failed = ""
 
+    def shadows(self, strategy: str) -> bool:
+        """Say whether that strategy decides without sending."""
+        answers = self.answers.get(strategy)
+        return answers is not None and answers.shadow
+
+    def move(self, event: OperatorShadowed | StrategyPromoted, days: int) -> None:
+        """Put a strategy into its shadow, or let it out, after `days` closed days."""
+        answers = self.answers.get(event.strategy)
+        if answers is not None:
+            answers.shadow = isinstance(event, OperatorShadowed)
+            answers.shadow_since = days
+            answers.shadow_passed = answers.shadow_refused = 0
+
     def apply(self, event: StrategyEvent, strategy: str) -> None:
         """Count one answer of `strategy`."""
         answers = self._answers_of(strategy)
@@ -60,6 +83,10 @@ class Strategies(msgspec.Struct):
                 answers.approved += 1
             case IntentRefused():
                 answers.refused += 1
+                if answers.shadow:
+                    only = all(each.passed or each.name == SHADOW for each in event.checks)
+                    answers.shadow_passed += only
+                    answers.shadow_refused += not only
             case StrategyDeclined():
                 answers.declined[event.symbol] = event
             case StrategyFailed():

@@ -1,0 +1,127 @@
+"""Commands that may increase risk are answered first with their numbers and a token.
+
+The token is made from the command and from exactly those numbers: when they have changed meanwhile
+it does not fit any more, and the new ones are shown.
+"""
+
+import hmac
+import secrets
+from decimal import Decimal
+from hashlib import sha256
+
+import msgspec
+
+from daemon.operator_desk import LIFTED_BY_RESUME
+from events import (
+    OperatorFlattenAsked,
+    OperatorLifted,
+    OperatorOrderAsked,
+    OperatorPromoteAsked,
+    OperatorResumed,
+    Symbol,
+)
+from events.codec import Command
+from projections import State
+from projections.order_states import OrderState
+
+TOKEN_LENGTH = 8
+
+
+class Confirmations:
+    """Makes and checks tokens, for as long as this process lives."""
+
+    def __init__(self) -> None:
+        """Draw a secret that no other process knows."""
+        self._secret = secrets.token_bytes(32)
+
+    def token(self, command: Command, numbers: tuple[str, ...]) -> str:
+        """Return the token for `command` under `numbers`; who gives it and why may change."""
+        bare = msgspec.structs.replace(command, command_id="", why="", by="")
+        text = msgspec.json.encode((bare, numbers))
+        return hmac.new(self._secret, text, sha256).hexdigest()[:TOKEN_LENGTH]
+
+    def fits(self, token: str, command: Command, numbers: tuple[str, ...]) -> bool:
+        """Say whether `token` confirms `command` under `numbers`."""
+        return hmac.compare_digest(token.encode(), self.token(command, numbers).encode())
+
+
+def numbers_of(command: Command, state: State) -> tuple[str, ...]:
+    """Return what is to be confirmed of `command`, nothing for one that cannot increase risk."""
+    match command:
+        case OperatorResumed():
+            return _resume(command, state)
+        case OperatorLifted():
+            hold = state.holds.active.get(command.hold_id)
+            if hold is None:
+                return ()
+            return (f"lifts {hold.level} {hold.cause}: {hold.why}", *_standing(state))
+        case OperatorFlattenAsked():
+            return _flatten(command, state)
+        case OperatorOrderAsked():
+            return _order(command, state)
+        case OperatorPromoteAsked():
+            return (f"lets the orders of {command.strategy} be sent", *_standing(state))
+        case _:
+            return ()
+
+
+def _resume(command: OperatorResumed, state: State) -> tuple[str, ...]:
+    holds = state.holds.active.values()
+    if command.strategy:
+        lifted = [hold for hold in holds if hold.target == command.strategy]
+    else:
+        lifted = [hold for hold in holds if hold.cause in LIFTED_BY_RESUME]
+    stay = [hold for hold in holds if hold not in lifted]
+    return (
+        *(f"lifts {hold.level} {hold.cause}: {hold.why}" for hold in lifted),
+        *(f"stays: {hold.level} {hold.cause}: {hold.why}" for hold in stay),
+        *_standing(state),
+    )
+
+
+def _standing(state: State) -> tuple[str, ...]:
+    """Return what an operator should have looked at before orders leave again."""
+    unknown = [
+        order.client_order_id
+        for order in state.orders.open.values()
+        if order.state is OrderState.UNKNOWN
+    ]
+    held = ", ".join(
+        f"{each.quantity} {symbol}"
+        for symbol, each in sorted(state.positions.account.items())
+        if each.quantity
+    )
+    return (
+        f"held: {held or 'nothing'}; {len(state.orders.open)} orders open",
+        *(f"UNKNOWN: {order_id}" for order_id in unknown),
+    )
+
+
+def _flatten(command: OperatorFlattenAsked, state: State) -> tuple[str, ...]:
+    lines = []
+    for symbol, position in sorted(state.positions.account.items()):
+        if position.quantity and command.symbol in {None, symbol}:
+            worth = _worth(state, symbol, position.quantity)
+            lines.append(f"closes {position.quantity} {symbol}{worth}")
+    orders = [each for each in state.orders.open.values() if command.symbol in {None, each.symbol}]
+    lines += [f"cancels {each.client_order_id} ({each.state})" for each in orders]
+    return tuple(lines) or ("there is nothing to close",)
+
+
+def _order(command: OperatorOrderAsked, state: State) -> tuple[str, ...]:
+    held = state.positions.held(command.symbol).quantity
+    side = "buys" if command.quantity > 0 else "sells"
+    price = command.limit_price or command.stop_price
+    at = f" at {price}" if price else " at the market"
+    return (
+        f"{side} {abs(command.quantity)} {command.symbol}{at}, {command.time_in_force}"
+        f"{_worth(state, command.symbol, command.quantity)}",
+        f"held before: {held}, after: {held + command.quantity}",
+    )
+
+
+def _worth(state: State, symbol: Symbol, quantity: Decimal) -> str:
+    price = state.market.price(symbol)
+    if price is None:
+        return ", no price is known"
+    return f", about {abs(quantity) * price:,.2f} USD at {price}"

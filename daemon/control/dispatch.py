@@ -1,0 +1,81 @@
+"""From a caller's thread to the trading loop and back: each command in its turn, kill at once."""
+
+import asyncio
+from concurrent.futures import TimeoutError as TookTooLong
+from typing import Final
+
+from daemon.control.answers import answer_from
+from daemon.control.confirmation import Confirmations, numbers_of
+from daemon.control.protocol import VERSION, Answer, Request
+from daemon.control.requests import command_of
+from daemon.control.server import EXIT_FAILURE, EXIT_REFUSED, Caller
+from daemon.engine import Engine
+from events import OperatorCancelAsked, OperatorKilled
+from events.codec import Command
+
+LOOP_S: Final = 10.0
+"""How long the trading loop may take for a command."""
+KILL_S: Final = 0.7
+"""How long a kill waits to be recorded: it has taken effect before."""
+GONE_S: Final = 5.0
+"""How long a cancel of everything waits for the broker's words."""
+_STEP_S: Final = 0.02
+
+
+class Dispatch:
+    """Takes requests in their callers' threads and hands them to `engine` on `loop`."""
+
+    def __init__(self, engine: Engine, loop: asyncio.AbstractEventLoop) -> None:
+        """Bind to a running engine."""
+        self._engine = engine
+        self._loop = loop
+        self._confirmations = Confirmations()
+
+    def __call__(self, request: Request, caller: Caller) -> Answer:
+        """Carry out one request and say what came of it.
+
+        Raises:
+            BadRequest: it is no command.
+        """
+        command = command_of(request, caller)
+        wait_s = LOOP_S
+        if isinstance(command, OperatorKilled):
+            # Before anything that could take long or fail: from here no order leaves.
+            self._engine.latch()
+            wait_s = KILL_S
+        answering = asyncio.run_coroutine_threadsafe(self._obey(command, request.token), self._loop)
+        try:
+            return answering.result(wait_s)
+        except TookTooLong:
+            return _unanswered(command)
+
+    async def _obey(self, command: Command, token: str) -> Answer:
+        numbers = numbers_of(command, self._engine.core.state)
+        if numbers and not self._confirmations.fits(token, command, numbers):
+            changed = ("the numbers have changed:",) if token else ()
+            made = self._confirmations.token(command, numbers)
+            return Answer(VERSION, EXIT_REFUSED, (*changed, *numbers), made)
+        answer = answer_from(await self._engine.obey(command))
+        if isinstance(command, OperatorCancelAsked) and command.client_order_id is None:
+            return await self._until_none_open(answer)
+        return answer
+
+    async def _until_none_open(self, answer: Answer) -> Answer:
+        """Wait for the orders to end, and say which have not."""
+        for _ in range(int(GONE_S / _STEP_S)):
+            if not self._engine.core.state.orders.open:
+                return Answer(VERSION, 0, (*answer.lines, "no order is open"), seq=answer.seq)
+            await asyncio.sleep(_STEP_S)
+        orders = self._engine.core.state.orders.open.values()
+        still = [f"still open: {each.client_order_id} ({each.state})" for each in orders]
+        return Answer(VERSION, EXIT_FAILURE, (*answer.lines, *still), seq=answer.seq)
+
+
+def _unanswered(command: Command) -> Answer:
+    if isinstance(command, OperatorKilled):
+        lines = (
+            "killed: no order leaves any more; the trading loop is busy and has not recorded it",
+            "working orders are not cancelled yet: `traded kill --offline` if it stays so",
+        )
+        return Answer(VERSION, 0, lines)
+    return Answer(VERSION, EXIT_FAILURE, ("the trading loop does not answer: `traded kill`",))
