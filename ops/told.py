@@ -13,7 +13,7 @@ from daemon.control.client import NoAnswer, NotRunning, call
 from daemon.control.protocol import VERSION, Answer, Request
 from ops.exit_codes import ExitCode
 from ops.options import journal_option, json_option
-from ops.render import SCHEMA_VERSION
+from ops.render import print_json, say
 
 Command = Callable[..., Any]
 
@@ -54,10 +54,9 @@ def tell(  # noqa: PLR0913 - what a verb says, and how its answer is shown
     request = Request(VERSION, verb, f"cli-{secrets.token_hex(8)}", why, confirm, given)
     answer = answered(journal, request)
     if answer.token and not confirm and not as_json and sys.stdin.isatty():
-        for line in answer.lines:
-            click.echo(line, err=True)
+        say(*answer.lines, err=True)
         if not click.confirm("Do it?", err=True):
-            click.echo("nothing was done", err=True)
+            say("nothing was done", err=True)
             sys.exit(ExitCode.REFUSED)
         answer = answered(journal, msgspec.structs.replace(request, token=answer.token))
     _print(answer, as_json=as_json)
@@ -69,23 +68,20 @@ def answered(journal: Path, request: Request) -> Answer:
     try:
         return call(journal, request)
     except NotRunning as error:
-        click.echo(f"traded: {error}\n  next: {_without_daemon(request.verb)}", err=True)
+        say(f"traded: {error}", f"  next: {_without_daemon(request.verb)}", err=True)
         sys.exit(ExitCode.DAEMON_NOT_RUNNING)
     except NoAnswer as error:
-        click.echo(f"traded: {error}\n  next: {_hung(request.verb)}", err=True)
+        say(f"traded: {error}", f"  next: {_hung(request.verb)}", err=True)
         sys.exit(ExitCode.FAILURE)
 
 
 def _print(answer: Answer, *, as_json: bool) -> None:
     if as_json:
-        fields = {"schema_version": SCHEMA_VERSION, **msgspec.to_builtins(answer)}
-        click.echo(msgspec.json.encode(fields))
+        print_json(answer)
         return
-    done = answer.exit_code == ExitCode.OK
-    for line in answer.lines:
-        click.echo(line, err=not done)
+    say(*answer.lines, err=answer.exit_code != ExitCode.OK)
     if answer.token:
-        click.echo(f"  next: the same again with --confirm {answer.token}", err=True)
+        say(f"  next: the same again with --confirm {answer.token}", err=True)
 
 
 def _without_daemon(verb: str) -> str:

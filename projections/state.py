@@ -129,7 +129,7 @@ class State(msgspec.Struct):
             case BrokerUnparsed() | PermitLost():
                 pass  # It moves no book; what follows from it is the hold behind it.
             case HoldPlaced() | HoldLifted():
-                self.holds.apply(event)
+                self.holds.apply(event, record.at)
             case CashMoved():
                 if not self.cash.is_repeat(event):
                     self._move_cash(event)
