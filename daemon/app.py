@@ -5,9 +5,11 @@ broker, go on. A stop is: finish the turn, record why, snapshot, release.
 """
 
 import asyncio
+import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -17,21 +19,28 @@ from daemon.brokers import Broker
 from daemon.brokers.faults import with_faults
 from daemon.brokers.paper import PaperBroker
 from daemon.clock import Clock, FeedClock, SystemClock
-from daemon.config import Config
+from daemon.config import Config, ControlConfig
 from daemon.config_file import ConfigError, to_event
+from daemon.control.address import socket_path
+from daemon.control.dispatch import Dispatch
+from daemon.control.server import ControlServer, own_and_root
 from daemon.core import Core
 from daemon.corporate_actions_file import read_corporate_actions
 from daemon.engine import Engine, EngineSettings
 from daemon.feeds import Feed
 from daemon.feeds.border import CheckedFeed
 from daemon.feeds.file import FileFeed
+from daemon.kill_switch import KillSwitch
 from daemon.loading import LoadError, build_plugged_in, look_in
+from daemon.permit import Permit, permit_path
 from daemon.recovery import Recovered, Recovery
 from daemon.session import opening
+from daemon.side_file import drop_aside, read_aside
 from daemon.snapshots import SnapshotFolder
 from events import (
     CorporateActionAnnounced,
     Mode,
+    PermitLost,
     Record,
     SessionEnded,
     nanoseconds,
@@ -115,27 +124,52 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
         notices = (*opens.notices, *feed.notices) if isinstance(feed, FileFeed) else opens.notices
         started(Prepared(journal_path, is_new, recovered, feed.bars_total, notices))
         core = Core(recovered.state, runs, settings)
-        engine = Engine(core, journal, broker, clock, snapshots, engine_settings(config))
+        aside = read_aside(journal_path)
+        switch = KillSwitch(Permit(permit_path(journal_path)))
+        if is_new:
+            switch.permit.grant()
+        engine = Engine(core, journal, broker, clock, snapshots, engine_settings(config), switch)
         engine.recorded = recorded
         if opens.identity is not None:
             # Alone in its commit: a journal of one event needs no witness yet.
             await engine.take(opens.identity)
         await engine.take(*opens.events)
+        for command in aside:
+            await engine.take(command)
+        drop_aside(journal_path)
+        if not switch.permit.granted:
+            await engine.take(PermitLost(f"{switch.permit.path} was gone at the start"))
         await engine.connect_broker()
         if not feed.live:
             # The journal's thread gets its turns ten times as often, so that it keeps up while this
             # one computes the next block.
             sys.setswitchinterval(SWITCH_INTERVAL_S)
-        async with asyncio.TaskGroup() as tasks:
-            _stop_on_signals(engine)
-            tasks.create_task(engine.run(feed, progress, once=once), name="trading engine")
-        return await _end_session(engine, recovered)
+        _stop_on_signals(engine)
+        with listening(engine, journal_path, config.control):
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(engine.run(feed, progress, once=once), name="trading engine")
+            return await _end_session(engine, recovered)
     finally:
         # The last connection that goes folds the log into the file, unless it only reads: a journal
         # that recovery refuses is left as it was found.
         await journal.close()
         if reader is not None:
             reader.close()
+
+
+@contextmanager
+def listening(engine: Engine, journal: Path, config: ControlConfig) -> Iterator[None]:
+    """Serve the operator's socket meanwhile, where the configuration wants one."""
+    if not config.enabled:
+        yield
+        return
+    path = socket_path(journal, os.environ)
+    dispatch = Dispatch(engine, asyncio.get_running_loop())
+    server = ControlServer(path, own_and_root() | set(config.allowed_uids), dispatch)
+    try:
+        yield
+    finally:
+        server.close()
 
 
 def assert_mode(config: Config, broker: Broker, feed: Feed) -> None:

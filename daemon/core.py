@@ -9,24 +9,25 @@ from typing import assert_never
 
 import msgspec
 
+from daemon.circuit_breaker import CircuitBreaker
 from daemon.corporate_actions import applied_action
 from daemon.deadlines import Deadlines
 from daemon.gate import Limits
-from daemon.recorder import Cancel, Recorder
+from daemon.hold_desk import HoldDesk
+from daemon.operator_desk import OperatorDesk
+from daemon.order_desk import OrderDesk
+from daemon.promotion import PromotionRule
+from daemon.recorder import Recorder
 from daemon.strategy_desk import StrategyDesk
 from daemon.strategy_runs import StrategyRun
 from events import (
     BarClosed,
     BrokerUnparsed,
-    CancelSending,
     CashMoved,
     ClientOrderId,
     CommissionCharged,
     CorporateActionAnnounced,
-    HoldLevel,
-    HoldLifts,
-    HoldPlaced,
-    HoldScope,
+    OperatorCommand,
     OrderAcknowledged,
     OrderCancelled,
     OrderExpired,
@@ -35,6 +36,7 @@ from events import (
     OrderUnknown,
     OrderWithheld,
     OrderWorking,
+    PermitLost,
     SessionStarted,
     TimerFired,
     TimerKind,
@@ -54,6 +56,7 @@ class CoreSettings(msgspec.Struct, frozen=True):
 
     limits: Limits = Limits()
     answer_deadline_s: int = 30
+    promotion: PromotionRule = PromotionRule()
 
 
 class Core:
@@ -70,10 +73,25 @@ class Core:
         self.state = state
         self.recorder = recorder or Recorder(state)
         self.deadlines = Deadlines(state, runs, settings.answer_deadline_s)
-        self.desk = StrategyDesk(self.recorder, runs, self.deadlines, settings.limits)
+        self.orders = OrderDesk(self.recorder, self.deadlines, settings.limits)
+        self.holds = HoldDesk(self.recorder, self.orders)
+        self.desk = StrategyDesk(self.recorder, runs, self.orders, self.holds)
+        self.operator = OperatorDesk(
+            self.recorder, self.orders, self.holds, frozenset(self.desk.runs), settings.promotion
+        )
+        self.breaker = CircuitBreaker(state, self.holds, settings.limits.account)
 
-    def step(self, event: Input, at: int) -> None:  # noqa: C901 - one flat branch a kind of input
+    def step(self, event: Input, at: int) -> None:
         """Take one input at wall time `at` (ns UTC). A repeat of what is known changes nothing."""
+        pnl = self.state.pnl
+        equity, days = pnl.equity, pnl.days
+        self._take(event, at)
+        if pnl.days != days:
+            self.holds.lift_of_the_day()
+        if pnl.equity is not equity:
+            self.breaker.look()
+
+    def _take(self, event: Input, at: int) -> None:  # noqa: C901, PLR0912 - one flat branch a kind of input
         match event:
             case BarClosed():
                 self._bar(event, at)
@@ -94,7 +112,7 @@ class Core:
                 self._timer(event, at)
             case BrokerUnparsed():
                 self.recorder.take(event, at)
-                self._hold_everything("unparsed report", f"{event.why}: {event.raw}")
+                self.holds.halt_everything("unparsed report", f"{event.why}: {event.raw}")
             case CashMoved():
                 self._cash(event, at)
             case CorporateActionAnnounced():
@@ -104,6 +122,10 @@ class Core:
                 for name, why in event.diverged.items():
                     self.desk.fail_strategy(name, why)
                 self.deadlines.restart()
+            case OperatorCommand():
+                self.operator.take(event, at)
+            case PermitLost():
+                self.operator.lose_permit(event, at)
             case _:
                 self.recorder.take(event, at)
                 self.deadlines.restart()
@@ -130,6 +152,7 @@ class Core:
         self._suspect_fill(fill, order, is_impossible=self.state.orders.impossible > impossible)
         if order is not None:
             self.desk.on_fill(fill, order.intent.strategy)
+            self.operator.after_order(order.symbol)
 
     def _commission(self, charge: CommissionCharged, at: int) -> None:
         if self.state.orders.is_repeat(charge):
@@ -161,7 +184,9 @@ class Core:
             said = report.__struct_config__.tag
             is_now = order.state if order else "not ours"
             why = f"{said} for {report.client_order_id}, which is {is_now}"
-            self._hold_everything("impossible report", why)
+            self.holds.halt_everything("impossible report", why)
+        if order is not None:
+            self.operator.after_order(order.symbol)
 
     def _timer(self, timer: TimerFired, at: int) -> None:
         self.recorder.take(timer, at)
@@ -169,7 +194,7 @@ class Core:
             case TimerKind.SCHEDULE:
                 self.desk.on_schedule(timer)
             case TimerKind.CANCEL_AFTER:
-                self.cancel(ClientOrderId(timer.subject), "cancel_after_s is over")
+                self.orders.cancel(ClientOrderId(timer.subject), "cancel_after_s is over")
             case TimerKind.ANSWER_DEADLINE:
                 self._give_up_waiting(ClientOrderId(timer.subject))
             case TimerKind.CORPORATE_ACTION:
@@ -177,17 +202,6 @@ class Core:
             case _:
                 assert_never(timer.kind)
         self.deadlines.after(timer)
-
-    def cancel(self, order_id: ClientOrderId, reason: str) -> None:
-        """Ask for a cancel of an order that may still fill."""
-        order = self.state.orders.open.get(order_id)
-        if order is None or order.cancel_requested:
-            return
-        self.recorder.emit(CancelSending(order_id, reason), order)
-        self.recorder.effects.append(Cancel(order_id))
-        asked = self.state.orders.open.get(order_id)
-        if asked is not None:
-            self.deadlines.watch_cancel(asked)
 
     def _give_up_waiting(self, order_id: ClientOrderId) -> None:
         order = self.state.orders.open.get(order_id)
@@ -215,24 +229,13 @@ class Core:
         """
         now = self.state.orders.find(fill.client_order_id)
         if order is None or now is None:
-            self._hold_everything("foreign fill", f"{fill.execution_id} is of no order of ours")
+            self.holds.halt_everything(
+                "foreign fill", f"{fill.execution_id} is of no order of ours"
+            )
         elif order.state in {OrderState.REFUSED, OrderState.WITHHELD}:
-            self._hold_everything("impossible fill", f"{fill.client_order_id} was never sent")
+            self.holds.halt_everything("impossible fill", f"{fill.client_order_id} was never sent")
         elif is_impossible:
             why = f"{fill.client_order_id} is not of {fill.quantity} {fill.symbol}"
-            self._hold_everything("impossible fill", why)
+            self.holds.halt_everything("impossible fill", why)
         elif abs(now.filled) > abs(now.intent.quantity):
-            self._hold_everything("over-fill", f"{fill.client_order_id} filled {now.filled}")
-
-    def _hold_everything(self, cause: str, why: str) -> None:
-        self.recorder.emit(
-            HoldPlaced(
-                hold_id=f"{cause}-{self.recorder.root}",
-                scope=HoldScope.ALL,
-                level=HoldLevel.HALT,
-                cause=cause,
-                by="core",
-                why=why,
-                lifts=HoldLifts.OPERATOR,
-            )
-        )
+            self.holds.halt_everything("over-fill", f"{fill.client_order_id} filled {now.filled}")

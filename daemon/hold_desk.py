@@ -13,13 +13,13 @@ from events import (
     HoldPlaced,
     HoldScope,
     OrderType,
-    Symbol,
     WorkingOrders,
 )
 from projections.holds import covers
 from projections.orders import Order
 from projections.positions import Positions
 
+_ZERO: Final = Decimal(0)
 _STOPS: Final = frozenset({OrderType.STOP, OrderType.STOP_LIMIT})
 
 
@@ -57,6 +57,12 @@ class HoldDesk:
         if hold_id in self._state.holds.active:
             self._recorder.emit(HoldLifted(hold_id, by, why))
 
+    def lift_of_the_day(self) -> None:
+        """Lift what ends with the next session: a day has just been closed."""
+        for hold in list(self._state.holds.active.values()):
+            if hold.lifts is HoldLifts.NEXT_SESSION:
+                self.lift(hold.hold_id, "core", "the next session")
+
     def _to_cancel(self, hold: HoldPlaced) -> list[Order]:
         """Return the open orders that `hold` wants gone."""
         everything = self._state.orders.open.values()
@@ -77,17 +83,14 @@ def increasing(orders: Iterable[Order], positions: Positions) -> list[Order]:
 
     Stops keep their place first: they are what protects the position while nobody trades.
     """
-    room: dict[Symbol, Decimal] = {}
+    room = {symbol: position.quantity for symbol, position in positions.account.items()}
     found = []
     for order in sorted(orders, key=lambda order: order.intent.order_type not in _STOPS):
-        left = room.get(order.symbol)
-        if left is None:
-            left = positions.held(order.symbol).quantity
+        left = room.get(order.symbol, _ZERO)
         after = left + order.reserved
         # Within the position it comes nearer to zero, and does not pass it.
         if left * order.intent.quantity < 0 and left * after >= 0:
             room[order.symbol] = after
         else:
-            room[order.symbol] = left
             found.append(order)
     return found

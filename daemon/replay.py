@@ -159,6 +159,7 @@ class ReplayCore:
         """
         self.comparing = Comparing(state)
         self.core = Core(state, runs, settings, self.comparing)
+        self.settings = settings
         self._renew = renew
         self._compare_all = compare_all
 
@@ -172,8 +173,8 @@ class ReplayCore:
         state = self.core.state
         match turn.input.event:
             case ConfigLoaded() as loaded:
-                runs, settings = self._renew(loaded, self.runs, state.seq)
-                self.core = Core(state, runs, settings, self.comparing)
+                runs, self.settings = self._renew(loaded, self.runs, state.seq)
+                self.core = Core(state, runs, self.settings, self.comparing)
             case SessionStarted() as started if not self._compare_all:
                 self._mute_changed(started)
             case _:

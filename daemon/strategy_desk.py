@@ -9,9 +9,8 @@ from decimal import Decimal
 from types import UnionType
 from typing import Final
 
-from daemon import gate
-from daemon.deadlines import Deadlines
-from daemon.gate import Limits, RiskApproved
+from daemon.hold_desk import HoldDesk
+from daemon.order_desk import OrderDesk
 from daemon.order_ids import client_order_id
 from daemon.recorder import Recorder
 from daemon.strategies import Answer, Intent, NoTrade
@@ -23,11 +22,9 @@ from events import (
     HoldLifts,
     HoldPlaced,
     HoldScope,
-    IntentApproved,
     IntentRefused,
     OrderFilled,
     OrderIntended,
-    OrderSending,
     OrderType,
     StrategyDeclined,
     StrategyFailed,
@@ -61,15 +58,15 @@ class StrategyDesk:
         self,
         recorder: Recorder,
         runs: Iterable[StrategyRun],
-        deadlines: Deadlines,
-        limits: Limits,
+        orders: OrderDesk,
+        holds: HoldDesk,
     ) -> None:
-        """Record answers with `recorder`, under `limits`; `deadlines` are told of orders sent."""
+        """Record answers with `recorder`; intents go to `orders`, failures to `holds`."""
         self.runs = {run.name: run for run in runs}
         self._recorder = recorder
         self._state = recorder.state
-        self._deadlines = deadlines
-        self._limits = limits
+        self._orders = orders
+        self._holds = holds
         self._views = {
             name: StateView(self._state, name, utc_from_nanoseconds(0)) for name in self.runs
         }
@@ -259,20 +256,9 @@ class StrategyDesk:
     def _decide(
         self, run: StrategyRun, intended: OrderIntended, seq: int, now: datetime, *, is_retry: bool
     ) -> None:
-        (decision,) = gate.check((intended,), self._state, self._limits, now)
-        order_id = intended.client_order_id
-        if isinstance(decision, RiskApproved):
-            decided = self._recorder.decide(IntentApproved(order_id, decision.checks), seq)
-            self._recorder.decide(OrderSending(order_id), decided)
-            self._recorder.effects.append(decision)
-            sent = self._state.orders.open.get(order_id)
-            if sent is not None:
-                self._deadlines.watch_order(sent)
-            return
-        refusal = IntentRefused(order_id, decision.checks)
-        self._recorder.decide(refusal, seq)
+        refusal = self._orders.decide(intended, seq, now)
         # What answers a refusal is not asked again about its own refusal: no endless argument.
-        if not is_retry:
+        if refusal is not None and not is_retry:
             outer = self._cause_key
             self._ask(run, lambda view: run.strategy.on_refusal(refusal, view), refusal)
             self._cause_key = outer
@@ -292,7 +278,7 @@ class StrategyDesk:
     def _stop(self, run: StrategyRun, text: str) -> None:
         run.failed, run.failure = True, text
         self._recorder.emit(StrategyFailed(run.name, text))
-        self._recorder.emit(
+        self._holds.place(
             HoldPlaced(
                 hold_id=f"strategy-failed-{run.name}-{self._recorder.root}",
                 scope=HoldScope.STRATEGY,

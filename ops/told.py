@@ -63,6 +63,20 @@ def tell(  # noqa: PLR0913 - what a verb says, and how its answer is shown
     sys.exit(answer.exit_code)
 
 
+def stop_without_daemon(journal: Path, verb: str, why: str, *, as_json: bool) -> NoReturn:
+    """Carry out `verb` without the daemon, print each step, and end the process."""
+    from daemon.offline import stop_offline  # noqa: PLC0415 - only this way needs it
+
+    steps = []
+    for step in stop_offline(journal, verb, why):
+        steps.append(step)
+        if not as_json:
+            say(step)
+    if as_json:
+        print_json({"steps": steps})
+    sys.exit(ExitCode.OK)
+
+
 def answered(journal: Path, request: Request) -> Answer:
     """Return the daemon's answer, or end the process where there is none."""
     try:

@@ -19,6 +19,7 @@ import msgspec
 
 from daemon import app
 from daemon.config import Config
+from daemon.permit import Permit, permit_path
 from daemon.recovery import Recovered, Recovery
 from daemon.snapshots import SnapshotFolder
 from events import BarClosed, Symbol
@@ -134,6 +135,7 @@ class Place:
         Snapshots are made behind the rows they are of, so those of later rows are not there yet.
         """
         other = Place(folder)
+        Permit(permit_path(other.journal)).grant()
         with JournalReader(self.journal) as reader:
             records = list(reader.records(upto=seq))
 

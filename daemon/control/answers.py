@@ -1,6 +1,6 @@
 """Answers for people: what the records behind a command say came of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from daemon.control.protocol import VERSION, Answer
 from events import (
@@ -9,12 +9,12 @@ from events import (
     HoldLifted,
     HoldPlaced,
     IntentRefused,
-    OperatorCommand,
     OrderIntended,
     OrderSending,
     Record,
     StrategyPromoted,
 )
+from events.codec import JournalEvent
 
 EXIT_OK = 0
 EXIT_REFUSED = 5
@@ -22,34 +22,34 @@ EXIT_REFUSED = 5
 
 def answer_from(records: Sequence[Record]) -> Answer:
     """Return the answer to the command that `records` start with; they are durable by now."""
-    lines: list[str] = []
-    exit_code = EXIT_OK
-    for record in records:
-        match record.event:
-            case CommandRefused(why=why):
-                exit_code = EXIT_REFUSED
-                lines.append(f"refused: {why}")
-            case HoldPlaced() as hold:
-                about = hold.target or "everything"
-                lines.append(f"{hold.level} on {about}: hold {hold.hold_id}")
-            case HoldLifted() as lifted:
-                lines.append(f"lifted: {lifted.hold_id}")
-            case CancelSending() as cancel:
-                lines.append(f"cancel asked: {cancel.client_order_id}")
-            case OrderIntended() as intended:
-                lines.append(f"order {intended.client_order_id}")
-            case OrderSending():
-                lines.append("  passed the gate and is sent")
-            case IntentRefused() as refused:
-                exit_code = EXIT_REFUSED
-                failed = [each for each in refused.checks if not each.passed]
-                lines += [f"  refused by {each.name}: {each.note or each.value}" for each in failed]
-            case StrategyPromoted() as promoted:
-                lines.append(f"{promoted.strategy} sends its orders from here")
-            case _:
-                pass
-    seq = records[0].seq if records else 0
-    if not lines:
-        lines.append("done" if seq else "nothing to do: it was done before")
-    assert not records or isinstance(records[0].event, OperatorCommand), "a command's records"
-    return Answer(VERSION, exit_code, tuple(lines), seq=seq)
+    if not records:
+        return Answer(VERSION, EXIT_OK, ("nothing to do: it was done before",))
+    events = [record.event for record in records]
+    refused = any(isinstance(event, CommandRefused | IntentRefused) for event in events)
+    lines = tuple(line for event in events for line in _lines(event))
+    return Answer(
+        VERSION, EXIT_REFUSED if refused else EXIT_OK, lines or ("done",), seq=records[0].seq
+    )
+
+
+def _lines(event: JournalEvent) -> Iterator[str]:
+    match event:
+        case CommandRefused():
+            yield f"refused: {event.why}"
+        case HoldPlaced():
+            yield f"{event.level} on {event.target or 'everything'}: hold {event.hold_id}"
+        case HoldLifted():
+            yield f"lifted: {event.hold_id}"
+        case CancelSending():
+            yield f"cancel asked: {event.client_order_id}"
+        case OrderIntended():
+            yield f"order {event.client_order_id}"
+        case OrderSending():
+            yield "  passed the gate and is sent"
+        case IntentRefused():
+            failed = (each for each in event.checks if not each.passed)
+            yield from (f"  refused by {each.name}: {each.note or each.value}" for each in failed)
+        case StrategyPromoted():
+            yield f"{event.strategy} sends its orders from here"
+        case _:
+            pass

@@ -1,7 +1,8 @@
 """Commands that may increase risk are answered first with their numbers and a token.
 
-The token is made from the command and from exactly those numbers: when they have changed meanwhile
-it does not fit any more, and the new ones are shown.
+The token is made from the command and from the facts among those numbers: when they have changed
+meanwhile it does not fit any more, and the new ones are shown. What it is all worth changes with
+every bar, so that is shown and not covered.
 """
 
 import hmac
@@ -27,6 +28,18 @@ from projections.order_states import OrderState
 TOKEN_LENGTH = 8
 
 
+class Numbers(msgspec.Struct, frozen=True):
+    """What a command would do: `facts` are what is confirmed, `estimates` move with the market."""
+
+    facts: tuple[str, ...] = ()
+    estimates: tuple[str, ...] = ()
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """All of it, for a person."""
+        return (*self.facts, *self.estimates)
+
+
 class Confirmations:
     """Makes and checks tokens, for as long as this process lives."""
 
@@ -34,35 +47,39 @@ class Confirmations:
         """Draw a secret that no other process knows."""
         self._secret = secrets.token_bytes(32)
 
-    def token(self, command: Command, numbers: tuple[str, ...]) -> str:
-        """Return the token for `command` under `numbers`; who gives it and why may change."""
-        bare = msgspec.structs.replace(command, command_id="", why="", by="")
-        text = msgspec.json.encode((bare, numbers))
+    def token(self, command: Command, numbers: Numbers) -> str:
+        """Return the token for `command` under `numbers`; why, and the attempt, may change."""
+        bare = msgspec.structs.replace(command, command_id="", why="")
+        text = msgspec.json.encode((bare, numbers.facts))
         return hmac.new(self._secret, text, sha256).hexdigest()[:TOKEN_LENGTH]
 
-    def fits(self, token: str, command: Command, numbers: tuple[str, ...]) -> bool:
+    def fits(self, token: str, command: Command, numbers: Numbers) -> bool:
         """Say whether `token` confirms `command` under `numbers`."""
         return hmac.compare_digest(token.encode(), self.token(command, numbers).encode())
 
 
-def numbers_of(command: Command, state: State) -> tuple[str, ...]:
+def numbers_of(command: Command, state: State) -> Numbers:
     """Return what is to be confirmed of `command`, nothing for one that cannot increase risk."""
     match command:
         case OperatorResumed():
-            return _resume(command, state)
+            return Numbers(_resume(command, state))
         case OperatorLifted():
-            hold = state.holds.active.get(command.hold_id)
-            if hold is None:
-                return ()
-            return (f"lifts {hold.level} {hold.cause}: {hold.why}", *_standing(state))
+            return Numbers(_lift(command, state))
         case OperatorFlattenAsked():
             return _flatten(command, state)
         case OperatorOrderAsked():
             return _order(command, state)
         case OperatorPromoteAsked():
-            return (f"lets the orders of {command.strategy} be sent", *_standing(state))
+            return Numbers((f"lets the orders of {command.strategy} be sent", *_standing(state)))
         case _:
-            return ()
+            return Numbers()
+
+
+def _lift(command: OperatorLifted, state: State) -> tuple[str, ...]:
+    hold = state.holds.active.get(command.hold_id)
+    if hold is None:
+        return ()  # It will be refused.
+    return (f"lifts {hold.level} {hold.cause}: {hold.why}", *_standing(state))
 
 
 def _resume(command: OperatorResumed, state: State) -> tuple[str, ...]:
@@ -97,31 +114,33 @@ def _standing(state: State) -> tuple[str, ...]:
     )
 
 
-def _flatten(command: OperatorFlattenAsked, state: State) -> tuple[str, ...]:
-    lines = []
+def _flatten(command: OperatorFlattenAsked, state: State) -> Numbers:
+    facts, estimates = [], []
     for symbol, position in sorted(state.positions.account.items()):
         if position.quantity and command.symbol in {None, symbol}:
-            worth = _worth(state, symbol, position.quantity)
-            lines.append(f"closes {position.quantity} {symbol}{worth}")
+            facts.append(f"closes {position.quantity} {symbol}")
+            estimates.append(_worth(state, symbol, position.quantity))
     orders = [each for each in state.orders.open.values() if command.symbol in {None, each.symbol}]
-    lines += [f"cancels {each.client_order_id} ({each.state})" for each in orders]
-    return tuple(lines) or ("there is nothing to close",)
+    facts += [f"cancels {each.client_order_id} ({each.state})" for each in orders]
+    return Numbers(tuple(facts or ["there is nothing to close"]), tuple(estimates))
 
 
-def _order(command: OperatorOrderAsked, state: State) -> tuple[str, ...]:
+def _order(command: OperatorOrderAsked, state: State) -> Numbers:
     held = state.positions.held(command.symbol).quantity
     side = "buys" if command.quantity > 0 else "sells"
     price = command.limit_price or command.stop_price
     at = f" at {price}" if price else " at the market"
-    return (
-        f"{side} {abs(command.quantity)} {command.symbol}{at}, {command.time_in_force}"
-        f"{_worth(state, command.symbol, command.quantity)}",
-        f"held before: {held}, after: {held + command.quantity}",
+    return Numbers(
+        (
+            f"{side} {abs(command.quantity)} {command.symbol}{at}, {command.time_in_force}",
+            f"held before: {held}, after: {held + command.quantity}",
+        ),
+        (_worth(state, command.symbol, command.quantity),),
     )
 
 
 def _worth(state: State, symbol: Symbol, quantity: Decimal) -> str:
     price = state.market.price(symbol)
     if price is None:
-        return ", no price is known"
-    return f", about {abs(quantity) * price:,.2f} USD at {price}"
+        return f"{symbol}: no price is known"
+    return f"{abs(quantity)} {symbol} at {price}: about {abs(quantity) * price:,.2f} USD"

@@ -41,7 +41,7 @@ class Dispatch:
         wait_s = LOOP_S
         if isinstance(command, OperatorKilled):
             # Before anything that could take long or fail: from here no order leaves.
-            self._engine.latch()
+            self._engine.switch.latch()
             wait_s = KILL_S
         answering = asyncio.run_coroutine_threadsafe(self._obey(command, request.token), self._loop)
         try:
@@ -51,10 +51,10 @@ class Dispatch:
 
     async def _obey(self, command: Command, token: str) -> Answer:
         numbers = numbers_of(command, self._engine.core.state)
-        if numbers and not self._confirmations.fits(token, command, numbers):
+        if numbers.facts and not self._confirmations.fits(token, command, numbers):
             changed = ("the numbers have changed:",) if token else ()
             made = self._confirmations.token(command, numbers)
-            return Answer(VERSION, EXIT_REFUSED, (*changed, *numbers), made)
+            return Answer(VERSION, EXIT_REFUSED, (*changed, *numbers.lines), made)
         answer = answer_from(await self._engine.obey(command))
         if isinstance(command, OperatorCancelAsked) and command.client_order_id is None:
             return await self._until_none_open(answer)

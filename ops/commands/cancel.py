@@ -11,10 +11,11 @@ from ops.told import tell, telling
 @click.argument("order")
 @telling(why_needed=False)
 def command(
+    *,
     order: str,
     why: str,
     journal: Path,
-    as_json: bool,  # noqa: FBT001 - click's way
+    as_json: bool,
 ) -> None:
     """Ask the broker to cancel the open ORDER with this client order id, or its beginning.
 

@@ -11,13 +11,14 @@ from ops.told import tell, telling
 @click.argument("symbol")
 @click.option("--trust-broker", is_flag=True, help="Go on in spite of UNKNOWN orders.")
 @telling(confirmed=True)
-def command(  # noqa: PLR0913, PLR0917 - one parameter an option
+def command(  # noqa: PLR0913 - one parameter an option
+    *,
     symbol: str,
-    trust_broker: bool,  # noqa: FBT001 - click's way
+    trust_broker: bool,
     why: str,
     confirm: str,
     journal: Path,
-    as_json: bool,  # noqa: FBT001 - click's way
+    as_json: bool,
 ) -> None:
     """Cancel the orders in SYMBOL (or `all`), wait until they are over, then close the position.
 

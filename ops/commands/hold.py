@@ -25,14 +25,15 @@ from ops.told import tell, telling
     help="What becomes of orders that are working already.",
 )
 @telling()
-def command(  # noqa: PLR0913, PLR0917 - one parameter an option
+def command(  # noqa: PLR0913 - one parameter an option
+    *,
     scope: str,
     target: str | None,
     level: str,
     working: str,
     why: str,
     journal: Path,
-    as_json: bool,  # noqa: FBT001 - click's way
+    as_json: bool,
 ) -> None:
     """Place a hold on all, on `strategy NAME` or on `symbol SYMBOL`. Cancels always pass.
 

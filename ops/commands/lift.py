@@ -11,11 +11,12 @@ from ops.told import tell, telling
 @click.argument("hold")
 @telling(confirmed=True)
 def command(
+    *,
     hold: str,
     why: str,
     confirm: str,
     journal: Path,
-    as_json: bool,  # noqa: FBT001 - click's way
+    as_json: bool,
 ) -> None:
     """Lift the hold with this id (`traded holds` shows them), and no other.
 

@@ -21,7 +21,8 @@ from ops.told import tell, telling
     help="How long the order may live.",
 )
 @telling(confirmed=True)
-def command(  # noqa: PLR0913, PLR0917 - one parameter an option
+def command(  # noqa: PLR0913 - one parameter an option
+    *,
     side: str,
     quantity: str,
     symbol: str,
@@ -31,7 +32,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     why: str,
     confirm: str,
     journal: Path,
-    as_json: bool,  # noqa: FBT001 - click's way
+    as_json: bool,
 ) -> None:
     """Make an order by hand. It passes the same gate as any other, and may be refused there.
 

@@ -11,10 +11,11 @@ from ops.told import tell, telling
 @click.argument("strategy")
 @telling(why_needed=False)
 def command(
+    *,
     strategy: str,
     why: str,
     journal: Path,
-    as_json: bool,  # noqa: FBT001 - click's way
+    as_json: bool,
 ) -> None:
     """Put one strategy on HALT until `traded resume STRATEGY`; it is still asked and recorded.
 

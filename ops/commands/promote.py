@@ -11,11 +11,12 @@ from ops.told import tell, telling
 @click.argument("strategy")
 @telling(confirmed=True)
 def command(
+    *,
     strategy: str,
     why: str,
     confirm: str,
     journal: Path,
-    as_json: bool,  # noqa: FBT001 - click's way
+    as_json: bool,
 ) -> None:
     """Let STRATEGY out of its shadow, if it meets what `traded check-transition` asks.
 

@@ -11,11 +11,12 @@ from ops.told import tell, telling
 @click.argument("strategy", required=False)
 @telling(confirmed=True)
 def command(
+    *,
     strategy: str | None,
     why: str,
     confirm: str,
     journal: Path,
-    as_json: bool,  # noqa: FBT001 - click's way
+    as_json: bool,
 ) -> None:
     """Lift the kill switch, and what a start has placed; or what holds one STRATEGY.
 

@@ -11,10 +11,11 @@ from ops.told import tell, telling
 @click.argument("strategy")
 @telling()
 def command(
+    *,
     strategy: str,
     why: str,
     journal: Path,
-    as_json: bool,  # noqa: FBT001 - click's way
+    as_json: bool,
 ) -> None:
     """Put STRATEGY in shadow: it decides and is recorded, and sends nothing until promoted.
 
