@@ -34,8 +34,8 @@ from daemon.kill_switch import KillSwitch
 from daemon.loading import LoadError, build_plugged_in, look_in
 from daemon.permit import Permit, permit_path
 from daemon.recovery import Recovered, Recovery
-from daemon.session import opening
-from daemon.side_file import drop_aside, read_aside
+from daemon.session import Opening, opening
+from daemon.side_file import Offline, drop_aside, read_aside
 from daemon.snapshots import SnapshotFolder
 from events import (
     CorporateActionAnnounced,
@@ -130,16 +130,7 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
             switch.permit.grant()
         engine = Engine(core, journal, broker, clock, snapshots, engine_settings(config), switch)
         engine.recorded = recorded
-        if opens.identity is not None:
-            # Alone in its commit: a journal of one event needs no witness yet.
-            await engine.take(opens.identity)
-        await engine.take(*opens.events)
-        for command in aside:
-            await engine.take(command)
-        drop_aside(journal_path)
-        if not switch.permit.granted:
-            await engine.take(PermitLost(f"{switch.permit.path} was gone at the start"))
-        await engine.connect_broker()
+        await _open_session(engine, opens, aside, journal_path)
         if not feed.live:
             # The journal's thread gets its turns ten times as often, so that it keeps up while this
             # one computes the next block.
@@ -251,6 +242,21 @@ def _stop_on_signals(engine: Engine) -> None:
     loop = asyncio.get_running_loop()
     for each in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, engine.request_stop, f"signal {each.name}")
+
+
+async def _open_session(
+    engine: Engine, opens: Opening, aside: Sequence[Offline], journal: Path
+) -> None:
+    """Record what the session starts with, what was asked for meanwhile, and take up the orders."""
+    if opens.identity is not None:
+        # Alone in its commit: a journal of one event needs no witness yet.
+        await engine.take(opens.identity)
+    await engine.take(*opens.events, *aside)
+    drop_aside(journal)
+    permit = engine.switch.permit
+    if not permit.granted:
+        await engine.take(PermitLost(f"{permit.path} was gone at the start"))
+    await engine.connect_broker()
 
 
 async def _end_session(engine: Engine, recovered: Recovered) -> Outcome:

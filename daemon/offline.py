@@ -9,12 +9,11 @@ import os
 import pwd
 import secrets
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from daemon.clock import SystemClock
+from daemon.clock import SystemClock, monotonic_s, pause
 from daemon.control.client import NoAnswer, NotRunning, call
 from daemon.control.protocol import VERSION, Request
 from daemon.core import Core
@@ -78,9 +77,9 @@ def command_of_user(verb: str, why: str) -> Offline:
 
 def _holder_after(journal: Path, wait_s: float) -> int | None:
     """Return who holds the journal's lock after at most `wait_s`; None when it is free."""
-    ends = time.monotonic() + wait_s
-    while (pid := holder(lock_path(journal))) is not None and time.monotonic() < ends:
-        time.sleep(_STEP_S)
+    ends = monotonic_s() + wait_s
+    while (pid := holder(lock_path(journal))) is not None and monotonic_s() < ends:
+        pause(_STEP_S)
     return pid
 
 

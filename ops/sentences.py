@@ -26,17 +26,7 @@ from events import (
     IntentApproved,
     IntentRefused,
     JournalOpened,
-    OperatorCancelAsked,
     OperatorCommand,
-    OperatorFlattenAsked,
-    OperatorHeld,
-    OperatorKilled,
-    OperatorLifted,
-    OperatorOrderAsked,
-    OperatorPromoteAsked,
-    OperatorReloaded,
-    OperatorResumed,
-    OperatorShadowed,
     OrderAcknowledged,
     OrderCancelled,
     OrderExpired,
@@ -57,7 +47,8 @@ from events import (
     Symbol,
     TimerFired,
 )
-from events.codec import Command, JournalEvent
+from events.codec import JournalEvent
+from ops.operator_sentences import operator_sentence
 from ops.render import moment, money, one_line, percent, price, quantity, span
 
 
@@ -127,46 +118,10 @@ def sentence(event: JournalEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one 
             return _calendar_text(event)
         case TimerFired():
             return f"{event.kind} timer of {one_line(event.subject)}, due {moment(event.due)}"
-        case PermitLost():
-            return one_line(event.why)
-        case CommandRefused():
-            return f"not carried out: {one_line(event.why)}"
-        case StrategyPromoted():
-            by = one_line(event.by)
-            return f"{one_line(event.strategy)} leaves its shadow, by {by}: its orders are sent"
-        case OperatorCommand():
-            why = f": {one_line(event.why)}" if event.why else ""
-            return f"{one_line(command_text(event))}, by {one_line(event.by)}{why}"
+        case OperatorCommand() | PermitLost() | CommandRefused() | StrategyPromoted():
+            return operator_sentence(event)
         case _:
             assert_never(event)
-
-
-def command_text(command: Command) -> str:  # noqa: C901, PLR0911 - one branch a command
-    """Return what a person told the daemon, in words."""
-    match command:
-        case OperatorKilled():
-            return f"kill switch, working orders: {command.working}"
-        case OperatorResumed():
-            return f"resume {command.strategy}".rstrip()
-        case OperatorHeld():
-            return f"{command.level} on {command.target or 'everything'}"
-        case OperatorLifted():
-            return f"lift {command.hold_id}"
-        case OperatorCancelAsked():
-            return f"cancel {command.client_order_id or 'every open order'}"
-        case OperatorFlattenAsked():
-            return f"flatten {command.symbol or 'everything'}"
-        case OperatorOrderAsked():
-            side = "buy" if command.quantity > 0 else "sell"
-            return f"{side} {quantity(abs(command.quantity))} {command.symbol} by hand"
-        case OperatorShadowed():
-            return f"{command.strategy} goes into its shadow"
-        case OperatorPromoteAsked():
-            return f"promote {command.strategy}"
-        case OperatorReloaded():
-            return f"take a new configuration: {', '.join(command.changes)}"
-        case _:
-            assert_never(command)
 
 
 def symbol_of(event: JournalEvent) -> Symbol | None:

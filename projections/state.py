@@ -55,7 +55,7 @@ from projections.corporate_actions import CorporateActions
 from projections.holds import Holds
 from projections.journal_identity import JournalIdentity
 from projections.market import Market
-from projections.orders import Orders
+from projections.orders import OrderPathEvent, Orders
 from projections.pnl import Pnl
 from projections.positions import Positions
 from projections.strategies import Strategies
@@ -119,9 +119,7 @@ class State(msgspec.Struct):
                 | OrderUnknown()
                 | CancelSending()
             ):
-                self.orders.apply(event, record.seq, record.at, record.trace)
-                if self.commands.flattening:
-                    self.commands.keep(self._busy())
+                self._report(event, record)
             case StrategyDeclined() | StrategyFailed():
                 self.strategies.apply(event, event.strategy)
             case TimerFired():
@@ -148,12 +146,8 @@ class State(msgspec.Struct):
                 self.strategies.start_session(event)
             case JournalOpened() | SessionEnded():
                 self.identity.apply(event, record.seq, record.at)
-            case OperatorCommand():
-                self._take_command(event, record.seq)
-            case CommandRefused():
-                self.commands.refuse(event)
-            case StrategyPromoted():
-                self.strategies.move(event, self.pnl.days)
+            case OperatorCommand() | CommandRefused() | StrategyPromoted():
+                self._obey(event, record.seq)
             case _:
                 assert_never(event)
 
@@ -218,12 +212,23 @@ class State(msgspec.Struct):
         self.identity.apply(event, seq, at)
         self.symbols = event.symbols
 
-    def _take_command(self, command: Command, seq: int) -> None:
-        self.commands.take(command, seq)
-        if isinstance(command, OperatorFlattenAsked):
-            self.commands.flatten(command, self._busy())
-        elif isinstance(command, OperatorShadowed):
-            self.strategies.move(command, self.pnl.days)
+    def _obey(self, event: Command | CommandRefused | StrategyPromoted, seq: int) -> None:
+        match event:
+            case CommandRefused():
+                self.commands.refuse(event)
+            case StrategyPromoted():
+                self.strategies.move(event, self.pnl.days)
+            case _:
+                self.commands.take(event, seq)
+                if isinstance(event, OperatorFlattenAsked):
+                    self.commands.flatten(event, self._busy())
+                elif isinstance(event, OperatorShadowed):
+                    self.strategies.move(event, self.pnl.days)
+
+    def _report(self, event: OrderPathEvent, record: Record) -> None:
+        self.orders.apply(event, record.seq, record.at, record.trace)
+        if self.commands.flattening:
+            self.commands.keep(self._busy())
 
     def _busy(self) -> list[Symbol]:
         """Return the symbols in which there is something to close: held, or in an open order."""

@@ -10,13 +10,13 @@ import pwd
 import socket
 import struct
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from daemon.clock import monotonic_s, pause
 from daemon.control.address import make_folder
 from daemon.control.protocol import (
     LINE_MAX,
@@ -87,7 +87,7 @@ class ControlServer:
                 connection, _ = self._listener.accept()
             except OSError:
                 # Out of descriptors, or closed: the first passes, the second ends the loop.
-                time.sleep(0.05)
+                pause(0.05)
                 continue
             if not self._places.acquire(blocking=False):
                 self._turn_away(connection)
@@ -134,10 +134,10 @@ def _line(connection: socket.socket) -> bytes:
     Raises:
         BadRequest: it is too long, too slow, or broken off.
     """
-    ends = time.monotonic() + TIMEOUT_S
+    ends = monotonic_s() + TIMEOUT_S
     found = b""
     while not found.endswith(b"\n"):
-        left = ends - time.monotonic()
+        left = ends - monotonic_s()
         if left <= 0:
             raise BadRequest(f"no whole line came within {TIMEOUT_S:.0f} s")
         connection.settimeout(left)
