@@ -19,7 +19,7 @@ from daemon.brokers import Broker
 from daemon.brokers.faults import with_faults
 from daemon.brokers.paper import PaperBroker
 from daemon.clock import Clock, FeedClock, SystemClock
-from daemon.config import Config, ControlConfig
+from daemon.config import Config
 from daemon.config_file import ConfigError, to_event
 from daemon.control.address import socket_path
 from daemon.control.dispatch import Dispatch
@@ -89,6 +89,7 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
     *,
     started: Callable[[Prepared], None],
     progress: Callable[[int], None],
+    reread: Callable[[], Config] | None = None,
     once: bool = False,
     recorded: Callable[[Sequence[Record]], None] | None = None,
 ) -> Outcome:
@@ -96,7 +97,7 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
 
     Paths in `config` are relative to `base`. `started` is told what was recovered before the first
     bar is taken, `progress` how many bars each commit brought, `recorded` what went into the
-    journal.
+    journal. `reread` reads the configuration anew when an operator asks for that.
 
     Raises:
         JournalError, ConfigError, BadBars, LoadError: it cannot start, or (JournalWriteFailed)
@@ -136,7 +137,7 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
             # one computes the next block.
             sys.setswitchinterval(SWITCH_INTERVAL_S)
         _stop_on_signals(engine)
-        with listening(engine, journal_path, config.control):
+        with listening(engine, journal_path, config, reread or (lambda: config)):
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(engine.run(feed, progress, once=once), name="trading engine")
             return await _end_session(engine, recovered)
@@ -149,14 +150,16 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
 
 
 @contextmanager
-def listening(engine: Engine, journal: Path, config: ControlConfig) -> Iterator[None]:
+def listening(
+    engine: Engine, journal: Path, config: Config, reread: Callable[[], Config]
+) -> Iterator[None]:
     """Serve the operator's socket meanwhile, where the configuration wants one."""
-    if not config.enabled:
+    if not config.control.enabled:
         yield
         return
     path = socket_path(journal, os.environ)
-    dispatch = Dispatch(engine, asyncio.get_running_loop())
-    server = ControlServer(path, own_and_root() | set(config.allowed_uids), dispatch)
+    dispatch = Dispatch(engine, asyncio.get_running_loop(), config, reread)
+    server = ControlServer(path, own_and_root() | set(config.control.allowed_uids), dispatch)
     try:
         yield
     finally:

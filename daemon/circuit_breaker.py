@@ -13,6 +13,10 @@ class CircuitBreaker:
         """Watch `state` under `limits`; trips place holds with `holds`."""
         self._state = state
         self._holds = holds
+        self.use(limits)
+
+    def use(self, limits: AccountLimits) -> None:
+        """Go by `limits` from here on."""
         self._loss_max = limits.max_daily_loss_usd
         self._drawdown_max = limits.max_drawdown
         self._daily_loss_lifts = HoldLifts(limits.daily_loss_lifts.value)

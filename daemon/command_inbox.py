@@ -5,10 +5,17 @@ from collections.abc import Sequence
 
 import msgspec
 
-from daemon.core import Core
+from daemon.core import Core, CoreSettings
 from daemon.kill_switch import KillSwitch
 from events import CommandRefused, ConfigLoaded, OperatorKilled, OperatorResumed, Record
 from events.codec import Command
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """A configuration to be taken by a reload, and what the core needs of it."""
+
+    event: ConfigLoaded
+    settings: CoreSettings
 
 
 class Asked(msgspec.Struct):
@@ -18,7 +25,7 @@ class Asked(msgspec.Struct):
     """
 
     command: Command
-    loaded: ConfigLoaded | None
+    loaded: Loaded | None
     answered: asyncio.Future[Sequence[Record]]
     latches: int
     first_seq: int = 0
@@ -38,7 +45,7 @@ class CommandInbox:
         """Return how many commands wait to be taken."""
         return len(self._asked)
 
-    async def ask(self, command: Command, loaded: ConfigLoaded | None = None) -> Sequence[Record]:
+    async def ask(self, command: Command, loaded: Loaded | None = None) -> Sequence[Record]:
         """Return the durable records of `command`; none where it was known already."""
         loop = asyncio.get_running_loop()
         answered: asyncio.Future[Sequence[Record]] = loop.create_future()
@@ -52,7 +59,8 @@ class CommandInbox:
             each.first_seq = self._core.state.seq + 1
             self._core.step(each.command, at)
             if each.loaded is not None:
-                self._core.step(each.loaded, at)
+                self._core.use(each.loaded.settings)
+                self._core.step(each.loaded.event, at)
         self._unanswered += asked
 
     def answer(self, records: Sequence[Record]) -> None:

@@ -18,14 +18,17 @@ from daemon.operator_desk import OperatorDesk
 from daemon.order_desk import OrderDesk
 from daemon.promotion import PromotionRule
 from daemon.recorder import Recorder
+from daemon.start_doubts import doubt_of_config, doubt_of_session
 from daemon.strategy_desk import StrategyDesk
 from daemon.strategy_runs import StrategyRun
 from events import (
+    AT_START,
     BarClosed,
     BrokerUnparsed,
     CashMoved,
     ClientOrderId,
     CommissionCharged,
+    ConfigLoaded,
     CorporateActionAnnounced,
     OperatorCommand,
     OrderAcknowledged,
@@ -81,6 +84,12 @@ class Core:
         )
         self.breaker = CircuitBreaker(state, self.holds, settings.limits.account)
 
+    def use(self, settings: CoreSettings) -> None:
+        """Go on under other limits; strategies and deadlines stay what they are."""
+        self.orders.limits = settings.limits
+        self.operator.rule = settings.promotion
+        self.breaker.use(settings.limits.account)
+
     def step(self, event: Input, at: int) -> None:
         """Take one input at wall time `at` (ns UTC). A repeat of what is known changes nothing."""
         pnl = self.state.pnl
@@ -118,7 +127,9 @@ class Core:
             case CorporateActionAnnounced():
                 self._announcement(event, at)
             case SessionStarted():
+                doubt = doubt_of_session(self.state, event)
                 self.recorder.take(event, at)
+                self._start_on_halt(doubt)
                 for name, why in event.diverged.items():
                     self.desk.fail_strategy(name, why)
                 self.deadlines.restart()
@@ -126,9 +137,18 @@ class Core:
                 self.operator.take(event, at)
             case PermitLost():
                 self.operator.lose_permit(event, at)
+            case ConfigLoaded():
+                doubt = doubt_of_config(self.state, event)
+                self.recorder.take(event, at)
+                self._start_on_halt(doubt)
+                self.deadlines.restart()
             case _:
                 self.recorder.take(event, at)
                 self.deadlines.restart()
+
+    def _start_on_halt(self, doubt: str) -> None:
+        if doubt:
+            self.holds.halt_everything(AT_START, doubt)
 
     # Inputs, each folded first and answered then.
 

@@ -16,7 +16,7 @@ from daemon.brokers import Broker
 from daemon.brokers.border import checked
 from daemon.clock import Clock
 from daemon.code_hash import fold_code_hash
-from daemon.command_inbox import CommandInbox
+from daemon.command_inbox import CommandInbox, Loaded
 from daemon.core import Core
 from daemon.deadlines import NEVER
 from daemon.feeds import Feed
@@ -27,7 +27,6 @@ from daemon.snapshots import SnapshotFolder
 from events import (
     BarClosed,
     ClientOrderId,
-    ConfigLoaded,
     CorporateActionApplied,
     HoldLevel,
     OrderIntended,
@@ -108,7 +107,7 @@ class Engine:
             self.core.step(event, self.clock.now())
         await self.commit()
 
-    async def obey(self, command: Command, loaded: ConfigLoaded | None = None) -> Sequence[Record]:
+    async def obey(self, command: Command, loaded: Loaded | None = None) -> Sequence[Record]:
         """Take a command in the next turn, before anything else; return its durable records.
 
         `loaded` is the configuration a reload takes. No records: the command was known already.

@@ -63,7 +63,7 @@ class OperatorDesk:
         self._orders = orders
         self._holds = holds
         self._strategies = strategies
-        self._rule = rule
+        self.rule = rule
 
     def take(self, command: Command, at: int) -> None:  # noqa: C901 - one flat branch a command
         """Record and carry out one command; the same one again changes nothing."""
@@ -228,7 +228,7 @@ class OperatorDesk:
     def _promote(self, command: OperatorPromoteAsked) -> None:
         if not self._assert_strategy(command, command.strategy):
             return
-        missing = unmet(self._state, command.strategy, self._rule)
+        missing = unmet(self._state, command.strategy, self.rule)
         if missing:
             self._refuse(command, "; ".join(missing))
         else:

@@ -36,7 +36,9 @@ GROUPS: Final[dict[str, dict[str, str]]] = {
         "cancel-all": "Cancel every open order, and say which are still open.",
         "flatten": "Close what is held in a symbol, or everything.",
         "order": "Make one order by hand, through the same gate.",
+        "reload": "Take changed limits without a restart.",
         "shadow": "Let a strategy decide without sending.",
+        "check-transition": "May a strategy leave its shadow?",
         "promote": "Let a strategy in shadow send its orders.",
     },
     "Trust it": {

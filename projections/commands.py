@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from events import CommandRefused, OperatorFlattenAsked, OrderIntended, Symbol
+from events import CommandRefused, OperatorFlattenAsked, OperatorReloaded, OrderIntended, Symbol
 from events.codec import Command
 
 COMMANDS_KEPT = 1_000
@@ -15,15 +15,17 @@ class Commands(msgspec.Struct):
     """`taken` maps a command's id to its seq. `flattening` maps a symbol to its command.
 
     A symbol stays in `flattening` until the order that closes its position is intended, or there is
-    nothing left to close.
+    nothing left to close. `reloading` holds from an operator's reload to its configuration.
     """
 
     taken: dict[str, int] = {}
+    reloading: bool = False
     flattening: dict[Symbol, OperatorFlattenAsked] = {}
 
     def take(self, command: Command, seq: int) -> None:
         """Remember `command`."""
         self.taken[command.command_id] = seq
+        self.reloading = isinstance(command, OperatorReloaded)
         if len(self.taken) > COMMANDS_KEPT:
             del self.taken[next(iter(self.taken))]
 

@@ -210,6 +210,7 @@ class State(msgspec.Struct):
         if event.config != self.identity.config:
             self.corporate_actions.share_factors = {}
         self.identity.apply(event, seq, at)
+        self.commands.reloading = False
         self.symbols = event.symbols
 
     def _obey(self, event: Command | CommandRefused | StrategyPromoted, seq: int) -> None:

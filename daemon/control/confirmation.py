@@ -18,6 +18,7 @@ from events import (
     OperatorLifted,
     OperatorOrderAsked,
     OperatorPromoteAsked,
+    OperatorReloaded,
     OperatorResumed,
     Symbol,
 )
@@ -58,7 +59,7 @@ class Confirmations:
         return hmac.compare_digest(token.encode(), self.token(command, numbers).encode())
 
 
-def numbers_of(command: Command, state: State) -> Numbers:
+def numbers_of(command: Command, state: State) -> Numbers:  # noqa: PLR0911 - one branch a command
     """Return what is to be confirmed of `command`, nothing for one that cannot increase risk."""
     match command:
         case OperatorResumed():
@@ -71,6 +72,9 @@ def numbers_of(command: Command, state: State) -> Numbers:
             return _order(command, state)
         case OperatorPromoteAsked():
             return Numbers((f"lets the orders of {command.strategy} be sent", *_standing(state)))
+        case OperatorReloaded():
+            took = (f"{key}: {old} -> {new}" for key, (old, new) in command.changes.items())
+            return Numbers(tuple(took))
         case _:
             return Numbers()
 

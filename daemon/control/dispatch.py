@@ -1,16 +1,22 @@
 """From a caller's thread to the trading loop and back: each command in its turn, kill at once."""
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import TimeoutError as TookTooLong
 from typing import Final
 
+from daemon.command_inbox import Loaded
+from daemon.config import Config
+from daemon.config_file import ConfigError, to_event
 from daemon.control.answers import answer_from
 from daemon.control.confirmation import Confirmations, numbers_of
 from daemon.control.protocol import VERSION, Answer, Request
+from daemon.control.reloading import changes, needs_restart
 from daemon.control.requests import command_of
 from daemon.control.server import EXIT_FAILURE, EXIT_REFUSED, Caller
 from daemon.engine import Engine
-from events import OperatorCancelAsked, OperatorKilled
+from daemon.recovery import settings_of
+from events import OperatorCancelAsked, OperatorKilled, OperatorReloaded
 from events.codec import Command
 
 LOOP_S: Final = 10.0
@@ -19,16 +25,26 @@ KILL_S: Final = 0.7
 """How long a kill waits to be recorded: it has taken effect before."""
 GONE_S: Final = 5.0
 """How long a cancel of everything waits for the broker's words."""
+EXIT_BAD_CONFIG: Final = 78
 _STEP_S: Final = 0.02
 
 
 class Dispatch:
     """Takes requests in their callers' threads and hands them to `engine` on `loop`."""
 
-    def __init__(self, engine: Engine, loop: asyncio.AbstractEventLoop) -> None:
-        """Bind to a running engine."""
+    def __init__(
+        self,
+        engine: Engine,
+        loop: asyncio.AbstractEventLoop,
+        config: Config,
+        reread: Callable[[], Config],
+    ) -> None:
+        """Bind to a running engine under `config`; `reread` reads its configuration anew."""
         self._engine = engine
         self._loop = loop
+        self._config = config
+        self._reread = reread
+        self._read: Config | None = None
         self._confirmations = Confirmations()
 
     def __call__(self, request: Request, caller: Caller) -> Answer:
@@ -37,7 +53,11 @@ class Dispatch:
         Raises:
             BadRequest: it is no command.
         """
-        command = command_of(request, caller)
+        try:
+            command = command_of(request, caller, self._changes)
+        except ConfigError as error:
+            kept = "the configuration in force stays"
+            return Answer(VERSION, EXIT_BAD_CONFIG, (*error.problems, kept))
         wait_s = LOOP_S
         if isinstance(command, OperatorKilled):
             # Before anything that could take long or fail: from here no order leaves.
@@ -55,10 +75,34 @@ class Dispatch:
             changed = ("the numbers have changed:",) if token else ()
             made = self._confirmations.token(command, numbers)
             return Answer(VERSION, EXIT_REFUSED, (*changed, *numbers.lines), made)
+        if isinstance(command, OperatorReloaded):
+            return await self._reload(command)
         answer = answer_from(await self._engine.obey(command))
         if isinstance(command, OperatorCancelAsked) and command.client_order_id is None:
             return await self._until_none_open(answer)
         return answer
+
+    def _changes(self) -> dict[str, tuple[str, str]]:
+        """Read the configuration anew and return what differs.
+
+        Raises:
+            ConfigError: it is not valid.
+        """
+        self._read = self._reread()
+        return changes(self._config, self._read)
+
+    async def _reload(self, command: OperatorReloaded) -> Answer:
+        restart = needs_restart(command.changes)
+        if restart:
+            why = f"refused: a running daemon does not take {', '.join(restart)}: restart it"
+            return Answer(VERSION, EXIT_REFUSED, (why,))
+        if self._read is None or not command.changes:
+            return Answer(VERSION, 0, ("nothing has changed",))
+        self._config = self._read
+        loaded = Loaded(to_event(self._config), settings_of(self._config))
+        records = await self._engine.obey(command, loaded)
+        took = (f"{key}: {old} -> {new}" for key, (old, new) in command.changes.items())
+        return Answer(VERSION, 0, tuple(took), seq=records[0].seq if records else 0)
 
     async def _until_none_open(self, answer: Answer) -> Answer:
         """Wait for the orders to end, and say which have not."""

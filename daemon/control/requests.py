@@ -20,6 +20,7 @@ from events import (
     OperatorLifted,
     OperatorOrderAsked,
     OperatorPromoteAsked,
+    OperatorReloaded,
     OperatorResumed,
     OperatorShadowed,
     OrderType,
@@ -40,8 +41,10 @@ Who = tuple[str, str, int, str]
 """command_id, by, uid, why: what every command starts with."""
 
 
-def command_of(request: Request, caller: Caller) -> Command:
-    """Return the command that `request` of `caller` is.
+def command_of(
+    request: Request, caller: Caller, reloaded: Callable[[], dict[str, tuple[str, str]]]
+) -> Command:
+    """Return the command that `request` of `caller` is; `reloaded` reads what a reload changes.
 
     Raises:
         BadRequest: no such verb, or its arguments make no sense.
@@ -49,12 +52,16 @@ def command_of(request: Request, caller: Caller) -> Command:
     if not _COMMAND_ID.fullmatch(request.command_id):
         raise BadRequest("command_id must be 8 to 64 letters, digits and dashes")
     _assert_text("why", request.why, WHY_MAX)
+    who = (request.command_id, caller.name, caller.uid, request.why)
+    if request.verb == "reload":
+        Arguments(request).assert_all_read()
+        return OperatorReloaded(*who, reloaded())
     make = _VERBS.get(request.verb)
     if make is None:
         known = ", ".join(sorted([*_VERBS, "reload"]))
         raise BadRequest(f"there is no verb {request.verb[:_TEXT_MAX]!r}; there is {known}")
     arguments = Arguments(request)
-    command = make((request.command_id, caller.name, caller.uid, request.why), arguments)
+    command = make(who, arguments)
     arguments.assert_all_read()
     return command
 
