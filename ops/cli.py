@@ -38,7 +38,7 @@ GROUPS: Final[dict[str, dict[str, str]]] = {
         "order": "Make one order by hand, through the same gate.",
         "reload": "Take changed limits without a restart.",
         "shadow": "Let a strategy decide without sending.",
-        "check-transition": "May a strategy leave its shadow?",
+        "check-transition": "Whether a strategy may leave its shadow.",
         "promote": "Let a strategy in shadow send its orders.",
     },
     "Trust it": {

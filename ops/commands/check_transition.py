@@ -1,4 +1,4 @@
-"""`traded check-transition`: may a strategy leave its shadow?"""
+"""`traded check-transition`: whether a strategy may leave its shadow."""
 
 import sys
 from pathlib import Path
