@@ -23,6 +23,8 @@ GROUPS: Final[dict[str, dict[str, str]]] = {
         "positions": "What is held, at what price, and what it is worth.",
         "holds": "What stops orders, by whom, why, and what ends it.",
         "orders": "Orders, open ones or the last ones.",
+        "limits": "Each limit, how much of it is used, and how close it ever came.",
+        "ready": "The checklist before a session; exit 3 if anything fails.",
         "explain": "Why an order was made, filled or refused; why a symbol is not traded.",
         "tail": "The journal as readable lines; -f follows it.",
     },

@@ -12,7 +12,7 @@ from ops.lines import line_of, printed
 from ops.render import progress, say
 
 
-def run_daemon(
+def run_daemon(  # noqa: PLR0913 - as `app.run`
     config: Config,
     base: Path,
     journal: Path,

@@ -1,7 +1,7 @@
 """From a caller's thread to the trading loop and back: each command in its turn, kill at once."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import TimeoutError as TookTooLong
 from typing import Final
 
@@ -53,6 +53,8 @@ class Dispatch:
         Raises:
             BadRequest: it is no command.
         """
+        if request.verb == "ping":
+            return self._on_loop(self._pong(), LOOP_S) or _HUNG
         try:
             command = command_of(request, caller, self._changes)
         except ConfigError as error:
@@ -63,11 +65,20 @@ class Dispatch:
             # Before anything that could take long or fail: from here no order leaves.
             self._engine.switch.latch()
             wait_s = KILL_S
-        answering = asyncio.run_coroutine_threadsafe(self._obey(command, request.token), self._loop)
+        answer = self._on_loop(self._obey(command, request.token), wait_s)
+        return answer or (_KILLED if isinstance(command, OperatorKilled) else _HUNG)
+
+    def _on_loop(self, answering: Coroutine[None, None, Answer], wait_s: float) -> Answer | None:
+        """Let the trading loop answer; None where it does not in time."""
+        future = asyncio.run_coroutine_threadsafe(answering, self._loop)
         try:
-            return answering.result(wait_s)
+            return future.result(wait_s)
         except TookTooLong:
-            return _unanswered(command)
+            return None
+
+    async def _pong(self) -> Answer:
+        seq = self._engine.core.state.seq
+        return Answer(VERSION, 0, (f"the trading loop answers, at event {seq}",))
 
     async def _obey(self, command: Command, token: str) -> Answer:
         numbers = numbers_of(command, self._engine.core.state)
@@ -115,11 +126,12 @@ class Dispatch:
         return Answer(VERSION, EXIT_FAILURE, (*answer.lines, *still), seq=answer.seq)
 
 
-def _unanswered(command: Command) -> Answer:
-    if isinstance(command, OperatorKilled):
-        lines = (
-            "killed: no order leaves any more; the trading loop is busy and has not recorded it",
-            "working orders are not cancelled yet: `traded kill --offline` if it stays so",
-        )
-        return Answer(VERSION, 0, lines)
-    return Answer(VERSION, EXIT_FAILURE, ("the trading loop does not answer: `traded kill`",))
+_KILLED: Final = Answer(
+    VERSION,
+    0,
+    (
+        "killed: no order leaves any more; the trading loop is busy and has not recorded it",
+        "working orders are not cancelled yet: `traded kill --offline` if it stays so",
+    ),
+)
+_HUNG: Final = Answer(VERSION, EXIT_FAILURE, ("the trading loop does not answer: `traded kill`",))
