@@ -78,6 +78,7 @@ class Core:
         self.deadlines = Deadlines(state, runs, settings.answer_deadline_s)
         self.orders = OrderDesk(self.recorder, self.deadlines, settings.limits)
         self.holds = HoldDesk(self.recorder, self.orders)
+        self.recorder.day_over = self.holds.lift_of_the_day
         self.desk = StrategyDesk(self.recorder, runs, self.orders, self.holds)
         self.operator = OperatorDesk(
             self.recorder, self.orders, self.holds, frozenset(self.desk.runs), settings.promotion
@@ -93,10 +94,8 @@ class Core:
     def step(self, event: Input, at: int) -> None:
         """Take one input at wall time `at` (ns UTC). A repeat of what is known changes nothing."""
         pnl = self.state.pnl
-        equity, days = pnl.equity, pnl.days
+        equity = pnl.equity
         self._take(event, at)
-        if pnl.days != days:
-            self.holds.lift_of_the_day()
         if pnl.equity is not equity:
             self.breaker.look()
 

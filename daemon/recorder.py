@@ -3,6 +3,8 @@
 What has to happen outside waits here too, beside the records that must be durable first.
 """
 
+from collections.abc import Callable
+
 import msgspec
 
 from daemon.gate import RiskApproved
@@ -23,7 +25,10 @@ Effect = RiskApproved | Cancel | CorporateActionApplied
 
 
 class Recorder:
-    """`records` and `effects` collect until the engine takes them; `root` is the input in hand."""
+    """`records` and `effects` collect until the engine takes them; `root` is the input in hand.
+
+    `day_over` is called behind the input that closed a day, before anything is decided on it.
+    """
 
     def __init__(self, state: State) -> None:
         """Go on from `state`."""
@@ -32,6 +37,7 @@ class Recorder:
         self.effects: list[Effect] = []
         self.repeats_dropped = 0
         self.root = 0
+        self.day_over: Callable[[], None] = _nothing
         self._trace: int | None = None
 
     def take(self, event: Input, at: int, order: Order | None = None) -> None:
@@ -44,8 +50,11 @@ class Recorder:
             record = Record(seq, at, event, order.trace, order.sending_seq or order.intended_seq)
             self._trace = order.trace
         self.root = seq
+        days = self.state.pnl.days
         self.state.apply(record)
         self.records.append(record)
+        if self.state.pnl.days != days:
+            self.day_over()
 
     def emit(self, event: Decided, order: Order | None = None) -> int:
         """Record and fold a decision that follows from the input in hand; return its seq."""
@@ -59,3 +68,7 @@ class Recorder:
         self.state.apply(record)
         self.records.append(record)
         return seq
+
+
+def _nothing() -> None:
+    pass
