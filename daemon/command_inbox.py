@@ -7,7 +7,14 @@ import msgspec
 
 from daemon.core import Core, CoreSettings
 from daemon.kill_switch import KillSwitch
-from events import CommandRefused, ConfigLoaded, OperatorKilled, OperatorResumed, Record
+from events import (
+    KILL_SWITCH,
+    CommandRefused,
+    ConfigLoaded,
+    OperatorKilled,
+    OperatorResumed,
+    Record,
+)
 from events.codec import Command
 
 
@@ -49,8 +56,15 @@ class CommandInbox:
         """Return the durable records of `command`; none where it was known already."""
         loop = asyncio.get_running_loop()
         answered: asyncio.Future[Sequence[Record]] = loop.create_future()
-        self._asked.append(Asked(command, loaded, answered, self._switch.latches))
-        return await answered
+        asked = Asked(command, loaded, answered, self._switch.latches)
+        self._asked.append(asked)
+        try:
+            return await answered
+        except asyncio.CancelledError:
+            # Nobody waits any more: what the loop has not taken it need not take.
+            if asked in self._asked:
+                self._asked.remove(asked)
+            raise
 
     def take(self, at: int) -> None:
         """Give what waits to the core."""
@@ -70,16 +84,24 @@ class CommandInbox:
             walk = [record for record in records if each.first_seq in {record.seq, record.trace}]
             if not walk or walk[0].event is not each.command:
                 walk = []
-            self._let_go_on(each, walk)
+            try:
+                self._let_go_on(each, walk)
+            except OSError as error:
+                # Without the permit nothing leaves, whatever was lifted: who asked must know.
+                if not each.answered.done():
+                    each.answered.set_exception(error)
             if not each.answered.done():
                 each.answered.set_result(walk)
 
     def _let_go_on(self, asked: Asked, walk: Sequence[Record]) -> None:
         refused = any(isinstance(record.event, CommandRefused) for record in walk)
         match asked.command:
-            case OperatorKilled():
+            case OperatorKilled() if self._is_killed():
                 self._switch.recorded(asked.latches)
             case OperatorResumed(strategy="") if walk and not refused:
                 self._switch.release(asked.latches)
             case _:
                 pass
+
+    def _is_killed(self) -> bool:
+        return any(hold.cause == KILL_SWITCH for hold in self._core.state.holds.active.values())

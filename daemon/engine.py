@@ -25,6 +25,7 @@ from daemon.kill_switch import KillSwitch
 from daemon.recorder import Cancel, Effect
 from daemon.snapshots import SnapshotFolder
 from events import (
+    KILL_SWITCH,
     BarClosed,
     ClientOrderId,
     CorporateActionApplied,
@@ -43,11 +44,12 @@ from projections.snapshot import Snapshot, StrategyPart
 
 Block = Sequence[BarClosed]
 
-WAIT_MAX_S = 60.0
-"""How long the engine sleeps at most: the wall clock may have been set meanwhile."""
+WAIT_MAX_S = 1.0
+"""How long the engine sleeps at most: the clock may have been set, or the permit taken away."""
 BAR_ON_ITS_WAY = timedelta(seconds=60)
 """How long after its end a live bar may still come: nothing ends by itself before that."""
 NO_PERMIT = "the permit file is gone"
+KILLED = "killed"
 _LATE_S = 0.001
 
 
@@ -147,6 +149,7 @@ class Engine:
                 self.feed_lost = feed.live and not self.stop_reason
                 self.request_stop("the feed ended")
                 return
+            self._look_at_permit()
             for bar in block:
                 self.take_bar(bar)
                 if self.broker.outside:
@@ -172,6 +175,7 @@ class Engine:
                     return None
                 if live:
                     self._let_time_pass()
+                self._look_at_permit()
                 await self.commit()
             return coming.result()
         finally:
@@ -200,6 +204,14 @@ class Engine:
         self._fire_timers(now)
         if self.broker.next_due < now - BAR_ON_ITS_WAY:
             self.broker.advance(now - BAR_ON_ITS_WAY)
+
+    def _look_at_permit(self) -> None:
+        """Take the permit's absence for the kill it is meant to be, also while nothing is sent."""
+        if self.switch.latched or self.switch.permit.granted:
+            return  # A latch is set by a kill, which records itself.
+        holds = self.core.state.holds.active.values()
+        if all(each.cause != KILL_SWITCH for each in holds):
+            self.core.step(PermitLost(f"{self.switch.permit.path} is gone"), self.clock.now())
 
     def take_bar(self, bar: BarClosed) -> None:
         """Take one bar: what came due before it, what it did to resting orders, the bar itself."""
@@ -369,13 +381,13 @@ class Engine:
         if self.stop_reason and self.broker.outside:
             return f"stopped: {self.stop_reason}"
         if not self.switch.permit.granted:
-            return NO_PERMIT
+            return KILLED if self.switch.latched else NO_PERMIT
         # An operator's flatten passes the holds, and the latch of the kill switch.
         return "" if intent.closing else self._what_stops(intent)
 
     def _what_stops(self, intent: OrderIntended) -> str:
         if self.switch.latched:
-            return "killed"
+            return KILLED
         holds = self.core.state.holds.in_scope(intent.strategy, intent.symbol)
         halts = [hold.cause for hold in holds if hold.level is HoldLevel.HALT]
         return f"HALT: {', '.join(halts)}" if halts else ""

@@ -16,15 +16,15 @@ from typing import Final
 from daemon.clock import SystemClock, monotonic_s, pause
 from daemon.control.client import NoAnswer, NotRunning, call
 from daemon.control.protocol import VERSION, Request
-from daemon.core import Core
+from daemon.core import Core, CoreSettings
 from daemon.permit import Permit, permit_path
-from daemon.recovery import Recovery
 from daemon.side_file import Offline, write_aside
 from daemon.snapshots import SnapshotFolder
-from events import CancelSending, OperatorCancelAsked, OperatorKilled, Record
-from events.errors import JournalError, JournalWriteFailed
-from events.journal import Journal, JournalReader
+from events import CancelSending, Mode, OperatorCancelAsked, OperatorKilled, Record
+from events.errors import JournalMissing
+from events.journal import Head, Journal, JournalReader
 from events.lock import holder, lock_path
+from projections import State
 
 LOCK_S: Final = 1.0
 """How long the lock is tried for, before and after its holder is killed."""
@@ -35,11 +35,14 @@ def stop_offline(journal: Path, verb: str, why: str) -> Iterator[str]:
     """Carry out `verb`, kill or cancel-all, and say each step as it is done.
 
     Raises:
+        JournalMissing: there is no such journal, so nothing that trades has been stopped.
         OSError: neither the permit could be taken nor the command kept anywhere.
     """
     if verb == "kill":
-        Permit(permit_path(journal)).revoke()
-        yield "the permit is gone: no order leaves any more"
+        yield take_permit(journal)
+    if not journal.exists():
+        message = f"{journal} does not exist: no daemon that writes it was found"
+        raise JournalMissing(message, "give the journal of the daemon that is to stop")
     pid = _holder_after(journal, LOCK_S)
     if pid is not None:
         answered = _ask(journal, verb, why)
@@ -52,7 +55,7 @@ def stop_offline(journal: Path, verb: str, why: str) -> Iterator[str]:
     if pid is None:
         try:
             records = asyncio.run(_record(journal, command))
-        except (JournalError, JournalWriteFailed, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the command must not be lost
             yield f"the journal cannot be written: {error}"
         else:
             asked = sum(isinstance(record.event, CancelSending) for record in records)
@@ -60,6 +63,19 @@ def stop_offline(journal: Path, verb: str, why: str) -> Iterator[str]:
             return
     write_aside(journal, command)
     yield "kept in the side file; the next start adopts it before anything else"
+
+
+def take_permit(journal: Path) -> str:
+    """Take the permit of `journal` away, and say what came of it."""
+    permit = Permit(permit_path(journal))
+    was_there = permit.granted
+    try:
+        permit.revoke()
+    except OSError as error:
+        return f"the permit cannot be taken away: {error}"
+    if was_there:
+        return "the permit is gone: no order leaves any more"
+    return f"there was no permit any more: {permit.path}"
 
 
 def command_of_user(verb: str, why: str) -> Offline:
@@ -84,10 +100,12 @@ def _holder_after(journal: Path, wait_s: float) -> int | None:
 
 
 def _ask(journal: Path, verb: str, why: str) -> tuple[str, ...]:
-    """Return what the daemon answers at once; nothing where it does not."""
-    request = Request(VERSION, verb, f"offline-{secrets.token_hex(8)}", why)
+    """Return what the daemon answers; nothing where its trading loop is not there at once."""
+    command_id = f"offline-{secrets.token_hex(8)}"
     try:
-        answer = call(journal, request, wait_s=LOCK_S)
+        if call(journal, Request(VERSION, "ping", command_id), wait_s=LOCK_S).exit_code:
+            return ()
+        answer = call(journal, Request(VERSION, verb, command_id, why))
     except (NotRunning, NoAnswer):
         return ()
     # Without the number of its record it has not got as far as the journal.
@@ -98,7 +116,12 @@ def _end(pid: int, journal: Path) -> str:
     """Kill the holder, if it is really the process that has the lock file open."""
     if not pid or not _has_open(pid, lock_path(journal)):
         return f"process {pid or '?'} is said to hold the journal and cannot be made sure of"
-    os.kill(pid, signal.SIGKILL)
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except PermissionError:
+        return f"process {pid} holds the journal, does not answer and is not this user's to kill"
+    except ProcessLookupError:
+        return f"process {pid} held the journal and has ended meanwhile"
     return f"process {pid} held the journal and did not answer: killed"
 
 
@@ -121,12 +144,36 @@ async def _record(journal: Path, command: Offline) -> list[Record]:
     """Put the command, and what it leads to, into the journal that nobody holds."""
     opened = await Journal.open(journal)
     try:
-        with JournalReader(journal) as reader:
-            recovered = Recovery(reader, SnapshotFolder(journal)).recover()
-        core = Core(recovered.state, recovered.runs, recovered.settings)
-        core.step(command, SystemClock().now())
+        state = _books(journal)
+        # Nothing that may be told offline asks a strategy, whose code may be what is wrong.
+        core = Core(state, [], CoreSettings())
+        core.step(command, state.at if _is_of_the_past(state) else SystemClock().now())
         records = core.recorder.records
         await opened.append(records)
     finally:
         await opened.close()
     return records
+
+
+def _books(journal: Path) -> State:
+    """Return the books of `journal`, its rows read against the hash chain.
+
+    Raises:
+        JournalError: they cannot be read, or the journal has not been begun.
+    """
+    with JournalReader(journal) as reader:
+        found = SnapshotFolder(journal).newest(reader)
+        state = found.state if found else State()
+        start = Head(found.seq, bytes.fromhex(found.row_hash)) if found else Head()
+        for record in reader.verified_records(start):
+            state.apply(record)
+    if state.identity.opened is None:
+        raise JournalMissing(f"{journal} has no first event yet", "start the daemon once")
+    return state
+
+
+def _is_of_the_past(state: State) -> bool:
+    """Say whether the journal goes by the time of recorded bars, which this must not run ahead."""
+    opened, feed = state.identity.opened, state.identity.config.get("feed")
+    is_file = isinstance(feed, dict) and feed.get("kind") == "file"
+    return is_file or (opened is not None and opened.mode is Mode.BACKTEST)

@@ -195,7 +195,13 @@ class OperatorDesk:
             self._refuse(command, why)
             return
         if not wanted:
-            self._refuse(command, "there is nothing to close")
+            under_way = [
+                symbol
+                for symbol in self._state.commands.flattening
+                if command.symbol in {None, symbol}
+            ]
+            why = f"under way already: {', '.join(under_way)}" if under_way else ""
+            self._refuse(command, why or "there is nothing to close")
         for symbol in wanted:
             for order in self._state.orders.open_for(symbol):
                 self._orders.cancel(order.client_order_id, f"flatten by {command.by}")

@@ -3,8 +3,6 @@
 What has to happen outside waits here too, beside the records that must be durable first.
 """
 
-from collections.abc import Callable
-
 import msgspec
 
 from daemon.gate import RiskApproved
@@ -37,7 +35,7 @@ class Recorder:
         self.effects: list[Effect] = []
         self.repeats_dropped = 0
         self.root = 0
-        self.day_over: Callable[[], None] = _nothing
+        self.day_over = _nothing
         self._trace: int | None = None
 
     def take(self, event: Input, at: int, order: Order | None = None) -> None:

@@ -17,6 +17,9 @@ from ops.render import print_json, say
 
 Command = Callable[..., Any]
 
+KILL_ANSWER_S = 1.0
+"""How long the answer to a kill may take: the daemon gives it within one second, hung or not."""
+
 
 def telling(*, why_needed: bool = True, confirmed: bool = False) -> Callable[[Command], Command]:
     """Add the options of a verb that tells the daemon something: --why, --journal, --json.
@@ -63,6 +66,20 @@ def tell(  # noqa: PLR0913 - what a verb says, and how its answer is shown
     sys.exit(answer.exit_code)
 
 
+def kill_now(journal: Path, args: Mapping[str, str], why: str, *, as_json: bool) -> NoReturn:
+    """Tell the daemon to kill; where it does not say at once that it has, take its permit away."""
+    request = Request(VERSION, "kill", f"cli-{secrets.token_hex(8)}", why, args=dict(args))
+    try:
+        answer = call(journal, request, KILL_ANSWER_S)
+    except (NotRunning, NoAnswer) as error:
+        from daemon.offline import take_permit  # noqa: PLC0415 - only here
+
+        say(take_permit(journal), err=True)
+        _give_up(error, "kill")
+    _print(answer, as_json=as_json)
+    sys.exit(answer.exit_code)
+
+
 def stop_without_daemon(journal: Path, verb: str, why: str, *, as_json: bool) -> NoReturn:
     """Carry out `verb` without the daemon, print each step, and end the process."""
     from daemon.offline import stop_offline  # noqa: PLC0415 - only this way needs it
@@ -81,12 +98,16 @@ def answered(journal: Path, request: Request) -> Answer:
     """Return the daemon's answer, or end the process where there is none."""
     try:
         return call(journal, request)
-    except NotRunning as error:
-        say(f"traded: {error}", f"  next: {_without_daemon(request.verb)}", err=True)
+    except (NotRunning, NoAnswer) as error:
+        _give_up(error, request.verb)
+
+
+def _give_up(error: NotRunning | NoAnswer, verb: str) -> NoReturn:
+    if isinstance(error, NotRunning):
+        say(f"traded: {error}", f"  next: {_without_daemon(verb)}", err=True)
         sys.exit(ExitCode.DAEMON_NOT_RUNNING)
-    except NoAnswer as error:
-        say(f"traded: {error}", f"  next: {_hung(request.verb)}", err=True)
-        sys.exit(ExitCode.FAILURE)
+    say(f"traded: {error}", f"  next: {_hung(verb)}", err=True)
+    sys.exit(ExitCode.FAILURE)
 
 
 def _print(answer: Answer, *, as_json: bool) -> None:

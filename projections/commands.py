@@ -30,9 +30,13 @@ class Commands(msgspec.Struct):
             del self.taken[next(iter(self.taken))]
 
     def flatten(self, command: OperatorFlattenAsked, busy: Iterable[Symbol]) -> None:
-        """Take up what `command` is to close, out of the symbols with a position or open orders."""
+        """Take up what `command` is to close, out of the symbols with a position or open orders.
+
+        What is being closed already goes on, unless the broker is to be trusted from here.
+        """
         for symbol in busy:
-            if command.symbol in {None, symbol}:
+            is_news = symbol not in self.flattening or command.trust_broker
+            if is_news and command.symbol in {None, symbol}:
                 self.flattening[symbol] = command
 
     def refuse(self, event: CommandRefused) -> None:

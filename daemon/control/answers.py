@@ -20,13 +20,15 @@ EXIT_OK = 0
 EXIT_REFUSED = 5
 
 
-def answer_from(records: Sequence[Record]) -> Answer:
+def answer_from(records: Sequence[Record], *, dry_run: bool = False) -> Answer:
     """Return the answer to the command that `records` start with; they are durable by now."""
     if not records:
         return Answer(VERSION, EXIT_OK, ("nothing to do: it was done before",))
     events = [record.event for record in records]
     refused = any(isinstance(event, CommandRefused | IntentRefused) for event in events)
     lines = tuple(line for event in events for line in _lines(event))
+    if dry_run and any(isinstance(event, OrderSending | CancelSending) for event in events):
+        lines = (*lines, "DRY RUN: nothing is sent")
     return Answer(
         VERSION, EXIT_REFUSED if refused else EXIT_OK, lines or ("done",), seq=records[0].seq
     )
@@ -45,7 +47,7 @@ def _lines(event: JournalEvent) -> Iterator[str]:
         case OrderIntended():
             yield f"order {event.client_order_id}"
         case OrderSending():
-            yield "  passed the gate and is sent"
+            yield "  passed the gate"
         case IntentRefused():
             failed = (each for each in event.checks if not each.passed)
             yield from (f"  refused by {each.name}: {each.note or each.value}" for each in failed)

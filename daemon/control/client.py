@@ -2,6 +2,7 @@
 
 import os
 import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -36,14 +37,10 @@ def call(journal: Path, request: Request, wait_s: float = ANSWER_S) -> Answer:
             raise NotRunning(f"no daemon runs for {journal}") from error
         except PermissionError as error:
             raise NotRunning(f"{path} is not this user's: {error}") from error
-        line = b""
+        except OSError as error:
+            raise NoAnswer(f"the daemon of {journal} takes no call: {error}") from error
         try:
-            connection.sendall(encode_line(request))
-            while not line.endswith(b"\n"):
-                more = connection.recv(65_536)
-                if not more:
-                    break
-                line += more
+            line = _ask(connection, encode_line(request))
         except OSError as error:
             raise NoAnswer(f"the daemon of {journal} does not answer: {error}") from error
     if not line:
@@ -52,6 +49,19 @@ def call(journal: Path, request: Request, wait_s: float = ANSWER_S) -> Answer:
         return decode_answer(line)
     except BadRequest as error:
         raise NoAnswer(str(error)) from error
+
+
+def _ask(connection: socket.socket, asked: bytes) -> bytes:
+    # Who is turned away unheard is answered all the same.
+    with suppress(BrokenPipeError, ConnectionResetError):
+        connection.sendall(asked)
+    line = b""
+    while not line.endswith(b"\n"):
+        more = connection.recv(65_536)
+        if not more:
+            break
+        line += more
+    return line
 
 
 def _listening(journal: Path) -> Path:

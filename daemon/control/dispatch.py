@@ -5,6 +5,8 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import TimeoutError as TookTooLong
 from typing import Final
 
+import msgspec
+
 from daemon.command_inbox import Loaded
 from daemon.config import Config
 from daemon.config_file import ConfigError, to_event
@@ -44,7 +46,6 @@ class Dispatch:
         self._loop = loop
         self._config = config
         self._reread = reread
-        self._read: Config | None = None
         self._confirmations = Confirmations()
 
     def __call__(self, request: Request, caller: Caller) -> Answer:
@@ -53,63 +54,78 @@ class Dispatch:
         Raises:
             BadRequest: it is no command.
         """
-        if request.verb == "ping":
+        if request.verb == "ping" and not request.args:
             return self._on_loop(self._pong(), LOOP_S) or _HUNG
+        read = self._config
+
+        def changed() -> dict[str, tuple[str, str]]:
+            nonlocal read
+            read = self._reread()
+            return changes(self._config, read)
+
         try:
-            command = command_of(request, caller, self._changes)
+            command = command_of(request, caller, changed)
         except ConfigError as error:
             kept = "the configuration in force stays"
             return Answer(VERSION, EXIT_BAD_CONFIG, (*error.problems, kept))
-        wait_s = LOOP_S
         if isinstance(command, OperatorKilled):
-            # Before anything that could take long or fail: from here no order leaves.
-            self._engine.switch.latch()
-            wait_s = KILL_S
-        answer = self._on_loop(self._obey(command, request.token), wait_s)
-        return answer or (_KILLED if isinstance(command, OperatorKilled) else _HUNG)
+            return self._kill(command)
+        return self._on_loop(self._obey(command, request.token, read), LOOP_S) or _HUNG
 
-    def _on_loop(self, answering: Coroutine[None, None, Answer], wait_s: float) -> Answer | None:
-        """Let the trading loop answer; None where it does not in time."""
+    def _kill(self, command: OperatorKilled) -> Answer:
+        """Stop the sending before anything that could take long or fail, and record it then."""
+        problems: tuple[str, ...] = ()
+        try:
+            self._engine.switch.latch()
+        except OSError as error:
+            problems = (f"killed, but the permit file cannot be removed: {error}",)
+        obeying = self._obey(command, "", self._config)
+        answer = self._on_loop(obeying, KILL_S, given_up=False) or _KILLED
+        return msgspec.structs.replace(answer, lines=(*answer.lines, *problems))
+
+    def _on_loop(
+        self, answering: Coroutine[None, None, Answer], wait_s: float, *, given_up: bool = True
+    ) -> Answer | None:
+        """Let the trading loop answer; None where it does not in time.
+
+        What is `given_up` then is not begun with any more either.
+        """
         future = asyncio.run_coroutine_threadsafe(answering, self._loop)
         try:
             return future.result(wait_s)
         except TookTooLong:
+            if given_up:
+                future.cancel()
             return None
 
     async def _pong(self) -> Answer:
         seq = self._engine.core.state.seq
         return Answer(VERSION, 0, (f"the trading loop answers, at event {seq}",))
 
-    async def _obey(self, command: Command, token: str) -> Answer:
+    async def _obey(self, command: Command, token: str, read: Config) -> Answer:
         numbers = numbers_of(command, self._engine.core.state)
         if numbers.facts and not self._confirmations.fits(token, command, numbers):
             changed = ("the numbers have changed:",) if token else ()
             made = self._confirmations.token(command, numbers)
             return Answer(VERSION, EXIT_REFUSED, (*changed, *numbers.lines), made)
         if isinstance(command, OperatorReloaded):
-            return await self._reload(command)
-        answer = answer_from(await self._engine.obey(command))
+            return await self._reload(command, read)
+        records = await self._engine.obey(command)
+        answer = answer_from(records, dry_run=self._engine.settings.dry_run)
         if isinstance(command, OperatorCancelAsked) and command.client_order_id is None:
             return await self._until_none_open(answer)
         return answer
 
-    def _changes(self) -> dict[str, tuple[str, str]]:
-        """Read the configuration anew and return what differs.
-
-        Raises:
-            ConfigError: it is not valid.
-        """
-        self._read = self._reread()
-        return changes(self._config, self._read)
-
-    async def _reload(self, command: OperatorReloaded) -> Answer:
+    async def _reload(self, command: OperatorReloaded, read: Config) -> Answer:
         restart = needs_restart(command.changes)
         if restart:
             why = f"refused: a running daemon does not take {', '.join(restart)}: restart it"
             return Answer(VERSION, EXIT_REFUSED, (why,))
-        if self._read is None or not command.changes:
+        if not command.changes:
             return Answer(VERSION, 0, ("nothing has changed",))
-        self._config = self._read
+        if changes(self._config, read) != command.changes:
+            return Answer(VERSION, EXIT_REFUSED, ("refused: another reload came first",))
+        self._config = read
         loaded = Loaded(to_event(self._config), settings_of(self._config))
         records = await self._engine.obey(command, loaded)
         took = (f"{key}: {old} -> {new}" for key, (old, new) in command.changes.items())
@@ -134,4 +150,11 @@ _KILLED: Final = Answer(
         "working orders are not cancelled yet: `traded kill --offline` if it stays so",
     ),
 )
-_HUNG: Final = Answer(VERSION, EXIT_FAILURE, ("the trading loop does not answer: `traded kill`",))
+_HUNG: Final = Answer(
+    VERSION,
+    EXIT_FAILURE,
+    (
+        "the trading loop does not answer; `traded status` shows whether it took the command",
+        "`traded kill` in any case stops what it sends",
+    ),
+)

@@ -51,6 +51,7 @@ def decode_request(line: bytes) -> Request:
         fields = json.loads(
             line.decode(), object_pairs_hook=_once_each, parse_constant=_no_constant
         )
+        msgspec.json.decode(line)  # It refuses half a surrogate, which no answer could quote.
     except RecursionError as error:
         raise BadRequest("the request is nested too deeply") from error
     except ValueError as error:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ops.told import stop_without_daemon, tell, telling
+from ops.told import kill_now, stop_without_daemon, telling
 
 
 @click.command()
@@ -27,4 +27,4 @@ def command(*, working: str, offline: bool, why: str, journal: Path, as_json: bo
     """
     if offline:
         stop_without_daemon(journal, "kill", why, as_json=as_json)
-    tell(journal, "kill", {"working": working}, why, as_json=as_json)
+    kill_now(journal, {"working": working}, why, as_json=as_json)
