@@ -81,7 +81,12 @@ class CommandInbox:
         """Tell who waits what has become of his command: `records` are durable now."""
         unanswered, self._unanswered = self._unanswered, []
         for each in unanswered:
-            walk = [record for record in records if each.first_seq in {record.seq, record.trace}]
+            # A cancel belongs to the walk of its order, and was caused by the command.
+            walk = [
+                record
+                for record in records
+                if each.first_seq in {record.seq, record.trace, record.cause}
+            ]
             if not walk or walk[0].event is not each.command:
                 walk = []
             try:

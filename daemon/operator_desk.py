@@ -15,6 +15,7 @@ from daemon.recorder import Recorder
 from daemon.strategies import Intent
 from events import (
     AT_START,
+    BY_HAND,
     KILL_SWITCH,
     CommandRefused,
     HoldLevel,
@@ -41,8 +42,6 @@ from events import (
 from events.codec import Command
 from projections.order_states import OrderState
 
-BY_HAND: Final = "operator"
-"""Whose orders those are that a person makes; no strategy may be called so."""
 LIFTED_BY_RESUME: Final = frozenset({KILL_SWITCH, AT_START})
 
 

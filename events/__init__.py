@@ -33,6 +33,7 @@ from events.holds import (
 )
 from events.market import BarClosed
 from events.operator import (
+    BY_HAND,
     CommandRefused,
     OperatorCancelAsked,
     OperatorCommand,
@@ -83,6 +84,7 @@ from events.strategy import StrategyDeclined, StrategyFailed
 
 __all__ = [
     "AT_START",
+    "BY_HAND",
     "KILL_SWITCH",
     "BarClosed",
     "BrokerUnparsed",

@@ -10,6 +10,8 @@ from events.base import ClientOrderId, Event, Symbol
 from events.holds import HoldLevel, HoldScope, WorkingOrders
 from events.orders import OrderType, TimeInForce
 
+BY_HAND = "operator"
+"""Whose orders those are that a person makes; no strategy may be called so."""
 WHY_MAX = 500
 """Characters a reason may have."""
 

@@ -9,6 +9,9 @@ from events import (
     HoldLifted,
     HoldPlaced,
     IntentRefused,
+    OperatorFlattenAsked,
+    OperatorKilled,
+    OperatorShadowed,
     OrderIntended,
     OrderSending,
     Record,
@@ -27,11 +30,27 @@ def answer_from(records: Sequence[Record], *, dry_run: bool = False) -> Answer:
     events = [record.event for record in records]
     refused = any(isinstance(event, CommandRefused | IntentRefused) for event in events)
     lines = tuple(line for event in events for line in _lines(event))
+    if not refused:
+        lines = (*lines, *_left_unsaid(events))
     if dry_run and any(isinstance(event, OrderSending | CancelSending) for event in events):
         lines = (*lines, "DRY RUN: nothing is sent")
     return Answer(
         VERSION, EXIT_REFUSED if refused else EXIT_OK, lines or ("done",), seq=records[0].seq
     )
+
+
+def _left_unsaid(events: Sequence[JournalEvent]) -> Iterator[str]:
+    """Say what a command means that led to no event of its own kind."""
+    kinds = {type(event) for event in events}
+    match events[0]:
+        case OperatorKilled() if HoldPlaced not in kinds:
+            yield "the kill switch is engaged already"
+        case OperatorFlattenAsked() if OrderIntended not in kinds:
+            yield "what is held is closed as soon as the cancels are answered"
+        case OperatorShadowed(strategy=strategy):
+            yield f"{strategy} decides from here, and sends nothing"
+        case _:
+            pass
 
 
 def _lines(event: JournalEvent) -> Iterator[str]:

@@ -14,6 +14,8 @@ import msgspec
 
 from daemon.operator_desk import LIFTED_BY_RESUME
 from events import (
+    HoldPlaced,
+    HoldScope,
     OperatorFlattenAsked,
     OperatorLifted,
     OperatorOrderAsked,
@@ -83,21 +85,32 @@ def _lift(command: OperatorLifted, state: State) -> tuple[str, ...]:
     hold = state.holds.active.get(command.hold_id)
     if hold is None:
         return ()  # It will be refused.
-    return (f"lifts {hold.level} {hold.cause}: {hold.why}", *_standing(state))
+    return (f"lifts {_said(hold)}", *_standing(state))
 
 
 def _resume(command: OperatorResumed, state: State) -> tuple[str, ...]:
     holds = state.holds.active.values()
     if command.strategy:
-        lifted = [hold for hold in holds if hold.target == command.strategy]
+        lifted = [
+            hold
+            for hold in holds
+            if (hold.scope, hold.target) == (HoldScope.STRATEGY, command.strategy)
+        ]
+        if not lifted:
+            return ()  # It will be refused.
     else:
         lifted = [hold for hold in holds if hold.cause in LIFTED_BY_RESUME]
     stay = [hold for hold in holds if hold not in lifted]
     return (
-        *(f"lifts {hold.level} {hold.cause}: {hold.why}" for hold in lifted),
-        *(f"stays: {hold.level} {hold.cause}: {hold.why}" for hold in stay),
+        *([f"lifts {_said(hold)}" for hold in lifted] or ["lifts nothing: the kill switch is off"]),
+        *(f"stays: {_said(hold)}" for hold in stay),
         *_standing(state),
     )
+
+
+def _said(hold: HoldPlaced) -> str:
+    why = f": {hold.why}" if hold.why else ""
+    return f"{hold.level} on {hold.target or 'everything'} ({hold.cause}){why}"
 
 
 def _standing(state: State) -> tuple[str, ...]:
@@ -126,7 +139,7 @@ def _flatten(command: OperatorFlattenAsked, state: State) -> Numbers:
             estimates.append(_worth(state, symbol, position.quantity))
     orders = [each for each in state.orders.open.values() if command.symbol in {None, each.symbol}]
     facts += [f"cancels {each.client_order_id} ({each.state})" for each in orders]
-    return Numbers(tuple(facts or ["there is nothing to close"]), tuple(estimates))
+    return Numbers(tuple(facts), tuple(estimates))  # Without any it will be refused.
 
 
 def _order(command: OperatorOrderAsked, state: State) -> Numbers:

@@ -103,9 +103,12 @@ class Dispatch:
         return Answer(VERSION, 0, (f"the trading loop answers, at event {seq}",))
 
     async def _obey(self, command: Command, token: str, read: Config) -> Answer:
+        if isinstance(command, OperatorReloaded) and (restart := needs_restart(command.changes)):
+            why = f"refused: a running daemon does not take {', '.join(restart)}: restart it"
+            return Answer(VERSION, EXIT_REFUSED, (why,))
         numbers = numbers_of(command, self._engine.core.state)
         if numbers.facts and not self._confirmations.fits(token, command, numbers):
-            changed = ("the numbers have changed:",) if token else ()
+            changed = ("the token is not the one for these numbers:",) if token else ()
             made = self._confirmations.token(command, numbers)
             return Answer(VERSION, EXIT_REFUSED, (*changed, *numbers.lines), made)
         if isinstance(command, OperatorReloaded):
@@ -117,10 +120,6 @@ class Dispatch:
         return answer
 
     async def _reload(self, command: OperatorReloaded, read: Config) -> Answer:
-        restart = needs_restart(command.changes)
-        if restart:
-            why = f"refused: a running daemon does not take {', '.join(restart)}: restart it"
-            return Answer(VERSION, EXIT_REFUSED, (why,))
         if not command.changes:
             return Answer(VERSION, 0, ("nothing has changed",))
         if changes(self._config, read) != command.changes:

@@ -120,6 +120,9 @@ class ControlServer:
             request = decode_request(_line(connection))
         except BadRequest as error:
             return _answer(EXIT_USAGE, str(error))
+        if request.verb != "kill" and _has_gone(connection):
+            # Nothing but a kill is carried out for who has given up waiting for it.
+            return _answer(EXIT_REFUSED, "the caller has gone")
         try:
             return self._take(request, caller)
         except BadRequest as error:
@@ -153,8 +156,17 @@ def _line(connection: socket.socket) -> bytes:
     line, _, rest = found.partition(b"\n")
     if rest:
         raise BadRequest("one command a connection")
-    connection.settimeout(TIMEOUT_S)
     return line
+
+
+def _has_gone(connection: socket.socket) -> bool:
+    connection.setblocking(False)  # noqa: FBT003 - socket's way
+    try:
+        return connection.recv(1, socket.MSG_PEEK) == b""
+    except BlockingIOError:
+        return False
+    finally:
+        connection.settimeout(TIMEOUT_S)
 
 
 def _caller(connection: socket.socket) -> Caller:

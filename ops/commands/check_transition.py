@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from daemon.promotion import requirements
+from events import BY_HAND
 from ops.books import read_books
 from ops.exit_codes import ExitCode
 from ops.opened import opened
@@ -25,8 +26,9 @@ def command(*, strategy: str, journal: Path, as_json: bool) -> None:
     """
     with opened(journal) as reader:
         state = read_books(reader).state
-    if strategy not in state.strategies.answers:
-        known = ", ".join(sorted(state.strategies.answers)) or "none"
+    names = state.strategies.answers.keys() - {BY_HAND}
+    if strategy not in names:
+        known = ", ".join(sorted(names)) or "none"
         raise click.UsageError(f"the journal knows no strategy {strategy}; it knows {known}")
     rule = recorded_config(state.identity.config).promotion
     found = requirements(state, strategy, rule)
