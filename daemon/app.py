@@ -5,9 +5,11 @@ broker, go on. A stop is: finish the turn, record why, snapshot, release.
 """
 
 import asyncio
+import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -19,19 +21,26 @@ from daemon.brokers.paper import PaperBroker
 from daemon.clock import Clock, FeedClock, SystemClock
 from daemon.config import Config
 from daemon.config_file import ConfigError, to_event
+from daemon.control.address import socket_path
+from daemon.control.dispatch import Dispatch
+from daemon.control.server import ControlServer, own_and_root
 from daemon.core import Core
 from daemon.corporate_actions_file import read_corporate_actions
 from daemon.engine import Engine, EngineSettings
 from daemon.feeds import Feed
 from daemon.feeds.border import CheckedFeed
 from daemon.feeds.file import FileFeed
+from daemon.kill_switch import KillSwitch
 from daemon.loading import LoadError, build_plugged_in, look_in
+from daemon.permit import Permit, permit_path
 from daemon.recovery import Recovered, Recovery
-from daemon.session import opening
+from daemon.session import Opening, opening
+from daemon.side_file import Offline, drop_aside, read_aside
 from daemon.snapshots import SnapshotFolder
 from events import (
     CorporateActionAnnounced,
     Mode,
+    PermitLost,
     Record,
     SessionEnded,
     nanoseconds,
@@ -80,6 +89,7 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
     *,
     started: Callable[[Prepared], None],
     progress: Callable[[int], None],
+    reread: Callable[[], Config] | None = None,
     once: bool = False,
     recorded: Callable[[Sequence[Record]], None] | None = None,
 ) -> Outcome:
@@ -87,7 +97,7 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
 
     Paths in `config` are relative to `base`. `started` is told what was recovered before the first
     bar is taken, `progress` how many bars each commit brought, `recorded` what went into the
-    journal.
+    journal. `reread` reads the configuration anew when an operator asks for that.
 
     Raises:
         JournalError, ConfigError, BadBars, LoadError: it cannot start, or (JournalWriteFailed)
@@ -115,27 +125,45 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
         notices = (*opens.notices, *feed.notices) if isinstance(feed, FileFeed) else opens.notices
         started(Prepared(journal_path, is_new, recovered, feed.bars_total, notices))
         core = Core(recovered.state, runs, settings)
-        engine = Engine(core, journal, broker, clock, snapshots, engine_settings(config))
+        aside = read_aside(journal_path)
+        switch = KillSwitch(Permit(permit_path(journal_path)))
+        if is_new:
+            switch.permit.grant()
+        engine = Engine(core, journal, broker, clock, snapshots, engine_settings(config), switch)
         engine.recorded = recorded
-        if opens.identity is not None:
-            # Alone in its commit: a journal of one event needs no witness yet.
-            await engine.take(opens.identity)
-        await engine.take(*opens.events)
-        await engine.connect_broker()
+        await _open_session(engine, opens, aside, journal_path)
         if not feed.live:
             # The journal's thread gets its turns ten times as often, so that it keeps up while this
             # one computes the next block.
             sys.setswitchinterval(SWITCH_INTERVAL_S)
-        async with asyncio.TaskGroup() as tasks:
-            _stop_on_signals(engine)
-            tasks.create_task(engine.run(feed, progress, once=once), name="trading engine")
-        return await _end_session(engine, recovered)
+        _stop_on_signals(engine)
+        with listening(engine, journal_path, config, reread or (lambda: config)):
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(engine.run(feed, progress, once=once), name="trading engine")
+            return await _end_session(engine, recovered)
     finally:
         # The last connection that goes folds the log into the file, unless it only reads: a journal
         # that recovery refuses is left as it was found.
         await journal.close()
         if reader is not None:
             reader.close()
+
+
+@contextmanager
+def listening(
+    engine: Engine, journal: Path, config: Config, reread: Callable[[], Config]
+) -> Iterator[None]:
+    """Serve the operator's socket meanwhile, where the configuration wants one."""
+    if not config.control.enabled:
+        yield
+        return
+    path = socket_path(journal, os.environ)
+    dispatch = Dispatch(engine, asyncio.get_running_loop(), config, reread)
+    server = ControlServer(path, own_and_root() | set(config.control.allowed_uids), dispatch)
+    try:
+        yield
+    finally:
+        server.close()
 
 
 def assert_mode(config: Config, broker: Broker, feed: Feed) -> None:
@@ -217,6 +245,21 @@ def _stop_on_signals(engine: Engine) -> None:
     loop = asyncio.get_running_loop()
     for each in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, engine.request_stop, f"signal {each.name}")
+
+
+async def _open_session(
+    engine: Engine, opens: Opening, aside: Sequence[Offline], journal: Path
+) -> None:
+    """Record what the session starts with, what was asked for meanwhile, and take up the orders."""
+    if opens.identity is not None:
+        # Alone in its commit: a journal of one event needs no witness yet.
+        await engine.take(opens.identity)
+    await engine.take(*opens.events, *aside)
+    drop_aside(journal)
+    permit = engine.switch.permit
+    if not permit.granted:
+        await engine.take(PermitLost(f"{permit.path} was gone at the start"))
+    await engine.connect_broker()
 
 
 async def _end_session(engine: Engine, recovered: Recovered) -> Outcome:

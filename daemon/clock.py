@@ -41,3 +41,13 @@ class SystemClock:
 
     def set(self, at: int) -> None:
         """Do nothing: this clock moves by itself."""
+
+
+def monotonic_s() -> float:
+    """Return seconds that never go back: for waiting, never for what is recorded."""
+    return time.monotonic()
+
+
+def pause(seconds: float) -> None:
+    """Let this thread, and it alone, wait."""
+    time.sleep(seconds)

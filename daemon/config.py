@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from daemon.bounds import BasisPoints, PositiveDecimal, Share
 from daemon.gate.limits import Limits
+from daemon.promotion import PromotionRule
 from events import Mode, Symbol
 
 Positive = Annotated[int, Meta(gt=0, le=1_000_000_000)]
@@ -110,6 +111,13 @@ class CorporateActionsConfig(_Table, frozen=True):
     path: str = ""
 
 
+class ControlConfig(_Table, frozen=True):
+    """The operator's socket. `allowed_uids` may command besides the daemon's own user and root."""
+
+    enabled: bool = True
+    allowed_uids: tuple[int, ...] = ()
+
+
 class Config(_Table, frozen=True):
     """The whole configuration."""
 
@@ -124,3 +132,5 @@ class Config(_Table, frozen=True):
     feed: FeedConfig = FeedConfig()
     corporate_actions: CorporateActionsConfig = CorporateActionsConfig()
     limits: Limits = Limits()
+    promotion: PromotionRule = PromotionRule()
+    control: ControlConfig = ControlConfig()

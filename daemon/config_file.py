@@ -16,7 +16,7 @@ import msgspec
 
 from daemon.bounds import Problems, convert
 from daemon.config import Config
-from events import ConfigLoaded, Mode, SymbolTerms
+from events import BY_HAND, ConfigLoaded, Mode, SymbolTerms
 
 ENVIRONMENT_PREFIX = "TRADED_"
 ENVIRONMENT_ELSEWHERE = frozenset({"TRADED_CONFIG"})
@@ -311,6 +311,8 @@ def _check_secrets(config: Config, problems: Problems) -> None:
 def _check_strategies(config: Config, problems: Problems) -> None:
     for name, table in config.strategies.items():
         where = f"strategies.{name}"
+        if name == BY_HAND:
+            problems.add(where, "is the name for orders by hand: take another")
         if not _CLASS_PATH.fullmatch(table.strategy_class):
             problems.add(f"{where}.class", f"{table.strategy_class!r} is not module:Class")
         for symbol in table.symbols:

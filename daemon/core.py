@@ -9,24 +9,28 @@ from typing import assert_never
 
 import msgspec
 
+from daemon.circuit_breaker import CircuitBreaker
 from daemon.corporate_actions import applied_action, objection, objection_at_price
 from daemon.deadlines import Deadlines
 from daemon.gate import Limits
-from daemon.recorder import Cancel, Recorder
+from daemon.hold_desk import HoldDesk
+from daemon.operator_desk import OperatorDesk
+from daemon.order_desk import OrderDesk
+from daemon.promotion import PromotionRule
+from daemon.recorder import Recorder
+from daemon.start_doubts import doubt_of_config, doubt_of_session
 from daemon.strategy_desk import StrategyDesk
 from daemon.strategy_runs import StrategyRun
 from events import (
+    AT_START,
     BarClosed,
     BrokerUnparsed,
-    CancelSending,
     CashMoved,
     ClientOrderId,
     CommissionCharged,
+    ConfigLoaded,
     CorporateActionAnnounced,
-    HoldLevel,
-    HoldLifts,
-    HoldPlaced,
-    HoldScope,
+    OperatorCommand,
     OrderAcknowledged,
     OrderCancelled,
     OrderExpired,
@@ -35,6 +39,7 @@ from events import (
     OrderUnknown,
     OrderWithheld,
     OrderWorking,
+    PermitLost,
     SessionStarted,
     TimerFired,
     TimerKind,
@@ -57,6 +62,7 @@ class CoreSettings(msgspec.Struct, frozen=True):
 
     limits: Limits = Limits()
     answer_deadline_s: int = 30
+    promotion: PromotionRule = PromotionRule()
 
 
 class Core:
@@ -73,10 +79,30 @@ class Core:
         self.state = state
         self.recorder = recorder or Recorder(state)
         self.deadlines = Deadlines(state, runs, settings.answer_deadline_s)
-        self.desk = StrategyDesk(self.recorder, runs, self.deadlines, settings.limits)
+        self.orders = OrderDesk(self.recorder, self.deadlines, settings.limits)
+        self.holds = HoldDesk(self.recorder, self.orders)
+        self.recorder.day_over = self.holds.lift_of_the_day
+        self.desk = StrategyDesk(self.recorder, runs, self.orders, self.holds)
+        self.operator = OperatorDesk(
+            self.recorder, self.orders, self.holds, frozenset(self.desk.runs), settings.promotion
+        )
+        self.breaker = CircuitBreaker(state, self.holds, settings.limits.account)
 
-    def step(self, event: Input, at: int) -> None:  # noqa: C901 - one flat branch a kind of input
+    def use(self, settings: CoreSettings) -> None:
+        """Go on under other limits; strategies and deadlines stay what they are."""
+        self.orders.limits = settings.limits
+        self.operator.rule = settings.promotion
+        self.breaker.use(settings.limits.account)
+
+    def step(self, event: Input, at: int) -> None:
         """Take one input at wall time `at` (ns UTC). A repeat of what is known changes nothing."""
+        pnl = self.state.pnl
+        equity = pnl.equity
+        self._take(event, at)
+        if pnl.equity is not equity:
+            self.breaker.look()
+
+    def _take(self, event: Input, at: int) -> None:  # noqa: C901, PLR0912 - one flat branch a kind of input
         match event:
             case BarClosed():
                 self._bar(event, at)
@@ -102,13 +128,28 @@ class Core:
             case CorporateActionAnnounced():
                 self._announcement(event, at)
             case SessionStarted():
+                doubt = doubt_of_session(self.state, event)
                 self.recorder.take(event, at)
+                self._start_on_halt(doubt)
                 for name, why in event.diverged.items():
                     self.desk.fail_strategy(name, why)
+                self.deadlines.restart()
+            case OperatorCommand():
+                self.operator.take(event, at)
+            case PermitLost():
+                self.operator.lose_permit(event, at)
+            case ConfigLoaded():
+                doubt = doubt_of_config(self.state, event)
+                self.recorder.take(event, at)
+                self._start_on_halt(doubt)
                 self.deadlines.restart()
             case _:
                 self.recorder.take(event, at)
                 self.deadlines.restart()
+
+    def _start_on_halt(self, doubt: str) -> None:
+        if doubt:
+            self.holds.halt_everything(AT_START, doubt, doubt)
 
     # Inputs, each folded first and answered then.
 
@@ -136,6 +177,7 @@ class Core:
         strategy = orders.strategy_of(fill.client_order_id)
         if strategy is not None:
             self.desk.on_fill(fill, strategy)
+        self.operator.after_order(fill.symbol)
 
     def _commission(self, charge: CommissionCharged, at: int) -> None:
         if self.state.orders.is_repeat(charge):
@@ -165,9 +207,9 @@ class Core:
         self.recorder.take(report, at)
         if report.contradicts:
             why = f"recorded is {report.contradicts}; now it is {report.raw}"
-            self._hold_everything("contradicting report", why, report.contradicts)
+            self.holds.halt_everything("contradicting report", why, report.contradicts)
         else:
-            self._hold_everything("unparsed report", f"{report.why}: {report.raw}", "")
+            self.holds.halt_everything("unparsed report", f"{report.why}: {report.raw}", "")
 
     def _again(self, report: Identified, known: str, at: int) -> None:
         """Drop what was recorded before; what contradicts that is kept raw and holds everything."""
@@ -189,9 +231,11 @@ class Core:
         if after is None:
             is_now = order.state if order else "not ours"
             why = f"{TAGS[type(report)]} for {order_id}, which is {is_now}"
-            self._hold_everything("impossible report", why, order_id)
+            self.holds.halt_everything("impossible report", why, order_id)
         elif order is not None and order.state is OrderState.UNKNOWN:
             self._watch_again(order)
+        if order is not None:
+            self.operator.after_order(order.symbol)
 
     def _timer(self, timer: TimerFired, at: int) -> None:
         self.recorder.take(timer, at)
@@ -199,7 +243,7 @@ class Core:
             case TimerKind.SCHEDULE:
                 self.desk.on_schedule(timer)
             case TimerKind.CANCEL_AFTER:
-                self.cancel(ClientOrderId(timer.subject), "cancel_after_s is over")
+                self.orders.cancel(ClientOrderId(timer.subject), "cancel_after_s is over")
             case TimerKind.ANSWER_DEADLINE:
                 self._give_up_waiting(timer)
             case TimerKind.CORPORATE_ACTION:
@@ -207,17 +251,6 @@ class Core:
             case _:
                 assert_never(timer.kind)
         self.deadlines.after(timer)
-
-    def cancel(self, order_id: ClientOrderId, reason: str) -> None:
-        """Ask for a cancel of an order that may still fill, unless the answer to one is awaited."""
-        order = self.state.orders.open.get(order_id)
-        if order is None or order.cancel_sent_at:
-            return
-        self.recorder.emit(CancelSending(order_id, reason), order)
-        self.recorder.effects.append(Cancel(order_id))
-        asked = self.state.orders.open.get(order_id)
-        if asked is not None:
-            self.deadlines.watch_cancel(asked)
 
     def _give_up_waiting(self, timer: TimerFired) -> None:
         order_id = ClientOrderId(timer.subject)
@@ -257,48 +290,19 @@ class Core:
             whose = self.state.orders.strategy_of(order_id)
             if whose is None:
                 why = f"{fill.execution_id} is of no order of ours"
-                self._hold_everything("foreign fill", why, order_id)
+                self.holds.halt_everything("foreign fill", why, order_id)
             else:
                 why = f"{order_id} of {whose} ended so long ago that its fill cannot be checked"
-                self._hold_everything("late fill", why, order_id)
+                self.holds.halt_everything("late fill", why, order_id)
         elif order.state in {OrderState.REFUSED, OrderState.WITHHELD}:
-            self._hold_everything("impossible fill", f"{order_id} was never sent", order_id)
+            self.holds.halt_everything("impossible fill", f"{order_id} was never sent", order_id)
         elif is_impossible:
             why = f"{order_id} is not of {fill.quantity} {fill.symbol}"
-            self._hold_everything("impossible fill", why, order_id)
+            self.holds.halt_everything("impossible fill", why, order_id)
         elif abs(now.filled) > abs(now.intent.quantity):
-            self._hold_everything("over-fill", f"{order_id} filled {now.filled}", order_id)
+            self.holds.halt_everything("over-fill", f"{order_id} filled {now.filled}", order_id)
 
     def _refuse_action(self, action: CorporateActionAnnounced, why: str) -> None:
         """Hold the symbol of an action that cannot be so, and wait no more for it."""
         text = f"{why}; it is not booked: compare what is held with the broker"
-        scope, target = HoldScope.SYMBOL, action.symbol
-        self._hold(IMPOSSIBLE, text, action.action_id, scope=scope, target=target)
-
-    def _hold_everything(self, cause: str, why: str, subject: str) -> None:
-        """Let nothing pass until an operator has looked; a report that comes again adds no hold."""
-        if not self.state.holds.stands(cause, subject):
-            self._hold(cause, why, subject)
-
-    def _hold(
-        self,
-        cause: str,
-        why: str,
-        subject: str,
-        *,
-        scope: HoldScope = HoldScope.ALL,
-        target: str = "",
-    ) -> None:
-        self.recorder.emit(
-            HoldPlaced(
-                hold_id=f"{cause}-{self.recorder.root}",
-                scope=scope,
-                level=HoldLevel.HALT,
-                cause=cause,
-                by="core",
-                why=why,
-                lifts=HoldLifts.OPERATOR,
-                target=target,
-                subject=subject,
-            )
-        )
+        self.holds.halt_symbol(action.symbol, IMPOSSIBLE, text, action.action_id)

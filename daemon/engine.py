@@ -16,34 +16,40 @@ from daemon.brokers import Broker
 from daemon.brokers.border import checked
 from daemon.clock import Clock
 from daemon.code_hash import fold_code_hash
+from daemon.command_inbox import CommandInbox, Loaded
 from daemon.core import Core
 from daemon.deadlines import NEVER
 from daemon.feeds import Feed
 from daemon.gate import RiskApproved
+from daemon.kill_switch import KillSwitch
 from daemon.recorder import Cancel, Effect
 from daemon.snapshots import SnapshotFolder
 from events import (
+    KILL_SWITCH,
     BarClosed,
     ClientOrderId,
     CorporateActionApplied,
     HoldLevel,
     OrderIntended,
     OrderWithheld,
+    PermitLost,
     Record,
     TimerFired,
     nanoseconds,
     utc_from_nanoseconds,
 )
-from events.codec import Input
+from events.codec import Command, Input
 from events.journal import Journal
 from projections.snapshot import Snapshot
 
 Block = Sequence[BarClosed]
 
-WAIT_MAX_S = 60.0
-"""How long the engine sleeps at most: the wall clock may have been set meanwhile."""
+WAIT_MAX_S = 1.0
+"""How long the engine sleeps at most: the clock may have been set, or the permit taken away."""
 BAR_ON_ITS_WAY = timedelta(seconds=60)
 """How long after its end a live bar may still come: nothing ends by itself before that."""
+NO_PERMIT = "the permit file is gone"
+KILLED = "killed"
 _LATE_S = 0.001
 
 
@@ -70,6 +76,7 @@ class Engine:
         clock: Clock,
         snapshots: SnapshotFolder,
         settings: EngineSettings,
+        switch: KillSwitch,
     ) -> None:
         """Bind the parts; nothing happens before `take` or `run`."""
         self.core = core
@@ -79,6 +86,7 @@ class Engine:
         self.clock = clock
         self.snapshots = snapshots
         self.settings = settings
+        self.switch = switch
         self.stop_reason = ""
         self.snapshot_problem = ""
         self.feed_lost = False
@@ -87,6 +95,7 @@ class Engine:
         self._last_end: datetime | None = None
         self._writing: asyncio.Task[None] | None = None
         self._reports: list[Input] = []
+        self._commands = CommandInbox(core, switch)
         self._woken = asyncio.Event()
 
     def request_stop(self, reason: str) -> None:
@@ -99,6 +108,14 @@ class Engine:
         for event in events:
             self.core.step(event, self.clock.now())
         await self.commit()
+
+    async def obey(self, command: Command, loaded: Loaded | None = None) -> Sequence[Record]:
+        """Take a command in the next turn, before anything else; return its durable records.
+
+        `loaded` is the configuration a reload takes. No records: the command was known already.
+        """
+        self._woken.set()
+        return await self._commands.ask(command, loaded)
 
     def report(self, event: Input) -> None:
         """Take one report of the broker: its inbox.
@@ -132,6 +149,7 @@ class Engine:
                 self.feed_lost = feed.live and not self.stop_reason
                 self.request_stop("the feed ended")
                 return
+            self._look_at_permit()
             for bar in block:
                 self.take_bar(bar)
                 if self.broker.outside:
@@ -157,6 +175,7 @@ class Engine:
                     return None
                 if live:
                     self._let_time_pass()
+                self._look_at_permit()
                 await self.commit()
             return coming.result()
         finally:
@@ -186,6 +205,14 @@ class Engine:
         if self.broker.next_due < now - BAR_ON_ITS_WAY:
             self.broker.advance(now - BAR_ON_ITS_WAY)
 
+    def _look_at_permit(self) -> None:
+        """Take the permit's absence for the kill it is meant to be, also while nothing is sent."""
+        if self.switch.latched or self.switch.permit.granted:
+            return  # A latch is set by a kill, which records itself.
+        holds = self.core.state.holds.active.values()
+        if all(each.cause != KILL_SWITCH for each in holds):
+            self.core.step(PermitLost(f"{self.switch.permit.path} is gone"), self.clock.now())
+
     def take_bar(self, bar: BarClosed) -> None:
         """Take one bar: what came due before it, what it did to resting orders, the bar itself."""
         end = bar.end
@@ -206,13 +233,16 @@ class Engine:
     async def commit(self) -> None:
         """Make the records so far durable, then carry out what they decided outside."""
         await self._written()
-        while self._reports or self.recorder.records or self.recorder.effects:
+        while self._commands or self._reports or self.recorder.records or self.recorder.effects:
+            # A person's word overtakes the queue.
+            self._commands.take(self.clock.now())
             self._take_reports()
             # Only what these very records say may be carried out behind them.
             records, self.recorder.records = self.recorder.records, []
             effects, self.recorder.effects = self.recorder.effects, []
             if records:
                 await self.journal.append(records)
+            self._commands.answer(records)
             self._act(effects)
             self._tell(records)
         await self._tidy_up()
@@ -228,7 +258,7 @@ class Engine:
 
         One write is under way at most. The journal's thread works while this one goes on.
         """
-        if self.broker.outside or self.recorder.effects:
+        if self.broker.outside or self.recorder.effects or self._commands:
             await self.commit()
             return
         await self._written()
@@ -336,10 +366,12 @@ class Engine:
     def _send(self, approved: RiskApproved) -> None:
         """Send one order, after the last look at what may stop it."""
         why_not = self._why_not(approved.intent)
-        if why_not:
-            self.report(OrderWithheld(approved.intent.client_order_id, why_not))
-        else:
+        if not why_not:
             self.broker.submit(approved)
+            return
+        self.report(OrderWithheld(approved.intent.client_order_id, why_not))
+        if why_not == NO_PERMIT:
+            self.report(PermitLost(f"{self.switch.permit.path} is gone"))
 
     def _why_not(self, intent: OrderIntended) -> str:
         """Say what has come between an order's approval and its sending, nothing if it may go."""
@@ -349,6 +381,14 @@ class Engine:
             return "the journal failed to write"
         if self.stop_reason and self.broker.outside:
             return f"stopped: {self.stop_reason}"
+        if not self.switch.permit.granted:
+            return KILLED if self.switch.latched else NO_PERMIT
+        # An operator's flatten passes the holds, and the latch of the kill switch.
+        return "" if intent.closing else self._what_stops(intent)
+
+    def _what_stops(self, intent: OrderIntended) -> str:
+        if self.switch.latched:
+            return KILLED
         holds = self.core.state.holds.in_scope(intent.strategy, intent.symbol)
         halts = [hold.cause for hold in holds if hold.level is HoldLevel.HALT]
         return f"HALT: {', '.join(halts)}" if halts else ""

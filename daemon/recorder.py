@@ -23,7 +23,10 @@ Effect = RiskApproved | Cancel | CorporateActionApplied
 
 
 class Recorder:
-    """`records` and `effects` collect until the engine takes them; `root` is the input in hand."""
+    """`records` and `effects` collect until the engine takes them; `root` is the input in hand.
+
+    `day_over` is called behind the input that closed a day, before anything is decided on it.
+    """
 
     def __init__(self, state: State) -> None:
         """Go on from `state`."""
@@ -32,6 +35,7 @@ class Recorder:
         self.effects: list[Effect] = []
         self.repeats_dropped = 0
         self.root = 0
+        self.day_over = _nothing
         self._trace: int | None = None
 
     def take(self, event: Input, at: int, order: Order | None = None) -> None:
@@ -44,8 +48,11 @@ class Recorder:
             record = Record(seq, at, event, order.trace, order.sending_seq or order.intended_seq)
             self._trace = order.trace
         self.root = seq
+        days = self.state.pnl.days
         self.state.apply(record)
         self.records.append(record)
+        if self.state.pnl.days != days:
+            self.day_over()
 
     def emit(self, event: Decided, order: Order | None = None) -> int:
         """Record and fold a decision that follows from the input in hand; return its seq."""
@@ -59,3 +66,7 @@ class Recorder:
         self.state.apply(record)
         self.records.append(record)
         return seq
+
+
+def _nothing() -> None:
+    pass

@@ -39,6 +39,7 @@ class Recovered(msgspec.Struct):
 
     state: State
     runs: list[StrategyRun]
+    settings: CoreSettings
     head: Head
     decisions: int
     differences: list[Difference]
@@ -51,7 +52,7 @@ class Recovered(msgspec.Struct):
 
 def settings_of(config: Config) -> CoreSettings:
     """Return what the core needs of `config`."""
-    return CoreSettings(config.limits, config.broker.answer_deadline_s)
+    return CoreSettings(config.limits, config.broker.answer_deadline_s, config.promotion)
 
 
 def build_runs(config: Config) -> list[StrategyRun]:
@@ -138,6 +139,7 @@ class Recovery:
         return Recovered(
             state=state,
             runs=core.runs,
+            settings=core.settings,
             head=Head(state.seq, self._reader.hash_at(state.seq) or b""),
             decisions=comparing.decisions,
             differences=comparing.differences,

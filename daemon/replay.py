@@ -180,6 +180,7 @@ class ReplayCore:
         """
         self.comparing = Comparing(state)
         self.core = Core(state, begun.runs, begun.settings, self.comparing)
+        self.settings = begun.settings
         self.incomparable = dict(begun.incomparable)
         self._renew = renew
         self._compare_all = compare_all
@@ -196,6 +197,7 @@ class ReplayCore:
         match turn.input.event:
             case ConfigLoaded() as loaded:
                 renewed = self._renew(loaded, self.runs, state.seq)
+                self.settings = renewed.settings
                 self.core = Core(state, renewed.runs, renewed.settings, self.comparing)
                 self.incomparable = renewed.incomparable | self.incomparable
                 self._mute(renewed.incomparable, self._changed)

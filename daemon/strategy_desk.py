@@ -11,10 +11,9 @@ from decimal import Context as Arithmetic
 from decimal import getcontext, setcontext
 from typing import Final
 
-from daemon import gate
 from daemon.answers import journal_text, read_answer
-from daemon.deadlines import Deadlines
-from daemon.gate import Limits, RiskApproved
+from daemon.hold_desk import HoldDesk
+from daemon.order_desk import OrderDesk
 from daemon.order_ids import client_order_id
 from daemon.recorder import Recorder
 from daemon.strategies import Answer, Intent, NoTrade
@@ -26,11 +25,9 @@ from events import (
     HoldLifts,
     HoldPlaced,
     HoldScope,
-    IntentApproved,
     IntentRefused,
     OrderFilled,
     OrderIntended,
-    OrderSending,
     StrategyDeclined,
     StrategyFailed,
     Symbol,
@@ -54,15 +51,15 @@ class StrategyDesk:
         self,
         recorder: Recorder,
         runs: Iterable[StrategyRun],
-        deadlines: Deadlines,
-        limits: Limits,
+        orders: OrderDesk,
+        holds: HoldDesk,
     ) -> None:
-        """Record answers with `recorder`, under `limits`; `deadlines` are told of orders sent."""
+        """Record answers with `recorder`; intents go to `orders`, failures to `holds`."""
         self.runs = {run.name: run for run in runs}
         self._recorder = recorder
         self._state = recorder.state
-        self._deadlines = deadlines
-        self._limits = limits
+        self._orders = orders
+        self._holds = holds
         self._views = {
             name: StateView(self._state, name, utc_from_nanoseconds(0)) for name in self.runs
         }
@@ -244,22 +241,9 @@ class StrategyDesk:
     def _decide(
         self, run: StrategyRun, intended: OrderIntended, seq: int, *, is_retry: bool
     ) -> None:
-        # The time the input came: a bar that came late does not make it earlier.
-        now = utc_from_nanoseconds(self._state.at)
-        (decision,) = gate.check((intended,), self._state, self._limits, now)
-        order_id = intended.client_order_id
-        if isinstance(decision, RiskApproved):
-            decided = self._recorder.decide(IntentApproved(order_id, decision.checks), seq)
-            self._recorder.decide(OrderSending(order_id), decided)
-            self._recorder.effects.append(decision)
-            sent = self._state.orders.open.get(order_id)
-            if sent is not None:
-                self._deadlines.watch_order(sent)
-            return
-        refusal = IntentRefused(order_id, decision.checks)
-        self._recorder.decide(refusal, seq)
+        refusal = self._orders.decide(intended, seq)
         # What answers a refusal is not asked again about its own refusal: no endless argument.
-        if not is_retry:
+        if refusal is not None and not is_retry:
             outer = self._cause_key
             self._ask(run, lambda view: run.strategy.on_refusal(refusal, view), refusal)
             self._cause_key = outer
@@ -291,7 +275,7 @@ class StrategyDesk:
         self._recorder.emit(StrategyFailed(run.name, text))
         if self._state.holds.stands(FAILED, run.name):
             return  # Since a failure of earlier code.
-        self._recorder.emit(
+        self._holds.place(
             HoldPlaced(
                 hold_id=f"strategy-failed-{run.name}-{self._recorder.root}",
                 scope=HoldScope.STRATEGY,

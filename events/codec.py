@@ -13,6 +13,21 @@ from events.account import (
 from events.errors import UnknownEvent
 from events.holds import HoldLifted, HoldPlaced
 from events.market import BarClosed
+from events.operator import (
+    CommandRefused,
+    OperatorCancelAsked,
+    OperatorFlattenAsked,
+    OperatorHeld,
+    OperatorKilled,
+    OperatorLifted,
+    OperatorOrderAsked,
+    OperatorPromoteAsked,
+    OperatorReloaded,
+    OperatorResumed,
+    OperatorShadowed,
+    PermitLost,
+    StrategyPromoted,
+)
 from events.orders import (
     BrokerUnparsed,
     CancelSending,
@@ -40,6 +55,20 @@ from events.session import (
 from events.strategy import StrategyDeclined, StrategyFailed
 from events.upcast import UPCASTS, Upcast
 
+Command = (
+    OperatorKilled
+    | OperatorResumed
+    | OperatorHeld
+    | OperatorLifted
+    | OperatorCancelAsked
+    | OperatorFlattenAsked
+    | OperatorOrderAsked
+    | OperatorShadowed
+    | OperatorPromoteAsked
+    | OperatorReloaded
+)
+"""What a person may tell the daemon."""
+
 Input = (
     BarClosed
     | OrderWithheld
@@ -59,6 +88,8 @@ Input = (
     | SessionEnded
     | ConfigLoaded
     | CalendarLoaded
+    | PermitLost
+    | Command
 )
 """What came from outside: replayed as it was, never decided again."""
 
@@ -74,6 +105,8 @@ Decided = (
     | StrategyDeclined
     | StrategyFailed
     | CorporateActionApplied
+    | CommandRefused
+    | StrategyPromoted
 )
 """What the core answered: the same inputs give the same again."""
 

@@ -36,6 +36,28 @@ class WorkingOrders(StrEnum):
     CANCEL_ALL = "CANCEL_ALL"
 
 
+class Trip(StrEnum):
+    """What may trip the circuit breaker: the cause of the hold each of them places."""
+
+    DAILY_LOSS = "DAILY_LOSS_EXCEEDED"
+    DRAWDOWN = "DRAWDOWN_EXCEEDED"
+    LEVERAGE = "EMERGENCY_LEVERAGE"
+    DATA_STALE = "DATA_STALE"
+    BROKER_ERROR = "BROKER_ERROR"
+    ORDER_RATE = "ORDER_RATE"
+    RUNAWAY = "RUNAWAY"
+    CLOCK_JUMP = "CLOCK_JUMP"
+    DISK_LOW = "DISK_LOW"
+    JOURNAL_DOUBT = "JOURNAL_DOUBT"
+    RECONCILIATION_BREAK = "RECONCILIATION_BREAK"
+
+
+KILL_SWITCH = "kill switch"
+"""The cause of the hold that the kill switch places."""
+AT_START = "start"
+"""The cause of a hold that a start has placed, for an operator to look first."""
+
+
 class HoldPlaced(Event, frozen=True, tag="hold.placed"):
     """Orders in scope are stopped until this hold is lifted. `target` names strategy or symbol.
 

@@ -68,7 +68,8 @@ class OrderIntended(OrderEvent, frozen=True, tag="order.intended"):
     """A strategy wants this order. `cause_key` and `leg` are what its id was derived from.
 
     `values` are the strategy's own numbers at the moment of the decision, as text, for `explain`.
-    `cancel_after_s` asks for a cancel that many seconds after sending.
+    `cancel_after_s` asks for a cancel that many seconds after sending. `closing` is an operator's
+    flatten: it passes holds, as long as it only reduces the position.
     """
 
     strategy: str
@@ -82,6 +83,7 @@ class OrderIntended(OrderEvent, frozen=True, tag="order.intended"):
     stop_price: Decimal | None = None
     cancel_after_s: int | None = None
     values: dict[str, str] = msgspec.field(default_factory=dict)
+    closing: bool = False
 
 
 class IntentApproved(OrderEvent, frozen=True, tag="intent.approved"):

@@ -20,9 +20,27 @@ GROUPS: Final[dict[str, dict[str, str]]] = {
     "Look at it": {
         "status": "What it is doing, what holds it, what it does not know; now or back then.",
         "positions": "What is held, at what price, and what it is worth.",
+        "holds": "What stops orders, by whom, why, and what ends it.",
         "orders": "Orders, open ones or the last ones.",
+        "limits": "Each limit, how much of it is used, and how close it ever came.",
+        "ready": "The checklist before a session; exit 3 if anything fails.",
         "explain": "Why an order was made, filled or refused; why a symbol is not traded.",
         "tail": "The journal as readable lines; -f follows it.",
+    },
+    "Stop it, and go on": {
+        "kill": "Stop every order at once, until `traded resume`.",
+        "resume": "Lift the kill switch, or what holds one strategy.",
+        "hold": "Hold the orders of everything, a strategy or a symbol.",
+        "lift": "End one hold.",
+        "pause": "Hold one strategy.",
+        "cancel": "Cancel one order.",
+        "cancel-all": "Cancel every open order, and say which are still open.",
+        "flatten": "Close what is held in a symbol, or everything.",
+        "order": "Make one order by hand, through the same gate.",
+        "reload": "Take changed limits without a restart.",
+        "shadow": "Let a strategy decide without sending.",
+        "check-transition": "Whether a strategy may leave its shadow.",
+        "promote": "Let a strategy in shadow send its orders.",
     },
     "Trust it": {
         "verify": "Read the whole journal against its hash chain and its witness.",
@@ -146,3 +164,7 @@ def _cause(error: Exception) -> Exception:
     while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     return error
+
+
+if __name__ == "__main__":
+    main()

@@ -12,8 +12,14 @@ from ops.lines import line_of, printed
 from ops.render import progress, say
 
 
-def run_daemon(
-    config: Config, base: Path, journal: Path, *, once: bool, verbose: bool = False
+def run_daemon(  # noqa: PLR0913 - as `app.run`
+    config: Config,
+    base: Path,
+    journal: Path,
+    *,
+    once: bool,
+    verbose: bool = False,
+    reread: Callable[[], Config] | None = None,
 ) -> app.Outcome:
     """Run until the feed ends or a signal comes, and return the outcome."""
     bars = 0
@@ -39,6 +45,7 @@ def run_daemon(
                     journal,
                     started=started,
                     progress=advanced,
+                    reread=reread,
                     once=once,
                     recorded=_tell if verbose else None,
                 )

@@ -44,6 +44,8 @@ _BY_ERROR: Final = {
     "LoadError": ExitCode.BAD_CONFIG,
     "BadCorporateActions": ExitCode.BAD_CONFIG,
     "BadBars": ExitCode.FAILURE,
+    "SideFileDamaged": ExitCode.REFUSED,
+    "UnsafeFolder": ExitCode.REFUSED,
     "OSError": ExitCode.FAILURE,
 }
 """By class name, nearest class first, so that naming an error loads no module of the daemon."""

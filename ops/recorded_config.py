@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
+from daemon.promotion import PromotionRule
 from events import Symbol
 
 
@@ -36,6 +37,7 @@ class RecordedConfig(msgspec.Struct, frozen=True):
 
     limits: RecordedLimits = RecordedLimits()
     strategies: dict[str, RecordedStrategy] = {}
+    promotion: PromotionRule = PromotionRule()
 
 
 def recorded_config(config: Mapping[str, object]) -> RecordedConfig:

@@ -14,6 +14,7 @@ from events import (
     CashMoved,
     Check,
     ClientOrderId,
+    CommandRefused,
     CommissionCharged,
     ConfigLoaded,
     CorporateActionAnnounced,
@@ -25,6 +26,7 @@ from events import (
     IntentApproved,
     IntentRefused,
     JournalOpened,
+    OperatorCommand,
     OrderAcknowledged,
     OrderCancelled,
     OrderExpired,
@@ -36,14 +38,17 @@ from events import (
     OrderUnknown,
     OrderWithheld,
     OrderWorking,
+    PermitLost,
     SessionEnded,
     SessionStarted,
     StrategyDeclined,
     StrategyFailed,
+    StrategyPromoted,
     Symbol,
     TimerFired,
 )
 from events.codec import JournalEvent
+from ops.operator_sentences import operator_sentence
 from ops.render import moment, money, one_line, percent, price, quantity, span
 
 
@@ -113,6 +118,8 @@ def sentence(event: JournalEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one 
             return _calendar_text(event)
         case TimerFired():
             return f"{event.kind} timer of {one_line(event.subject)}, due {moment(event.due)}"
+        case OperatorCommand() | PermitLost() | CommandRefused() | StrategyPromoted():
+            return operator_sentence(event)
         case _:
             assert_never(event)
 

@@ -13,6 +13,7 @@ from events import (
     CancelSending,
     CashMoved,
     CashMovementKind,
+    CommandRefused,
     CommissionCharged,
     ConfigLoaded,
     CorporateActionAnnounced,
@@ -22,6 +23,9 @@ from events import (
     IntentApproved,
     IntentRefused,
     JournalOpened,
+    OperatorCommand,
+    OperatorFlattenAsked,
+    OperatorShadowed,
     OrderAcknowledged,
     OrderCancelled,
     OrderExpired,
@@ -32,22 +36,26 @@ from events import (
     OrderUnknown,
     OrderWithheld,
     OrderWorking,
+    PermitLost,
     Record,
     SessionEnded,
     SessionStarted,
     StrategyDeclined,
     StrategyFailed,
+    StrategyPromoted,
     Symbol,
     SymbolTerms,
     TimerFired,
 )
+from events.codec import Command
 from projections.calendar import Calendar
 from projections.cash import Cash
+from projections.commands import Commands
 from projections.corporate_actions import CorporateActions
 from projections.holds import Holds
 from projections.journal_identity import JournalIdentity
 from projections.market import Market
-from projections.orders import Orders
+from projections.orders import OrderPathEvent, Orders
 from projections.pnl import Pnl
 from projections.positions import Positions
 from projections.strategies import FAILED, Strategies
@@ -70,6 +78,7 @@ class State(msgspec.Struct):
     strategies: Strategies = msgspec.field(default_factory=Strategies)
     corporate_actions: CorporateActions = msgspec.field(default_factory=CorporateActions)
     timers: Timers = msgspec.field(default_factory=Timers)
+    commands: Commands = msgspec.field(default_factory=Commands)
     symbols: dict[Symbol, SymbolTerms] = {}
     seq: int = 0
     at: int = 0
@@ -95,6 +104,7 @@ class State(msgspec.Struct):
             case OrderIntended():
                 self.orders.apply(event, record.seq, record.at, record.trace)
                 self.strategies.apply(event, event.strategy)
+                self.commands.close(event)
             case IntentApproved() | IntentRefused():
                 self.orders.apply(event, record.seq, record.at, record.trace)
                 self._count_answer(event)
@@ -109,19 +119,16 @@ class State(msgspec.Struct):
                 | OrderUnknown()
                 | CancelSending()
             ):
-                self.orders.apply(event, record.seq, record.at, record.trace)
+                self._report(event, record)
             case StrategyDeclined() | StrategyFailed():
                 self.strategies.apply(event, event.strategy)
             case TimerFired():
                 self.timers.apply(event)
                 self.orders.note_timer(event)
-            case BrokerUnparsed():
+            case BrokerUnparsed() | PermitLost():
                 pass  # It moves no book; what follows from it is the hold behind it.
-            case HoldPlaced():
-                self.holds.apply(event)
-                self.corporate_actions.refuse(event)
-            case HoldLifted():
-                self._lift(event, record.seq)
+            case HoldPlaced() | HoldLifted():
+                self._hold(event, record)
             case CashMoved():
                 if not self.cash.is_repeat(event):
                     self._move_cash(event)
@@ -140,6 +147,8 @@ class State(msgspec.Struct):
                 self.strategies.start_session(event)
             case JournalOpened() | SessionEnded():
                 self.identity.apply(event, record.seq, record.at)
+            case OperatorCommand() | CommandRefused() | StrategyPromoted():
+                self._obey(event, record.seq)
             case _:
                 assert_never(event)
 
@@ -174,12 +183,18 @@ class State(msgspec.Struct):
         held = self.positions.held(event.symbol).quantity
         self.pnl.mark(event.symbol, price, held * price)
         self._settle(event.executed_at)
+        if self.commands.flattening:
+            self.commands.keep(self._busy())
 
-    def _lift(self, event: HoldLifted, seq: int) -> None:
+    def _hold(self, event: HoldPlaced | HoldLifted, record: Record) -> None:
         hold = self.holds.active.get(event.hold_id)
-        self.holds.apply(event)
-        if hold is not None and hold.cause == FAILED and not self.holds.stands(FAILED, hold.target):
-            self.strategies.forgive(hold.target, seq)
+        self.holds.apply(event, record.at)
+        if isinstance(event, HoldPlaced):
+            self.corporate_actions.refuse(event)
+            return
+        if hold is None or hold.cause != FAILED or self.holds.stands(FAILED, hold.target):
+            return
+        self.strategies.forgive(hold.target, record.seq)
 
     def _count_answer(self, event: IntentApproved | IntentRefused) -> None:
         order = self.orders.find(event.client_order_id)
@@ -204,7 +219,31 @@ class State(msgspec.Struct):
     def _load_config(self, event: ConfigLoaded, seq: int, at: int) -> None:
         self.corporate_actions.take_limits(self.identity.config, event.config)
         self.identity.apply(event, seq, at)
+        self.commands.reloading = False
         self.symbols = event.symbols
+
+    def _obey(self, event: Command | CommandRefused | StrategyPromoted, seq: int) -> None:
+        match event:
+            case CommandRefused():
+                self.commands.refuse(event)
+            case StrategyPromoted():
+                self.strategies.move(event, self.pnl.days)
+            case _:
+                self.commands.take(event, seq)
+                if isinstance(event, OperatorFlattenAsked):
+                    self.commands.flatten(event, self._busy())
+                elif isinstance(event, OperatorShadowed):
+                    self.strategies.move(event, self.pnl.days)
+
+    def _report(self, event: OrderPathEvent, record: Record) -> None:
+        self.orders.apply(event, record.seq, record.at, record.trace)
+        if self.commands.flattening:
+            self.commands.keep(self._busy())
+
+    def _busy(self) -> list[Symbol]:
+        """Return the symbols in which there is something to close: held, or in an open order."""
+        held = [symbol for symbol, each in self.positions.account.items() if each.quantity]
+        return sorted({*held, *(order.symbol for order in self.orders.open.values())})
 
     def _settle(self, moment: datetime | None = None) -> None:
         self.pnl.settle(self.cash.balance + self.cash.receivable, moment)

@@ -7,12 +7,17 @@ import msgspec
 from events import (
     IntentApproved,
     IntentRefused,
+    OperatorShadowed,
     OrderIntended,
     SessionStarted,
     StrategyDeclined,
     StrategyFailed,
+    StrategyPromoted,
     Symbol,
 )
+
+SHADOW = "shadow"
+"""The check that a strategy in shadow does not pass."""
 
 StrategyEvent = OrderIntended | IntentApproved | IntentRefused | StrategyDeclined | StrategyFailed
 
@@ -26,7 +31,8 @@ class StrategyAnswers(msgspec.Struct):
 
     `failed` is why it is not asked any more, until that is forgiven (in the record `forgiven_seq`)
     with the hold that the failure has left; other code (`code_hash`) starts with a clean sheet, but
-    behind that hold.
+    behind that hold. In `shadow` it decides and sends nothing, since `shadow_since` days were
+    closed; `shadow_passed` intents would have been sent.
     """
 
     intended: int = 0
@@ -36,6 +42,10 @@ class StrategyAnswers(msgspec.Struct):
     failed: str = ""
     forgiven_seq: int = 0
     code_hash: str = ""
+    shadow: bool = False
+    shadow_since: int = 0
+    shadow_passed: int = 0
+    shadow_refused: int = 0
 
 
 class Strategies(msgspec.Struct):
@@ -61,6 +71,19 @@ class Strategies(msgspec.Struct):
         answers.failed = ""
         answers.forgiven_seq = seq
 
+    def shadows(self, strategy: str) -> bool:
+        """Say whether that strategy decides without sending."""
+        answers = self.answers.get(strategy)
+        return answers is not None and answers.shadow
+
+    def move(self, event: OperatorShadowed | StrategyPromoted, days: int) -> None:
+        """Put a strategy into its shadow, or let it out, after `days` closed days."""
+        answers = self.answers.get(event.strategy)
+        if answers is not None:
+            answers.shadow = isinstance(event, OperatorShadowed)
+            answers.shadow_since = days
+            answers.shadow_passed = answers.shadow_refused = 0
+
     def apply(self, event: StrategyEvent, strategy: str) -> None:
         """Count one answer of `strategy`."""
         answers = self._answers_of(strategy)
@@ -72,6 +95,10 @@ class Strategies(msgspec.Struct):
                 answers.approved += 1
             case IntentRefused():
                 answers.refused += 1
+                if answers.shadow:
+                    only = all(each.passed or each.name == SHADOW for each in event.checks)
+                    answers.shadow_passed += only
+                    answers.shadow_refused += not only
             case StrategyDeclined():
                 answers.declined[event.symbol] = event
             case StrategyFailed():

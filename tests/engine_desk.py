@@ -3,12 +3,15 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from daemon.brokers import Broker
 from daemon.clock import FeedClock
 from daemon.core import Core, CoreSettings
 from daemon.engine import Engine, EngineSettings
 from daemon.feeds import Feed
+from daemon.kill_switch import KillSwitch
+from daemon.permit import Permit, permit_path
 from daemon.snapshots import SnapshotFolder
 from daemon.strategies import Strategy
 from daemon.strategy_runs import StrategyRun
@@ -73,6 +76,12 @@ class Works:
         return self.engine.core.state
 
 
+def a_switch(journal: Path) -> KillSwitch:
+    switch = KillSwitch(Permit(permit_path(journal)))
+    switch.permit.grant()
+    return switch
+
+
 @asynccontextmanager
 async def works(
     journal: Journal,
@@ -92,6 +101,7 @@ async def works(
         FeedClock(nanoseconds(utc("2024-01-02T12:00"))),
         SnapshotFolder(journal.path),
         EngineSettings(dry_run, every, 2),
+        a_switch(journal.path),
     )
     await engine.take(OPENED)
     await engine.take(*OPENING[1:])

@@ -46,7 +46,7 @@ ALL_CHECKS = [
 
 def limits(**account: str | None) -> Limits:
     """Return limits nobody reaches, but for those of the account given here."""
-    wide = AccountLimits(MANY, MANY, MANY, MANY, MANY, Decimal(1))
+    wide = AccountLimits(MANY, MANY, MANY, MANY, MANY, max_drawdown=Decimal(1))
     set_here = {name: text and Decimal(text) for name, text in account.items()}
     return Limits(msgspec.structs.replace(wide, **set_here))
 

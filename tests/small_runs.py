@@ -19,6 +19,7 @@ import msgspec
 
 from daemon import app
 from daemon.config import Config
+from daemon.permit import Permit, permit_path
 from daemon.recovery import Recovered, Recovery
 from daemon.snapshots import SnapshotFolder
 from events import BarClosed, Record, Symbol
@@ -143,6 +144,7 @@ class Place:
     def rewritten(self, folder: Path, change: Callable[[Record], Record | None]) -> "Place":
         """Return a place in `folder` whose journal has what `change` makes of each record."""
         other = Place(folder)
+        Permit(permit_path(other.journal)).grant()
         with JournalReader(self.journal) as reader:
             records = [made for each in reader.records() if (made := change(each)) is not None]
 

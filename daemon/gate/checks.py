@@ -135,11 +135,13 @@ def _is_sensible(number: Decimal) -> bool:
 
 
 def holds(question: Question) -> Check:
-    """Let nothing pass a HALT, and only what reduces the position pass a REDUCE."""
+    """Let nothing pass a HALT but a flatten, and what reduces the position pass a REDUCE."""
     found = question.state.holds.in_scope(question.intent.strategy, question.intent.symbol)
     level = strictest(found)
     if level is None:
         return Check("holds", passed=True)
+    if question.intent.closing:
+        return Check("holds", passed=True, note=f"{level}: an operator's flatten passes")
     passed = level is HoldLevel.REDUCE and question.reduces(question.worst)
     return Check("holds", passed=passed, note=f"{level}: {', '.join(hold.cause for hold in found)}")
 
@@ -171,14 +173,15 @@ def price_known(question: Question) -> Check:
 def order_shares(question: Question) -> Check:
     """Limit the size of one order."""
     limit = question.share_limit(question.tightest("max_order_shares", strategy_too=True))
-    return _within("order_shares", abs(question.intent.quantity), limit, "max_order_shares")
+    found = _within("order_shares", abs(question.intent.quantity), limit, "max_order_shares")
+    return _unless_closing(question, found)
 
 
 def order_usd(question: Question) -> Check:
     """Limit the notional of one order, in US dollars."""
     value = _notional(abs(question.intent.quantity), question.price)
     limit = question.tightest("max_order_usd", strategy_too=True)
-    return _within("order_usd", value, limit, "max_order_usd")
+    return _unless_closing(question, _within("order_usd", value, limit, "max_order_usd"))
 
 
 def position_shares(question: Question) -> Check:
@@ -282,6 +285,15 @@ def _unless_reducing(question: Question, worst: WorstCase, found: Check) -> Chec
     if found.passed or found.limit is None or found.value is None or not question.reduces(worst):
         return found
     headroom, note = found.limit - found.value, "reduces the position"
+    return Check(found.name, True, found.value, found.limit, headroom, note)  # noqa: FBT003 - a Check starts so
+
+
+def _unless_closing(question: Question, found: Check) -> Check:
+    """Let a flatten, whose size is that of the position, stay above an order limit that is set."""
+    intent = question.intent
+    if found.passed or found.limit is None or found.value is None or not intent.closing:
+        return found
+    headroom, note = found.limit - found.value, "an operator's flatten passes"
     return Check(found.name, True, found.value, found.limit, headroom, note)  # noqa: FBT003 - a Check starts so
 
 

@@ -1,9 +1,18 @@
 """The limits an order is held against. No limit set means no trading: no defaults here."""
 
+from enum import StrEnum
+
 import msgspec
 
 from daemon.bounds import PositiveDecimal, Share
 from events import Symbol
+
+
+class DailyLossLifts(StrEnum):
+    """What ends the hold of a day's loss."""
+
+    NEXT_SESSION = "next session"
+    OPERATOR = "operator"
 
 
 class OrderLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -19,9 +28,13 @@ class OrderLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class AccountLimits(OrderLimits, frozen=True, forbid_unknown_fields=True):
-    """Limits on the account as a whole. `max_drawdown` is a share of peak equity, 0.20 = 20 %."""
+    """Limits on the account as a whole. `max_drawdown` is a share of peak equity, 0.20 = 20 %.
+
+    `daily_loss_lifts` says who ends the hold that the day's loss has placed.
+    """
 
     max_daily_loss_usd: PositiveDecimal | None = None
+    daily_loss_lifts: DailyLossLifts = DailyLossLifts.NEXT_SESSION
     max_drawdown: Share | None = None
 
 

@@ -124,6 +124,9 @@ def _refusals(journal: Path) -> Iterator[str]:
                 f"{abs(intent.quantity):f} {intent.symbol}:"
             )
             for check in event.failed:
+                if check.value is check.limit is None:
+                    yield f"    {check.name}: {check.note}"
+                    continue
                 value = "unknown" if check.value is None else f"{check.value:,.2f}"
                 limit = "not set" if check.limit is None else f"{check.limit:,.2f}"
                 note = f" ({check.note})" if check.note else ""

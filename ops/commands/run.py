@@ -61,14 +61,17 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
         overrides.append(f"limits.account.max_position_usd={max_position_usd}")
     if dry_run:
         overrides.append("dry_run=true")
-    config = load(path, os.environ, overrides)
-    if symbols is not None:
-        config = only_symbols(config, symbols)
+
+    def read() -> Config:
+        found = load(path, os.environ, overrides)
+        return found if symbols is None else only_symbols(found, symbols)
+
+    config = read()
     if output and not output.absolute().parent.is_dir():
         raise click.UsageError(f"--output {output}: there is no folder {output.parent}")
     journal = journal_path(config, path, os.environ)
     say(f"config: {path}", err=True)
-    outcome = run_daemon(config, path.parent, journal, once=once, verbose=verbose)
+    outcome = run_daemon(config, path.parent, journal, once=once, verbose=verbose, reread=read)
     if outcome.snapshot_problem:
         say(f"{outcome.snapshot_problem}; the next start takes longer", err=True)
     say(summary(outcome, config))

@@ -22,7 +22,11 @@ UNITS = {
     "_s": "second",
     "_seconds": "second",
     "_shares": "share",
+    "_sessions": "session",
+    "_intents": "order",
+    "_uids": "by number",
     "share_max": "share of",
+    "refused_share": "share of",
     "drawdown": "share of",
     "_events": "event",
     "exchange": "nyse",
@@ -105,7 +109,8 @@ def test_what_is_about_money_or_trust_has_a_conservative_alternative(sample: str
     careful = [path for path in EVERY if path[0] == "limits" and OPERATORS_OWN not in path]
     careful += [("broker", name) for name in ("capital_usd", "slippage_bps", "volume_share_max")]
     careful += [("dry_run",), ("sessions", "allow_extended_hours"), ("broker", "commission")]
-    assert len(careful) == 12
+    careful += [path for path in EVERY if path[0] in {"promotion", "control"}]
+    assert len(careful) == 18
     for path in careful:
         _, comment = shown[path]
         assert "onservative: " in comment, path

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
 from types import UnionType
-from typing import Any, get_args, get_origin
+from typing import Any, Union, get_args, get_origin
 
 import msgspec
 import pytest
@@ -46,8 +46,10 @@ def any_of(declared: Any) -> st.SearchStrategy[Any]:  # noqa: ANN401, PLR0911 - 
     if declared in PLAIN:
         return PLAIN[declared]
     origin, inside = get_origin(declared), get_args(declared)
-    if origin is UnionType:
+    if origin in {UnionType, Union}:
         return st.one_of(*map(any_of, inside))
+    if origin is tuple and inside[-1] is not ...:
+        return st.tuples(*map(any_of, inside))
     if origin is tuple:
         return st.lists(any_of(inside[0]), max_size=3).map(tuple)
     if origin is dict:

@@ -265,7 +265,7 @@ def test_an_order_is_cancelled_when_its_time_is_over() -> None:
     assert desk.effects() == [Cancel(order_id)]
     assert desk.state.orders.open[order_id].reserved == 10
     # Asked again, by whom ever, it is not sent a second time.
-    desk.core.cancel(order_id, "again")
+    desk.core.orders.cancel(order_id, "again")
     assert desk.effects() == []
 
 

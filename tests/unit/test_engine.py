@@ -237,7 +237,7 @@ async def test_an_unanswered_cancel_is_sent_again_at_the_next_start(
     async with works(journal, venue, Scripted(bars=[buy("10"), None])) as at:
         await at.run(minutes(0, 0))
         (order_id,) = venue.submitted
-        at.engine.core.cancel(order_id, "on request")
+        at.engine.core.orders.cancel(order_id, "on request")
         at.engine.recorder.effects.clear()  # As a crash does behind the commit.
         await at.engine.commit()
         assert venue.cancelled == []
@@ -250,7 +250,7 @@ async def test_a_dry_run_sends_no_cancel_either(journal: Journal, venue: Venue) 
     async with works(journal, venue, Scripted(bars=[buy("10")])) as at:
         await at.run(minutes(0, 0))
         at.engine.settings = msgspec.structs.replace(at.engine.settings, dry_run=True)
-        at.engine.core.cancel(venue.submitted[0], "on request")
+        at.engine.core.orders.cancel(venue.submitted[0], "on request")
         await at.engine.commit()
         assert kinds(at.written())[-1] == "cancel.sending"
         assert venue.cancelled == []

@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from daemon.loading import LoadError
+from daemon.permit import Permit, permit_path
 from events import ConfigLoaded, OrderIntended, StrategyFailed
 from events.codec import decode
 from ops.commands import replay
@@ -39,6 +40,7 @@ def of_another_version(place: Place, folder: Path, change: Callable[[Tree], None
     That version's snapshots are of other code, so there are none.
     """
     other = Place(folder)
+    Permit(permit_path(other.journal)).grant()
     records = read(place.journal)
     for number, record in enumerate(records):
         if isinstance(record.event, ConfigLoaded):

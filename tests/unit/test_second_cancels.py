@@ -46,7 +46,7 @@ class Desk(CoreDesk):
     def cancel(self, at: str) -> list[Record]:
         """Ask for a cancel; a deposit tells the core how late it is."""
         self.step(a_deposit("1", at), f"2024-01-02T{at}")
-        self.core.cancel(self.order_id, "by hand")
+        self.core.orders.cancel(self.order_id, "by hand")
         taken, self.recorder.records = self.recorder.records, []
         return taken
 

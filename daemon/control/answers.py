@@ -1,0 +1,76 @@
+"""Answers for people: what the records behind a command say came of it."""
+
+from collections.abc import Iterator, Sequence
+
+from daemon.control.protocol import VERSION, Answer
+from events import (
+    CancelSending,
+    CommandRefused,
+    HoldLifted,
+    HoldPlaced,
+    IntentRefused,
+    OperatorFlattenAsked,
+    OperatorKilled,
+    OperatorShadowed,
+    OrderIntended,
+    OrderSending,
+    Record,
+    StrategyPromoted,
+)
+from events.codec import JournalEvent
+
+EXIT_OK = 0
+EXIT_REFUSED = 5
+
+
+def answer_from(records: Sequence[Record], *, dry_run: bool = False) -> Answer:
+    """Return the answer to the command that `records` start with; they are durable by now."""
+    if not records:
+        return Answer(VERSION, EXIT_OK, ("nothing to do: it was done before",))
+    events = [record.event for record in records]
+    refused = any(isinstance(event, CommandRefused | IntentRefused) for event in events)
+    lines = tuple(line for event in events for line in _lines(event))
+    if not refused:
+        lines = (*lines, *_left_unsaid(events))
+    if dry_run and any(isinstance(event, OrderSending | CancelSending) for event in events):
+        lines = (*lines, "DRY RUN: nothing is sent")
+    return Answer(
+        VERSION, EXIT_REFUSED if refused else EXIT_OK, lines or ("done",), seq=records[0].seq
+    )
+
+
+def _left_unsaid(events: Sequence[JournalEvent]) -> Iterator[str]:
+    """Say what a command means that led to no event of its own kind."""
+    kinds = {type(event) for event in events}
+    match events[0]:
+        case OperatorKilled() if HoldPlaced not in kinds:
+            yield "the kill switch is engaged already"
+        case OperatorFlattenAsked() if OrderIntended not in kinds:
+            yield "what is held is closed as soon as the cancels are answered"
+        case OperatorShadowed(strategy=strategy):
+            yield f"{strategy} decides from here, and sends nothing"
+        case _:
+            pass
+
+
+def _lines(event: JournalEvent) -> Iterator[str]:
+    match event:
+        case CommandRefused():
+            yield f"refused: {event.why}"
+        case HoldPlaced():
+            yield f"{event.level} on {event.target or 'everything'}: hold {event.hold_id}"
+        case HoldLifted():
+            yield f"lifted: {event.hold_id}"
+        case CancelSending():
+            yield f"cancel asked: {event.client_order_id}"
+        case OrderIntended():
+            yield f"order {event.client_order_id}"
+        case OrderSending():
+            yield "  passed the gate"
+        case IntentRefused():
+            failed = (each for each in event.checks if not each.passed)
+            yield from (f"  refused by {each.name}: {each.note or each.value}" for each in failed)
+        case StrategyPromoted():
+            yield f"{event.strategy} sends its orders from here"
+        case _:
+            pass

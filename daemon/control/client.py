@@ -1,0 +1,71 @@
+"""The caller's side of the control socket: one request, one answer."""
+
+import os
+import socket
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from daemon.control.address import socket_path
+from daemon.control.protocol import Answer, BadRequest, Request, decode_answer, encode_line
+
+ANSWER_S: Final = 15.0
+"""How long an answer may take: longer than the daemon waits for its own loop."""
+
+
+class NotRunning(Exception):
+    """No daemon listens for this journal."""
+
+
+class NoAnswer(Exception):
+    """The daemon took the command, or not: it has not said."""
+
+
+def call(journal: Path, request: Request, wait_s: float = ANSWER_S) -> Answer:
+    """Return the answer of the daemon of `journal`.
+
+    Raises:
+        NotRunning: nobody listens; the request went nowhere.
+        NoAnswer: it was said, and no answer came in time. The same request may be made again.
+    """
+    path = _listening(journal)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(wait_s)
+        try:
+            connection.connect(str(path))
+        except (FileNotFoundError, ConnectionRefusedError) as error:
+            raise NotRunning(f"no daemon runs for {journal}") from error
+        except PermissionError as error:
+            raise NotRunning(f"{path} is not this user's: {error}") from error
+        except OSError as error:
+            raise NoAnswer(f"the daemon of {journal} takes no call: {error}") from error
+        try:
+            line = _ask(connection, encode_line(request))
+        except OSError as error:
+            raise NoAnswer(f"the daemon of {journal} does not answer: {error}") from error
+    if not line:
+        raise NoAnswer(f"the daemon of {journal} ended without an answer")
+    try:
+        return decode_answer(line)
+    except BadRequest as error:
+        raise NoAnswer(str(error)) from error
+
+
+def _ask(connection: socket.socket, asked: bytes) -> bytes:
+    # Who is turned away unheard is answered all the same.
+    with suppress(BrokenPipeError, ConnectionResetError):
+        connection.sendall(asked)
+    line = b""
+    while not line.endswith(b"\n"):
+        more = connection.recv(65_536)
+        if not more:
+            break
+        line += more
+    return line
+
+
+def _listening(journal: Path) -> Path:
+    """Return the socket of `journal`: where this user's would be, else systemd's."""
+    own = socket_path(journal, os.environ)
+    systemd = socket_path(journal, {"RUNTIME_DIRECTORY": "/run/traded"})
+    return systemd if not own.exists() and systemd.exists() else own

@@ -1,0 +1,163 @@
+"""Commands that may increase risk are answered first with their numbers and a token.
+
+The token is made from the command and from the facts among those numbers: when they have changed
+meanwhile it does not fit any more, and the new ones are shown. What it is all worth changes with
+every bar, so that is shown and not covered.
+"""
+
+import hmac
+import secrets
+from decimal import Decimal
+from hashlib import sha256
+
+import msgspec
+
+from daemon.operator_desk import LIFTED_BY_RESUME
+from events import (
+    HoldPlaced,
+    HoldScope,
+    OperatorFlattenAsked,
+    OperatorLifted,
+    OperatorOrderAsked,
+    OperatorPromoteAsked,
+    OperatorReloaded,
+    OperatorResumed,
+    Symbol,
+)
+from events.codec import Command
+from projections import State
+from projections.order_states import OrderState
+
+TOKEN_LENGTH = 8
+
+
+class Numbers(msgspec.Struct, frozen=True):
+    """What a command would do: `facts` are what is confirmed, `estimates` move with the market."""
+
+    facts: tuple[str, ...] = ()
+    estimates: tuple[str, ...] = ()
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """All of it, for a person."""
+        return (*self.facts, *self.estimates)
+
+
+class Confirmations:
+    """Makes and checks tokens, for as long as this process lives."""
+
+    def __init__(self) -> None:
+        """Draw a secret that no other process knows."""
+        self._secret = secrets.token_bytes(32)
+
+    def token(self, command: Command, numbers: Numbers) -> str:
+        """Return the token for `command` under `numbers`; why, and the attempt, may change."""
+        bare = msgspec.structs.replace(command, command_id="", why="")
+        text = msgspec.json.encode((bare, numbers.facts))
+        return hmac.new(self._secret, text, sha256).hexdigest()[:TOKEN_LENGTH]
+
+    def fits(self, token: str, command: Command, numbers: Numbers) -> bool:
+        """Say whether `token` confirms `command` under `numbers`."""
+        return hmac.compare_digest(token.encode(), self.token(command, numbers).encode())
+
+
+def numbers_of(command: Command, state: State) -> Numbers:  # noqa: PLR0911 - one branch a command
+    """Return what is to be confirmed of `command`, nothing for one that cannot increase risk."""
+    match command:
+        case OperatorResumed():
+            return Numbers(_resume(command, state))
+        case OperatorLifted():
+            return Numbers(_lift(command, state))
+        case OperatorFlattenAsked():
+            return _flatten(command, state)
+        case OperatorOrderAsked():
+            return _order(command, state)
+        case OperatorPromoteAsked():
+            return Numbers((f"lets the orders of {command.strategy} be sent", *_standing(state)))
+        case OperatorReloaded():
+            took = (f"{key}: {old} -> {new}" for key, (old, new) in command.changes.items())
+            return Numbers(tuple(took))
+        case _:
+            return Numbers()
+
+
+def _lift(command: OperatorLifted, state: State) -> tuple[str, ...]:
+    hold = state.holds.active.get(command.hold_id)
+    if hold is None:
+        return ()  # It will be refused.
+    return (f"lifts {_said(hold)}", *_standing(state))
+
+
+def _resume(command: OperatorResumed, state: State) -> tuple[str, ...]:
+    holds = state.holds.active.values()
+    if command.strategy:
+        lifted = [
+            hold
+            for hold in holds
+            if (hold.scope, hold.target) == (HoldScope.STRATEGY, command.strategy)
+        ]
+        if not lifted:
+            return ()  # It will be refused.
+    else:
+        lifted = [hold for hold in holds if hold.cause in LIFTED_BY_RESUME]
+    stay = [hold for hold in holds if hold not in lifted]
+    return (
+        *([f"lifts {_said(hold)}" for hold in lifted] or ["lifts nothing: the kill switch is off"]),
+        *(f"stays: {_said(hold)}" for hold in stay),
+        *_standing(state),
+    )
+
+
+def _said(hold: HoldPlaced) -> str:
+    why = f": {hold.why}" if hold.why else ""
+    return f"{hold.level} on {hold.target or 'everything'} ({hold.cause}){why}"
+
+
+def _standing(state: State) -> tuple[str, ...]:
+    """Return what an operator should have looked at before orders leave again."""
+    unknown = [
+        order.client_order_id
+        for order in state.orders.open.values()
+        if order.state is OrderState.UNKNOWN
+    ]
+    held = ", ".join(
+        f"{each.quantity} {symbol}"
+        for symbol, each in sorted(state.positions.account.items())
+        if each.quantity
+    )
+    return (
+        f"held: {held or 'nothing'}; {len(state.orders.open)} orders open",
+        *(f"UNKNOWN: {order_id}" for order_id in unknown),
+    )
+
+
+def _flatten(command: OperatorFlattenAsked, state: State) -> Numbers:
+    facts, estimates = [], []
+    for symbol, position in sorted(state.positions.account.items()):
+        if position.quantity and command.symbol in {None, symbol}:
+            facts.append(f"closes {position.quantity} {symbol}")
+            estimates.append(_worth(state, symbol, position.quantity))
+    orders = [each for each in state.orders.open.values() if command.symbol in {None, each.symbol}]
+    facts += [f"cancels {each.client_order_id} ({each.state})" for each in orders]
+    return Numbers(tuple(facts), tuple(estimates))  # Without any it will be refused.
+
+
+def _order(command: OperatorOrderAsked, state: State) -> Numbers:
+    held = state.positions.held(command.symbol).quantity
+    side = "buys" if command.quantity > 0 else "sells"
+    price = command.limit_price or command.stop_price
+    at = f" at {price}" if price else " at the market"
+    return Numbers(
+        (
+            f"{side} {abs(command.quantity)} {command.symbol}{at}, {command.time_in_force}",
+            f"held before: {held}, after: {held + command.quantity}",
+        ),
+        (_worth(state, command.symbol, command.quantity),),
+    )
+
+
+def _worth(state: State, symbol: Symbol, quantity: Decimal) -> str:
+    price = state.market.price(symbol)
+    if price is None:
+        return f"{symbol}: no price is known"
+    return f"{abs(quantity)} {symbol} at {price}: about {abs(quantity) * price:,.2f} USD"

@@ -1,0 +1,159 @@
+"""From a caller's thread to the trading loop and back: each command in its turn, kill at once."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from concurrent.futures import TimeoutError as TookTooLong
+from typing import Final
+
+import msgspec
+
+from daemon.command_inbox import Loaded
+from daemon.config import Config
+from daemon.config_file import ConfigError, to_event
+from daemon.control.answers import answer_from
+from daemon.control.confirmation import Confirmations, numbers_of
+from daemon.control.protocol import VERSION, Answer, Request
+from daemon.control.reloading import changes, needs_restart
+from daemon.control.requests import command_of
+from daemon.control.server import EXIT_FAILURE, EXIT_REFUSED, Caller
+from daemon.engine import Engine
+from daemon.recovery import settings_of
+from events import OperatorCancelAsked, OperatorKilled, OperatorReloaded
+from events.codec import Command
+
+LOOP_S: Final = 10.0
+"""How long the trading loop may take for a command."""
+KILL_S: Final = 0.7
+"""How long a kill waits to be recorded: it has taken effect before."""
+GONE_S: Final = 5.0
+"""How long a cancel of everything waits for the broker's words."""
+EXIT_BAD_CONFIG: Final = 78
+_STEP_S: Final = 0.02
+
+
+class Dispatch:
+    """Takes requests in their callers' threads and hands them to `engine` on `loop`."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        loop: asyncio.AbstractEventLoop,
+        config: Config,
+        reread: Callable[[], Config],
+    ) -> None:
+        """Bind to a running engine under `config`; `reread` reads its configuration anew."""
+        self._engine = engine
+        self._loop = loop
+        self._config = config
+        self._reread = reread
+        self._confirmations = Confirmations()
+
+    def __call__(self, request: Request, caller: Caller) -> Answer:
+        """Carry out one request and say what came of it.
+
+        Raises:
+            BadRequest: it is no command.
+        """
+        if request.verb == "ping" and not request.args:
+            return self._on_loop(self._pong(), LOOP_S) or _HUNG
+        read = self._config
+
+        def changed() -> dict[str, tuple[str, str]]:
+            nonlocal read
+            read = self._reread()
+            return changes(self._config, read)
+
+        try:
+            command = command_of(request, caller, changed)
+        except ConfigError as error:
+            kept = "the configuration in force stays"
+            return Answer(VERSION, EXIT_BAD_CONFIG, (*error.problems, kept))
+        if isinstance(command, OperatorKilled):
+            return self._kill(command)
+        return self._on_loop(self._obey(command, request.token, read), LOOP_S) or _HUNG
+
+    def _kill(self, command: OperatorKilled) -> Answer:
+        """Stop the sending before anything that could take long or fail, and record it then."""
+        problems: tuple[str, ...] = ()
+        try:
+            self._engine.switch.latch()
+        except OSError as error:
+            problems = (f"killed, but the permit file cannot be removed: {error}",)
+        obeying = self._obey(command, "", self._config)
+        answer = self._on_loop(obeying, KILL_S, given_up=False) or _KILLED
+        return msgspec.structs.replace(answer, lines=(*answer.lines, *problems))
+
+    def _on_loop(
+        self, answering: Coroutine[None, None, Answer], wait_s: float, *, given_up: bool = True
+    ) -> Answer | None:
+        """Let the trading loop answer; None where it does not in time.
+
+        What is `given_up` then is not begun with any more either.
+        """
+        future = asyncio.run_coroutine_threadsafe(answering, self._loop)
+        try:
+            return future.result(wait_s)
+        except TookTooLong:
+            if given_up:
+                future.cancel()
+            return None
+
+    async def _pong(self) -> Answer:
+        seq = self._engine.core.state.seq
+        return Answer(VERSION, 0, (f"the trading loop answers, at event {seq}",))
+
+    async def _obey(self, command: Command, token: str, read: Config) -> Answer:
+        if isinstance(command, OperatorReloaded) and (restart := needs_restart(command.changes)):
+            why = f"refused: a running daemon does not take {', '.join(restart)}: restart it"
+            return Answer(VERSION, EXIT_REFUSED, (why,))
+        numbers = numbers_of(command, self._engine.core.state)
+        if numbers.facts and not self._confirmations.fits(token, command, numbers):
+            changed = ("the token is not the one for these numbers:",) if token else ()
+            made = self._confirmations.token(command, numbers)
+            return Answer(VERSION, EXIT_REFUSED, (*changed, *numbers.lines), made)
+        if isinstance(command, OperatorReloaded):
+            return await self._reload(command, read)
+        records = await self._engine.obey(command)
+        answer = answer_from(records, dry_run=self._engine.settings.dry_run)
+        if isinstance(command, OperatorCancelAsked) and command.client_order_id is None:
+            return await self._until_none_open(answer)
+        return answer
+
+    async def _reload(self, command: OperatorReloaded, read: Config) -> Answer:
+        if not command.changes:
+            return Answer(VERSION, 0, ("nothing has changed",))
+        if changes(self._config, read) != command.changes:
+            return Answer(VERSION, EXIT_REFUSED, ("refused: another reload came first",))
+        self._config = read
+        loaded = Loaded(to_event(self._config), settings_of(self._config))
+        records = await self._engine.obey(command, loaded)
+        took = (f"{key}: {old} -> {new}" for key, (old, new) in command.changes.items())
+        return Answer(VERSION, 0, tuple(took), seq=records[0].seq if records else 0)
+
+    async def _until_none_open(self, answer: Answer) -> Answer:
+        """Wait for the orders to end, and say which have not."""
+        for _ in range(int(GONE_S / _STEP_S)):
+            if not self._engine.core.state.orders.open:
+                return Answer(VERSION, 0, (*answer.lines, "no order is open"), seq=answer.seq)
+            await asyncio.sleep(_STEP_S)
+        orders = self._engine.core.state.orders.open.values()
+        still = [f"still open: {each.client_order_id} ({each.state})" for each in orders]
+        return Answer(VERSION, EXIT_FAILURE, (*answer.lines, *still), seq=answer.seq)
+
+
+_KILLED: Final = Answer(
+    VERSION,
+    0,
+    (
+        "killed: no order leaves any more; the trading loop is busy and has not recorded it",
+        "working orders are not cancelled yet: `traded kill --offline` if it stays so",
+    ),
+)
+_HUNG: Final = Answer(
+    VERSION,
+    EXIT_FAILURE,
+    (
+        "the trading loop does not answer; `traded status` shows whether it took the command",
+        "`traded kill` in any case stops what it sends",
+    ),
+)

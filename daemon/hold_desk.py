@@ -1,0 +1,108 @@
+"""The hold desk: places and lifts holds, and does to working orders what a hold says."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Final, assert_never
+
+from daemon.order_desk import OrderDesk
+from daemon.recorder import Recorder
+from events import (
+    HoldLevel,
+    HoldLifted,
+    HoldLifts,
+    HoldPlaced,
+    HoldScope,
+    OrderType,
+    Symbol,
+    WorkingOrders,
+)
+from projections.holds import covers
+from projections.orders import Order
+from projections.positions import Positions
+
+_ZERO: Final = Decimal(0)
+_STOPS: Final = frozenset({OrderType.STOP, OrderType.STOP_LIMIT})
+
+
+class HoldDesk:
+    """The one way a hold comes and goes."""
+
+    def __init__(self, recorder: Recorder, orders: OrderDesk) -> None:
+        """Record with `recorder`; cancels go through `orders`."""
+        self._recorder = recorder
+        self._state = recorder.state
+        self._orders = orders
+
+    def halt_everything(self, cause: str, why: str, subject: str) -> None:
+        """Let nothing pass until an operator has looked; a report that comes again adds no hold."""
+        self._halt(HoldScope.ALL, "", cause, why, subject)
+
+    def halt_symbol(self, symbol: Symbol, cause: str, why: str, subject: str) -> None:
+        """Let nothing pass in `symbol` until an operator has looked."""
+        self._halt(HoldScope.SYMBOL, symbol, cause, why, subject)
+
+    def _halt(self, scope: HoldScope, target: str, cause: str, why: str, subject: str) -> None:
+        if self._state.holds.stands(cause, subject):
+            return
+        self.place(
+            HoldPlaced(
+                hold_id=f"{cause}-{self._recorder.root}",
+                scope=scope,
+                level=HoldLevel.HALT,
+                cause=cause,
+                by="core",
+                why=why,
+                lifts=HoldLifts.OPERATOR,
+                target=target,
+                subject=subject,
+            )
+        )
+
+    def place(self, hold: HoldPlaced) -> None:
+        """Place `hold`, then ask for the cancels it wants."""
+        self._recorder.emit(hold)
+        for order in self._to_cancel(hold):
+            self._orders.cancel(order.client_order_id, hold.cause)
+
+    def lift(self, hold_id: str, by: str, why: str) -> None:
+        """Lift one hold, if it is there."""
+        if hold_id in self._state.holds.active:
+            self._recorder.emit(HoldLifted(hold_id, by, why))
+
+    def lift_of_the_day(self) -> None:
+        """Lift what ends with the next session: a day has just been closed."""
+        for hold in list(self._state.holds.active.values()):
+            if hold.lifts is HoldLifts.NEXT_SESSION:
+                self.lift(hold.hold_id, "core", "the next session")
+
+    def _to_cancel(self, hold: HoldPlaced) -> list[Order]:
+        """Return the open orders that `hold` wants gone."""
+        everything = self._state.orders.open.values()
+        match hold.working:
+            case WorkingOrders.KEEP:
+                return []
+            case WorkingOrders.CANCEL_ALL:
+                wanted = list(everything)
+            case WorkingOrders.CANCEL_INCREASING:
+                wanted = increasing(everything, self._state.positions)
+            case _:
+                assert_never(hold.working)
+        return [order for order in wanted if covers(hold, order.intent.strategy, order.symbol)]
+
+
+def increasing(orders: Iterable[Order], positions: Positions) -> list[Order]:
+    """Return the open orders that could do more than reduce a position.
+
+    Stops keep their place first: they are what protects the position while nobody trades.
+    """
+    room = {symbol: position.quantity for symbol, position in positions.account.items()}
+    found = []
+    for order in sorted(orders, key=lambda order: order.intent.order_type not in _STOPS):
+        left = room.get(order.symbol, _ZERO)
+        after = left + order.reserved
+        # Within the position it comes nearer to zero, and does not pass it.
+        if left * order.intent.quantity < 0 and left * after >= 0:
+            room[order.symbol] = after
+        else:
+            found.append(order)
+    return found

@@ -1,0 +1,297 @@
+"""The operator's desk: what each command of a person leads to.
+
+A command is recorded first and carried out then. What cannot be carried out is refused with an
+event, and changes nothing.
+"""
+
+from decimal import Decimal
+from typing import Final, assert_never
+
+from daemon.hold_desk import HoldDesk
+from daemon.order_desk import OrderDesk
+from daemon.order_ids import client_order_id
+from daemon.promotion import PromotionRule, unmet
+from daemon.recorder import Recorder
+from daemon.strategies import Intent
+from events import (
+    AT_START,
+    BY_HAND,
+    KILL_SWITCH,
+    CommandRefused,
+    HoldLevel,
+    HoldLifts,
+    HoldPlaced,
+    HoldScope,
+    OperatorCancelAsked,
+    OperatorFlattenAsked,
+    OperatorHeld,
+    OperatorKilled,
+    OperatorLifted,
+    OperatorOrderAsked,
+    OperatorPromoteAsked,
+    OperatorReloaded,
+    OperatorResumed,
+    OperatorShadowed,
+    OrderIntended,
+    PermitLost,
+    StrategyPromoted,
+    Symbol,
+    WorkingOrders,
+    utc_from_nanoseconds,
+)
+from events.codec import Command
+from projections.order_states import OrderState
+
+LIFTED_BY_RESUME: Final = frozenset({KILL_SWITCH, AT_START})
+
+
+class OperatorDesk:
+    """Carries out commands."""
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        orders: OrderDesk,
+        holds: HoldDesk,
+        strategies: frozenset[str],
+        rule: PromotionRule,
+    ) -> None:
+        """Answer with `recorder`; `strategies` are the names there are, `rule` lets them out."""
+        self._recorder = recorder
+        self._state = recorder.state
+        self._orders = orders
+        self._holds = holds
+        self._strategies = strategies
+        self.rule = rule
+
+    def take(self, command: Command, at: int) -> None:  # noqa: C901 - one flat branch a command
+        """Record and carry out one command; the same one again changes nothing."""
+        if command.command_id in self._state.commands.taken:
+            self._recorder.repeats_dropped += 1
+            return
+        self._recorder.take(command, at)
+        match command:
+            case OperatorKilled():
+                self._kill(command.by, command.why, command.working)
+            case OperatorResumed():
+                self._resume(command)
+            case OperatorHeld():
+                self._hold(command)
+            case OperatorLifted():
+                self._lift(command)
+            case OperatorCancelAsked():
+                self._cancel(command)
+            case OperatorFlattenAsked():
+                self._flatten(command)
+            case OperatorOrderAsked():
+                self._order(command, at)
+            case OperatorShadowed():
+                self._assert_strategy(command, command.strategy)
+            case OperatorPromoteAsked():
+                self._promote(command)
+            case OperatorReloaded():
+                pass  # The configuration that follows says the rest.
+            case _:
+                assert_never(command)
+
+    def lose_permit(self, event: PermitLost, at: int) -> None:
+        """Record that the permit file is gone, which is the kill switch by other means."""
+        self._recorder.take(event, at)
+        self._kill("permit file", event.why, WorkingOrders.CANCEL_INCREASING)
+
+    def after_order(self, symbol: Symbol) -> None:
+        """Go on flattening `symbol` where its last open order is over."""
+        if symbol in self._state.commands.flattening:
+            self._close(symbol)
+
+    def _kill(self, by: str, why: str, working: WorkingOrders) -> None:
+        if any(hold.cause == KILL_SWITCH for hold in self._state.holds.active.values()):
+            return
+        self._holds.place(
+            HoldPlaced(
+                hold_id=f"kill-{self._recorder.root}",
+                scope=HoldScope.ALL,
+                level=HoldLevel.HALT,
+                cause=KILL_SWITCH,
+                by=by,
+                why=why,
+                lifts=HoldLifts.OPERATOR,
+                working=working,
+            )
+        )
+
+    def _resume(self, command: OperatorResumed) -> None:
+        if command.strategy:
+            found = [
+                hold
+                for hold in self._state.holds.active.values()
+                if (hold.scope, hold.target) == (HoldScope.STRATEGY, command.strategy)
+            ]
+        else:
+            active = self._state.holds.active.values()
+            found = [hold for hold in active if hold.cause in LIFTED_BY_RESUME]
+        if not found and command.strategy:
+            self._refuse(command, f"nothing holds the strategy {command.strategy}")
+        for hold in found:
+            self._holds.lift(hold.hold_id, command.by, command.why)
+
+    def _hold(self, command: OperatorHeld) -> None:
+        scope, target = command.scope, command.target
+        if scope is HoldScope.STRATEGY and not self._assert_strategy(command, target):
+            return
+        if scope is HoldScope.SYMBOL and target not in self._state.symbols:
+            self._refuse(command, f"{target} is not configured")
+            return
+        self._holds.place(
+            HoldPlaced(
+                hold_id=f"operator-{self._recorder.root}",
+                scope=scope,
+                level=command.level,
+                cause="operator",
+                by=command.by,
+                why=command.why,
+                lifts=HoldLifts.OPERATOR,
+                target=target,
+                working=command.working,
+            )
+        )
+
+    def _lift(self, command: OperatorLifted) -> None:
+        hold = self._state.holds.active.get(command.hold_id)
+        if hold is None:
+            self._refuse(command, f"there is no hold {command.hold_id}")
+        elif hold.cause == KILL_SWITCH:
+            self._refuse(command, "the kill switch is lifted by `traded resume`")
+        else:
+            self._holds.lift(hold.hold_id, command.by, command.why)
+
+    def _cancel(self, command: OperatorCancelAsked) -> None:
+        orders = self._state.orders.open
+        wanted = command.client_order_id
+        found = [each for each in orders if wanted is None or each.startswith(wanted)]
+        if wanted in orders:
+            found = [wanted]
+        if wanted is not None and len(found) != 1:
+            known = f"{len(found)} open orders begin so" if found else "no open order begins so"
+            self._refuse(command, f"{wanted}: {known}")
+            return
+        for order_id in found:
+            self._orders.cancel(order_id, f"asked for by {command.by}")
+
+    def _flatten(self, command: OperatorFlattenAsked) -> None:
+        wanted = [
+            symbol
+            for symbol, flattened in self._state.commands.flattening.items()
+            if flattened.command_id == command.command_id
+        ]
+        lost = [
+            order.client_order_id
+            for order in self._state.orders.open.values()
+            if order.state is OrderState.UNKNOWN and order.symbol in wanted
+        ]
+        if lost and not command.trust_broker:
+            why = f"nobody knows where {', '.join(lost)} is: resolve it, or say --trust-broker"
+            self._refuse(command, why)
+            return
+        if not wanted:
+            under_way = [
+                symbol
+                for symbol in self._state.commands.flattening
+                if command.symbol in {None, symbol}
+            ]
+            why = f"under way already: {', '.join(under_way)}" if under_way else ""
+            self._refuse(command, why or "there is nothing to close")
+        for symbol in wanted:
+            for order in self._state.orders.open_for(symbol):
+                self._orders.cancel(order.client_order_id, f"flatten by {command.by}")
+            self._close(symbol)
+
+    def _close(self, symbol: Symbol) -> None:
+        """Make the orders that close the position, once no other is open in the symbol."""
+        command = self._state.commands.flattening[symbol]
+        for order in self._state.orders.open_for(symbol):
+            if not (command.trust_broker and order.state is OrderState.UNKNOWN):
+                return
+        for leg, (owner, held) in enumerate(self._owners(symbol)):
+            self._intend(command, Intent(symbol, -held), self._state.at, owner, leg)
+
+    def _owners(self, symbol: Symbol) -> list[tuple[str, Decimal]]:
+        """Return who holds how much, so that each strategy hears of its own closing fill.
+
+        Where strategies stand against each other, the account's position is closed as one.
+        """
+        total = self._state.positions.held(symbol).quantity
+        shares = [
+            (name, book[symbol].quantity)
+            for name, book in sorted(self._state.positions.by_strategy.items())
+            if symbol in book and book[symbol].quantity
+        ]
+        if sum(held for _, held in shares) == total and all(held * total > 0 for _, held in shares):
+            return shares
+        return [(BY_HAND, total)] if total else []
+
+    def _promote(self, command: OperatorPromoteAsked) -> None:
+        if not self._assert_strategy(command, command.strategy):
+            return
+        missing = unmet(self._state, command.strategy, self.rule)
+        if missing:
+            self._refuse(command, "; ".join(missing))
+        else:
+            self._recorder.emit(StrategyPromoted(command.strategy, command.by))
+
+    def _order(self, command: OperatorOrderAsked, at: int) -> None:
+        intent = Intent(
+            command.symbol,
+            command.quantity,
+            command.order_type,
+            command.time_in_force,
+            command.limit_price,
+            command.stop_price,
+        )
+        self._intend(command, intent, at, BY_HAND, 0)
+
+    def _intend(
+        self,
+        command: OperatorOrderAsked | OperatorFlattenAsked,
+        intent: Intent,
+        at: int,
+        owner: str,
+        leg: int,
+    ) -> None:
+        moment = utc_from_nanoseconds(at)
+        opened = self._state.identity.opened
+        cause_key = f"{command.__struct_config__.tag}|{command.command_id}"
+        order_id = client_order_id(
+            journal_id=opened.journal_id if opened else "",
+            strategy=owner,
+            cause_key=cause_key,
+            cause_time=moment,
+            leg=leg,
+            intent=intent,
+        )
+        intended = OrderIntended(
+            order_id,
+            owner,
+            intent.symbol,
+            intent.quantity,
+            intent.order_type,
+            intent.time_in_force,
+            cause_key,
+            leg,
+            intent.limit_price,
+            intent.stop_price,
+            closing=isinstance(command, OperatorFlattenAsked),
+        )
+        seq = self._recorder.emit(intended)
+        if self._state.orders.find(order_id) is not None:
+            self._orders.decide(intended, seq)
+
+    def _assert_strategy(self, command: Command, name: str) -> bool:
+        if name in self._strategies:
+            return True
+        known = ", ".join(sorted(self._strategies)) or "none"
+        self._refuse(command, f"there is no strategy {name}; there is {known}")
+        return False
+
+    def _refuse(self, command: Command, why: str) -> None:
+        self._recorder.emit(CommandRefused(command.command_id, why))

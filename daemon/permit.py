@@ -1,0 +1,44 @@
+"""The permit file: no permit, no order. Taking it away needs neither the daemon nor free disk.
+
+It is looked at before every order. Whoever can remove a file can stop the sending, with the daemon
+hung or its disk full.
+"""
+
+from pathlib import Path
+
+TEXT = "Remove this file and no order leaves any more, until an operator resumes.\n"
+
+
+class Permit:
+    """The permit of one journal, beside it."""
+
+    def __init__(self, path: Path) -> None:
+        """Look at `path` from here on."""
+        self.path = path
+
+    @property
+    def granted(self) -> bool:
+        """Say whether orders may leave; what cannot be looked at is not granted."""
+        try:
+            self.path.stat()
+        except OSError:
+            return False
+        return True
+
+    def grant(self) -> None:
+        """Put the permit there.
+
+        Raises:
+            OSError: it cannot be written, so nothing may be sent.
+        """
+        self.path.write_text(TEXT, encoding="utf-8")
+        self.path.chmod(0o600)
+
+    def revoke(self) -> None:
+        """Take the permit away; it may be gone already."""
+        self.path.unlink(missing_ok=True)
+
+
+def permit_path(journal: Path) -> Path:
+    """Return where the permit of `journal` lies."""
+    return journal.with_name(journal.name + ".permit")

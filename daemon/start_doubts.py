@@ -1,0 +1,37 @@
+"""What keeps a live start on HALT until an operator has looked: new, or not what it was before."""
+
+from events import ConfigLoaded, Mode, SessionStarted
+from projections import State
+
+
+def doubt_of_session(state: State, started: SessionStarted) -> str:
+    """Say why the session that starts must not trade by itself; nothing where it may."""
+    identity = state.identity
+    if identity.opened is None or identity.opened.mode is not Mode.LIVE:
+        return ""
+    before = identity.started
+    if before is None:
+        return "a new live journal"
+    if before.code_version != started.code_version:
+        return f"traded was {before.code_version} and is {started.code_version}"
+    changed = sorted(
+        name
+        for name in {*before.strategies, *started.strategies}
+        if before.strategies.get(name) != started.strategies.get(name)
+    )
+    return f"the code or parameters of {', '.join(changed)} changed" if changed else ""
+
+
+def doubt_of_config(state: State, loaded: ConfigLoaded) -> str:
+    """Say why this configuration must not trade by itself; nothing where it may.
+
+    One that an operator has just told the daemon to take has been looked at.
+    """
+    identity = state.identity
+    if identity.opened is None or identity.opened.mode is not Mode.LIVE or not identity.config:
+        return ""
+    if state.commands.reloading or loaded.config == identity.config:
+        return ""
+    keys = {*identity.config, *loaded.config}
+    changed = sorted(key for key in keys if identity.config.get(key) != loaded.config.get(key))
+    return f"the configuration changed: {', '.join(changed)}"

@@ -1,0 +1,41 @@
+"""`traded ready`: the checklist before a session."""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from ops.exit_codes import ExitCode
+from ops.options import journal_option, json_option
+from ops.readiness import checklist
+from ops.render import print_json, print_table, say
+
+
+@click.command()
+@journal_option
+@json_option
+def command(*, journal: Path, as_json: bool) -> None:
+    """Look at everything a session needs, point by point; exit 3 if any of it is missing.
+
+    Journal, disk, clock, calendar, data, holds, permit, orders, strategies, daemon, broker, money.
+
+    Example: traded ready && echo go
+    """
+    points = checklist(journal, datetime.now(UTC))
+    ready = all(point.passed for point in points)
+    if as_json:
+        print_json({"ready": ready, "points": points})
+    else:
+        rows = [
+            (
+                "pass" if each.passed else "FAIL",
+                each.name,
+                each.found,
+                "" if each.passed else each.next,
+            )
+            for each in points
+        ]
+        print_table(("", "what", "found", "next"), rows)
+        say("", "ready" if ready else "NOT READY")
+    sys.exit(ExitCode.OK if ready else ExitCode.FINDINGS)

@@ -1,0 +1,131 @@
+"""Telling the running daemon something: the same for every verb that does."""
+
+import secrets
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+import msgspec
+
+from daemon.control.client import NoAnswer, NotRunning, call
+from daemon.control.protocol import VERSION, Answer, Request
+from ops.exit_codes import ExitCode
+from ops.options import journal_option, json_option
+from ops.render import print_json, say
+
+Command = Callable[..., Any]
+
+KILL_ANSWER_S = 1.0
+"""How long the answer to a kill may take: the daemon gives it within one second, hung or not."""
+
+
+def telling(*, why_needed: bool = True, confirmed: bool = False) -> Callable[[Command], Command]:
+    """Add the options of a verb that tells the daemon something: --why, --journal, --json.
+
+    A verb that may increase risk is `confirmed`: it is answered with its numbers and a token.
+    """
+
+    def decorate(command: Command) -> Command:
+        command = json_option(journal_option(command))
+        if confirmed:
+            text = "The token the daemon gave with its numbers; asked for on a terminal."
+            command = click.option("--confirm", metavar="TOKEN", default="", help=text)(command)
+        text = "Why, for the record: at most 500 characters."
+        if why_needed:
+            return click.option("--why", required=True, metavar="TEXT", help=text)(command)
+        return click.option("--why", default="", metavar="TEXT", help=text)(command)
+
+    return decorate
+
+
+def tell(  # noqa: PLR0913 - what a verb says, and how its answer is shown
+    journal: Path,
+    verb: str,
+    args: Mapping[str, str | bool | None],
+    why: str,
+    *,
+    as_json: bool,
+    confirm: str = "",
+) -> NoReturn:
+    """Tell the daemon of `journal`, print its answer and end with its exit code.
+
+    Arguments that are None are left out. On a terminal a confirmation is asked for.
+    """
+    given = {name: value for name, value in args.items() if value is not None}
+    request = Request(VERSION, verb, f"cli-{secrets.token_hex(8)}", why, confirm, given)
+    answer = answered(journal, request)
+    if answer.token and not confirm and not as_json and sys.stdin.isatty():
+        say(*answer.lines, err=True)
+        if not click.confirm("Do it?", err=True):
+            say("nothing was done", err=True)
+            sys.exit(ExitCode.REFUSED)
+        answer = answered(journal, msgspec.structs.replace(request, token=answer.token))
+    _print(answer, as_json=as_json)
+    sys.exit(answer.exit_code)
+
+
+def kill_now(journal: Path, args: Mapping[str, str], why: str, *, as_json: bool) -> NoReturn:
+    """Tell the daemon to kill; where it does not say at once that it has, take its permit away."""
+    request = Request(VERSION, "kill", f"cli-{secrets.token_hex(8)}", why, args=dict(args))
+    try:
+        answer = call(journal, request, KILL_ANSWER_S)
+    except (NotRunning, NoAnswer) as error:
+        from daemon.offline import take_permit  # noqa: PLC0415 - only here
+
+        say(take_permit(journal), err=True)
+        _give_up(error, "kill")
+    _print(answer, as_json=as_json)
+    sys.exit(answer.exit_code)
+
+
+def stop_without_daemon(journal: Path, verb: str, why: str, *, as_json: bool) -> NoReturn:
+    """Carry out `verb` without the daemon, print each step, and end the process."""
+    from daemon.offline import stop_offline  # noqa: PLC0415 - only this way needs it
+
+    steps = []
+    for step in stop_offline(journal, verb, why):
+        steps.append(step)
+        if not as_json:
+            say(step)
+    if as_json:
+        print_json({"steps": steps})
+    sys.exit(ExitCode.OK)
+
+
+def answered(journal: Path, request: Request) -> Answer:
+    """Return the daemon's answer, or end the process where there is none."""
+    try:
+        return call(journal, request)
+    except (NotRunning, NoAnswer) as error:
+        _give_up(error, request.verb)
+
+
+def _give_up(error: NotRunning | NoAnswer, verb: str) -> NoReturn:
+    if isinstance(error, NotRunning):
+        say(f"traded: {error}", f"  next: {_without_daemon(verb)}", err=True)
+        sys.exit(ExitCode.DAEMON_NOT_RUNNING)
+    say(f"traded: {error}", f"  next: {_hung(verb)}", err=True)
+    sys.exit(ExitCode.FAILURE)
+
+
+def _print(answer: Answer, *, as_json: bool) -> None:
+    if as_json:
+        print_json(answer)
+        return
+    say(*answer.lines, err=answer.exit_code != ExitCode.OK)
+    if answer.token:
+        say(f"  next: the same again with --confirm {answer.token}", err=True)
+
+
+def _without_daemon(verb: str) -> str:
+    if verb in {"kill", "cancel-all"}:
+        return f"`traded {verb} --offline` does it without the daemon"
+    return "start it with `traded run`, then say it again"
+
+
+def _hung(verb: str) -> str:
+    if verb in {"kill", "cancel-all"}:
+        return f"`traded {verb} --offline` waits for nobody"
+    return "look with `traded status`; `traded kill` if in doubt"
