@@ -8,6 +8,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -27,7 +28,7 @@ from daemon.feeds.border import CheckedFeed
 from daemon.feeds.file import FileFeed
 from daemon.loading import LoadError, build_plugged_in, look_in
 from daemon.recovery import Recovered, Recovery
-from daemon.session import opening
+from daemon.session import live_calendars, opening
 from daemon.snapshots import SnapshotFolder
 from events import (
     CorporateActionAnnounced,
@@ -117,6 +118,7 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
         core = Core(recovered.state, runs, settings)
         engine = Engine(core, journal, broker, clock, snapshots, engine_settings(config))
         engine.recorded = recorded
+        engine.calendars = partial(live_calendars, config)
         if opens.identity is not None:
             # Alone in its commit: a journal of one event needs no witness yet.
             await engine.take(opens.identity)

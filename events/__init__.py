@@ -21,7 +21,7 @@ from events.base import (
     utc_from_nanoseconds,
 )
 from events.holds import HoldLevel, HoldLifted, HoldLifts, HoldPlaced, HoldScope, WorkingOrders
-from events.market import BarClosed
+from events.market import BarClosed, BarMissing
 from events.orders import (
     BrokerUnparsed,
     CancelSending,
@@ -44,6 +44,8 @@ from events.orders import (
 from events.session import (
     CalendarLoaded,
     ConfigLoaded,
+    FreshnessMode,
+    FreshnessTerms,
     JournalOpened,
     Mode,
     SessionEnded,
@@ -57,6 +59,7 @@ from events.strategy import StrategyDeclined, StrategyFailed
 
 __all__ = [
     "BarClosed",
+    "BarMissing",
     "BrokerUnparsed",
     "CalendarLoaded",
     "CancelSending",
@@ -71,6 +74,8 @@ __all__ = [
     "CorporateActionKind",
     "Event",
     "ExecutionId",
+    "FreshnessMode",
+    "FreshnessTerms",
     "HoldLevel",
     "HoldLifted",
     "HoldLifts",

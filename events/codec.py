@@ -12,7 +12,7 @@ from events.account import (
 )
 from events.errors import UnknownEvent
 from events.holds import HoldLifted, HoldPlaced
-from events.market import BarClosed
+from events.market import BarClosed, BarMissing
 from events.orders import (
     BrokerUnparsed,
     CancelSending,
@@ -74,6 +74,7 @@ Decided = (
     | StrategyDeclined
     | StrategyFailed
     | CorporateActionApplied
+    | BarMissing
 )
 """What the core answered: the same inputs give the same again."""
 

@@ -8,6 +8,7 @@ from typing import assert_never
 
 from events import (
     BarClosed,
+    BarMissing,
     BrokerUnparsed,
     CalendarLoaded,
     CancelSending,
@@ -52,6 +53,8 @@ def sentence(event: JournalEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one 
     match event:
         case BarClosed():
             return bar_text(event)
+        case BarMissing():
+            return f"no bar came for {moment(event.start)} to {moment(event.end)}"
         case OrderIntended():
             return f"{one_line(event.strategy)} wants to {order_text(event)}"
         case IntentApproved():

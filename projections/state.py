@@ -8,6 +8,7 @@ import msgspec
 
 from events import (
     BarClosed,
+    BarMissing,
     BrokerUnparsed,
     CalendarLoaded,
     CancelSending,
@@ -40,10 +41,13 @@ from events import (
     Symbol,
     SymbolTerms,
     TimerFired,
+    TimerKind,
+    utc_from_nanoseconds,
 )
 from projections.calendar import Calendar
 from projections.cash import Cash
 from projections.corporate_actions import CorporateActions
+from projections.freshness import Freshness, is_stale, is_too_old
 from projections.holds import Holds
 from projections.journal_identity import JournalIdentity
 from projections.market import Market
@@ -70,6 +74,7 @@ class State(msgspec.Struct):
     strategies: Strategies = msgspec.field(default_factory=Strategies)
     corporate_actions: CorporateActions = msgspec.field(default_factory=CorporateActions)
     timers: Timers = msgspec.field(default_factory=Timers)
+    freshness: Freshness = msgspec.field(default_factory=Freshness)
     symbols: dict[Symbol, SymbolTerms] = {}
     seq: int = 0
     at: int = 0
@@ -83,7 +88,7 @@ class State(msgspec.Struct):
             self._end_day(record.at)
         match event:
             case BarClosed():
-                self._close_bar(event)
+                self._close_bar(event, record.at)
             case OrderFilled():
                 if not self.orders.is_repeat(event):
                     self._fill(event, record)
@@ -113,13 +118,13 @@ class State(msgspec.Struct):
             case StrategyDeclined() | StrategyFailed():
                 self.strategies.apply(event, event.strategy)
             case TimerFired():
-                self.timers.apply(event)
-                self.orders.note_timer(event)
+                self._fire(event)
+            case BarMissing():
+                self.freshness.miss(event)
             case BrokerUnparsed():
                 pass  # It moves no book; what follows from it is the hold behind it.
             case HoldPlaced():
-                self.holds.apply(event)
-                self.corporate_actions.refuse(event)
+                self._place(event)
             case HoldLifted():
                 self._lift(event, record.seq)
             case CashMoved():
@@ -138,10 +143,15 @@ class State(msgspec.Struct):
             case SessionStarted():
                 self.identity.apply(event, record.seq, record.at)
                 self.strategies.start_session(event)
+                self.freshness.start(record.at, live=event.live_feed)
             case JournalOpened() | SessionEnded():
                 self.identity.apply(event, record.seq, record.at)
             case _:
                 assert_never(event)
+
+    def is_stale(self, symbol: Symbol, now: datetime) -> bool:
+        """Say whether the data of `symbol` is too old at `now` to decide anything new on it."""
+        return is_stale(self, symbol, now)
 
     def in_session(self, bar: BarClosed) -> bool:
         """Say whether strategies may act on `bar`: its exchange trades when the bar ends."""
@@ -152,9 +162,12 @@ class State(msgspec.Struct):
             terms.exchange, bar.end, extended=terms.extended_hours
         )
 
-    def _close_bar(self, bar: BarClosed) -> None:
+    def _close_bar(self, bar: BarClosed, at: int) -> None:
         in_session = self.in_session(bar)
-        self.market.close_bar(bar, in_session=in_session)
+        if in_session and bar.symbol in self.freshness.stale:
+            self._freshen(bar, at)
+        else:
+            self.market.close_bar(bar, in_session=in_session)
         if not in_session:
             return
         position = self.positions.account.get(bar.symbol)
@@ -163,6 +176,29 @@ class State(msgspec.Struct):
             cash = self.cash
             owed = cash.receivable if cash.receivables else _ZERO
             self.pnl.settle(cash.balance + owed, bar.end)
+
+    def _freshen(self, bar: BarClosed, at: int) -> None:
+        """Take a bar of a stale symbol, and note since when it has been fresh without a break."""
+        now, symbol = utc_from_nanoseconds(at), bar.symbol
+        unbroken = None if is_too_old(self, symbol, now) else self.freshness.stale[symbol]
+        self.market.close_bar(bar, in_session=True)
+        fresh_since = at if unbroken is None else unbroken
+        self.freshness.stale[symbol] = None if is_too_old(self, symbol, now) else fresh_since
+
+    def _place(self, event: HoldPlaced) -> None:
+        self.holds.apply(event)
+        self.corporate_actions.refuse(event)
+        self.freshness.count_trip(event, self.pnl.day_ends_at)
+
+    def _fire(self, event: TimerFired) -> None:
+        self.timers.apply(event)
+        self.orders.note_timer(event)
+        if event.kind is TimerKind.DATA_WATCH:
+            symbol = Symbol(event.subject)
+            if is_too_old(self, symbol, event.due):
+                self.freshness.stale[symbol] = None
+            else:
+                self.freshness.stale.pop(symbol, None)
 
     def _fill(self, event: OrderFilled, record: Record) -> None:
         self.orders.apply(event, record.seq, record.at, record.trace)
@@ -205,6 +241,7 @@ class State(msgspec.Struct):
         self.corporate_actions.take_limits(self.identity.config, event.config)
         self.identity.apply(event, seq, at)
         self.symbols = event.symbols
+        self.freshness.load(event)
 
     def _settle(self, moment: datetime | None = None) -> None:
         self.pnl.settle(self.cash.balance + self.cash.receivable, moment)
