@@ -46,6 +46,14 @@ def area_chart(
     yield " " * 12 + left + right.rjust(width - len(left))
 
 
+def strip(shares: Sequence[float | None]) -> str:
+    """Return shares of one as a line of marks: a dot for none, a blank where nobody knows."""
+    return "".join(
+        " " if share is None else _EIGHTHS[max(round(share * 8), 1)] if share else "·"
+        for share in shares
+    )
+
+
 def _resampled(values: Sequence[float], width: int) -> list[float]:
     """Return `width` values: the mean of each stretch, or values repeated where there are few."""
     count = len(values)

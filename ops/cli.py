@@ -22,6 +22,8 @@ GROUPS: Final[dict[str, dict[str, str]]] = {
         "positions": "What is held, at what price, and what it is worth.",
         "orders": "Orders, open ones or the last ones.",
         "explain": "Why an order was made, filled or refused; why a symbol is not traded.",
+        "completeness": "Which bars of a session are there, and which never came.",
+        "decisions": "What was decided and what stood in the way: counts and top blockers.",
         "tail": "The journal as readable lines; -f follows it.",
     },
     "Trust it": {
