@@ -64,6 +64,11 @@ def missing_bar(state: State, symbol: Symbol, due: datetime) -> BarMissing | Non
 def passed_over(state: State, bar: BarClosed) -> list[BarMissing]:
     """Return what `bar`, not folded yet, leaves behind: bars come in order, so it comes no more."""
     found: list[BarMissing] = []
+    terms, last = state.symbols.get(bar.symbol), state.market.last.get(bar.symbol)
+    if last is not None and terms is not None:
+        between = bar.end - last.end
+        if between.days == 0 and between.seconds <= terms.bar_every_s:
+            return found  # The usual case: no stretch is that short.
     if not state.in_session(bar):
         return found
     awaited = first_awaited(state, bar.symbol)

@@ -144,13 +144,15 @@ def stale_from(books: Books, symbol: Symbol) -> datetime | None:
     terms, limits = books.symbols.get(symbol), books.freshness.terms
     if terms is None or symbol in books.freshness.halted:
         return None
-    last_end = _last_end(books, symbol)
-    every_s = _every_s(terms, books.market.last.get(symbol))
+    last, last_end = books.market.last.get(symbol), _last_end(books, symbol)
+    every_s = _every_s(terms, last)
     if every_s > limits.max_age_s:
         sessions = books.calendar.exchanges.get(terms.exchange)
         due = sessions and first_starting_from(sessions, last_end, every_s)
         return due.end + timedelta(seconds=limits.grace_s) if due else None
-    left = timedelta(seconds=limits.max_age_s)
+    # The next bar cannot be there sooner than its own length, and the time it takes to arrive.
+    soonest_s = limits.grace_s + (last.span_s if last is not None else 0)
+    left = timedelta(seconds=max(limits.max_age_s, soonest_s))
     if _is_always_open(terms):
         return last_end + left
     for start, end in books.calendar.spans_after(
