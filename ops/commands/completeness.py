@@ -9,11 +9,11 @@ import click
 
 from events import BarClosed, CalendarLoaded, ConfigLoaded, Record, SessionStarted, nanoseconds
 from events.journal import JournalReader
-from ops.chart import strip
+from ops.chart import ASCII_MARKS, MARKS, strip
 from ops.exit_codes import ExitCode
 from ops.opened import opened
 from ops.options import journal_option, json_option
-from ops.render import NOTHING, print_json, print_table, progress, span
+from ops.render import NOTHING, can_say, print_json, print_table, progress, say, span
 from projections.completeness import Certificate, Completeness
 from projections.stretches import Stretch
 
@@ -129,13 +129,13 @@ def _print(found: Sequence[Certificate], *, only_incomplete: bool) -> None:
         if lines:
             longest = max(lines, key=lambda each: each.closes - each.opens)
             hours = f"{longest.opens:%H:%M} to {longest.closes:%H:%M} UTC"
-            click.echo(f"{day}, {hours}")
+            say(f"{day}, {hours}")
             _print_day(lines)
-            click.echo()
+            say("")
     missing = sum(1 for each in found if not each.complete)
     sessions = len({each.day for each in found})
     of = f"{_counted(len(found), 'certificate')} of {_counted(sessions, 'session')}"
-    click.echo(f"{of}: {f'{missing} incomplete' if missing else 'all complete'}")
+    say(f"{of}: {f'{missing} incomplete' if missing else 'all complete'}")
 
 
 def _counted(count: int, what: str) -> str:
@@ -155,7 +155,7 @@ def _print_day(lines: Sequence[Certificate]) -> None:
             f"{each.off_session:,}",
             f"{each.first:%H:%M}" if each.first else NOTHING,
             f"{each.last:%H:%M}" if each.last else NOTHING,
-            strip(each.shares),
+            strip(each.shares, MARKS if can_say(MARKS) else ASCII_MARKS),
         )
         for each in lines
     ]
@@ -165,7 +165,7 @@ def _print_day(lines: Sequence[Certificate]) -> None:
         if gaps:
             shown = ", ".join(f"{gap.start:%H:%M} to {gap.end:%H:%M}" for gap in gaps[:_GAPS_SHOWN])
             more = f" and {len(gaps) - _GAPS_SHOWN} more gaps" if len(gaps) > _GAPS_SHOWN else ""
-            click.echo(f"{each.symbol}: no bar {shown}{more}")
+            say(f"{each.symbol}: no bar {shown}{more}")
 
 
 def _gaps(missing: Sequence[Stretch]) -> Iterator[Stretch]:

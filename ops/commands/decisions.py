@@ -24,7 +24,7 @@ from ops.decision_counts import GROUPINGS, Counts, Decision, counted, decisions_
 from ops.opened import opened
 from ops.options import journal_option, json_option
 from ops.recorded_config import recorded_config
-from ops.render import NOTHING, print_json, print_table
+from ops.render import NOTHING, print_json, print_table, say
 
 _KINDS = (StrategyDeclined, IntentApproved, IntentRefused)
 
@@ -85,7 +85,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     elif decisions:
         _print(decisions, groups["data"], grouping, str(mode))
     else:
-        click.echo("no such decision was made")
+        say("no such decision was made")
 
 
 def _date(text: str) -> date:
@@ -121,12 +121,12 @@ def _shadows(reader: JournalReader) -> frozenset[str]:
 
 def _print(decisions: list[Decision], data: list[Counts], grouping: str, mode: str) -> None:
     oldest, newest = min(each.day for each in decisions), max(each.day for each in decisions)
-    click.echo(f"the last {len(decisions):,} decisions, {oldest} to {newest}, mode {mode}")
+    say(f"the last {len(decisions):,} decisions, {oldest} to {newest}, mode {mode}")
     for counts in data:
         of_these = [each for each in decisions if each.shadow == (counts.group == "shadow")]
-        click.echo(f"\n{counts.group}: {_summary(counts)}")
+        say("", f"{counts.group}: {_summary(counts)}")
         _print_blockers(counts)
-        click.echo()
+        say("")
         _print_groups(counted(of_these, grouping, 1), grouping)
 
 
@@ -139,7 +139,7 @@ def _summary(counts: Counts) -> str:
 
 def _print_blockers(counts: Counts) -> None:
     if not counts.blockers:
-        click.echo("nothing stood in the way")
+        say("nothing stood in the way")
         return
     titles = ("what stood in the way", "by", "evaluations", "share", "last event")
     rows = [
