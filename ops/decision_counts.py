@@ -1,7 +1,8 @@
 """Counting decisions: who decided what, and what stood in the way most often. Pure.
 
 A strategy that declines says so when its answer changes, and then how often the answer before had
-been given; so each answer is counted when the next one tells, and once as long as none has.
+been given; so each answer is counted when the next one tells, and once as long as none has. Behind
+an order strategies count afresh: how often they said what stood before it nobody knows, so once.
 """
 
 from collections import Counter
@@ -106,8 +107,6 @@ def decisions_in(
                 if intent is None:
                     continue
                 whose, times = (intent.strategy, intent.symbol), 1
-                # An order in between: what was said before it is not told by what came after.
-                told.pop(whose, None)
                 failed = [check.name for check in answer.checks if not check.passed]
                 blockers = [Blocker("gate", name) for name in failed]
                 is_approved = isinstance(answer, IntentApproved)

@@ -126,6 +126,14 @@ def test_a_symbol_counts_as_long_as_it_is_configured() -> None:
     assert (of_b.symbol, of_b.expected, gaps(of_b)) == ("B", 3, ["14:37-14:38"])
 
 
+def test_a_symbol_that_comes_back_is_expected_again() -> None:
+    gone = (f"{TUESDAY}T14:33", ConfigLoaded({}, {}))
+    fold = book(*bars(31, 32, 33), *gone, *OVER)
+    assert (only(fold).expected, only(fold).complete) == (3, True)
+    fold = book(*bars(31, 32, 33), *gone, f"{TUESDAY}T14:35", a_config(), *OVER)
+    assert len(only(fold).missing) == 7
+
+
 def test_each_day_has_its_own_certificate_and_half_days_expect_less() -> None:
     late = "2024-01-03T18:00"
     fold = book(*bars(*range(31, 41)), *bars(32, day="2024-01-03"), late, SessionEnded("over"))
@@ -140,6 +148,9 @@ def test_a_later_table_is_the_last_word_on_its_days_and_on_no_other() -> None:
     fold = book(a_calendar(a_session("2024-01-01"), a_session("2024-01-02", close="14:32")), *OVER)
     assert only(fold).expected == 2
     assert [str(day) for day in fold.days()] == [TUESDAY]
+    # A table that spans a day and lacks it closes it.
+    fold = book(a_calendar(a_session("2024-01-01"), a_session("2024-01-03")), *OVER)
+    assert fold.days() == []
     fold = book(a_calendar(), "2024-01-03T18:00", SessionEnded("over"))
     assert [str(day) for day in fold.days()] == [TUESDAY, "2024-01-03"]
 
