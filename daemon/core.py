@@ -24,6 +24,7 @@ from daemon.strategy_desk import StrategyDesk
 from daemon.strategy_runs import StrategyRun
 from events import (
     BarClosed,
+    BarMissing,
     BrokerUnparsed,
     CalendarLoaded,
     CancelSending,
@@ -132,14 +133,15 @@ class Core:
         if not state.market.is_news(bar):
             self.recorder.repeats_dropped += 1
             return
-        missing = passed_over(state, bar) if state.freshness.watching else ()
+        watching = state.freshness.watching
+        missing = passed_over(state, bar) if watching else ()
         self.recorder.take(bar, at)
         if state.market.last.get(symbol) is not bar:
             return  # Off session: recorded, no price, not shown.
-        for each in missing:
-            self.recorder.emit(each)
-        if symbol in state.freshness.stale:
-            self.deadlines.watch_age(symbol)
+        if watching:
+            self._emit_all(missing)
+            if symbol in state.freshness.stale:
+                self.deadlines.watch_age(symbol)
         self.desk.on_bar(bar)
 
     def _fill(self, fill: OrderFilled, at: int) -> None:
@@ -274,7 +276,7 @@ class Core:
         if (applied.new_shares, applied.old_shares) != (1, 1):
             self.desk.on_split(applied)
 
-    def _emit_all(self, events: Iterable[HoldPlaced | HoldLifted]) -> None:
+    def _emit_all(self, events: Iterable[BarMissing | HoldPlaced | HoldLifted]) -> None:
         # All worked out first: each is folded when it is recorded.
         for event in tuple(events):
             self.recorder.emit(event)

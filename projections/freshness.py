@@ -38,6 +38,7 @@ class Trips(msgspec.Struct):
 class Freshness(msgspec.Struct):
     """What is watched, and what was found.
 
+    `watching` says whether the age of the data matters: always for live bars, else as configured.
     `stale` are the symbols whose data is too old, each with the time (ns UTC) since when it has
     been fresh again without a break, None while it is not: it leaves when it has been fresh for
     long enough. `missing` is the last stretch of each symbol that no bar came for, `missed` how
@@ -47,6 +48,7 @@ class Freshness(msgspec.Struct):
 
     terms: FreshnessTerms = FreshnessTerms()
     live: bool = False
+    watching: bool = False
     since: datetime = utc_from_nanoseconds(0)
     stale: dict[Symbol, int | None] = {}
     missing: dict[Symbol, BarMissing] = {}
@@ -55,14 +57,10 @@ class Freshness(msgspec.Struct):
     halted: dict[Symbol, datetime] = {}
     excused: dict[Symbol, datetime] = {}
 
-    @property
-    def watching(self) -> bool:
-        """Whether the age of the data matters: always for live bars, else as configured."""
-        return self.live or self.terms.recorded
-
     def load(self, event: ConfigLoaded) -> None:
         """Take the terms; symbols that are traded no more are watched no more."""
         self.terms = event.freshness
+        self.watching = self.live or self.terms.recorded
         self.stale = {
             symbol: since for symbol, since in self.stale.items() if symbol in event.symbols
         }
@@ -70,6 +68,7 @@ class Freshness(msgspec.Struct):
     def start(self, at: int, *, live: bool) -> None:
         """Take note that a daemon watches from `at` on; what it could not see it does not miss."""
         self.live = live
+        self.watching = self.live or self.terms.recorded
         self.since = utc_from_nanoseconds(at)
 
     def miss(self, event: BarMissing) -> None:

@@ -164,7 +164,7 @@ class State(msgspec.Struct):
 
     def _close_bar(self, bar: BarClosed, at: int) -> None:
         in_session = self.in_session(bar)
-        if in_session and bar.symbol in self.freshness.stale:
+        if self.freshness.stale and in_session and bar.symbol in self.freshness.stale:
             self._freshen(bar, at)
         else:
             self.market.close_bar(bar, in_session=in_session)
