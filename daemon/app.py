@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -34,7 +35,7 @@ from daemon.kill_switch import KillSwitch
 from daemon.loading import LoadError, build_plugged_in, look_in
 from daemon.permit import Permit, permit_path
 from daemon.recovery import Recovered, Recovery
-from daemon.session import Opening, opening
+from daemon.session import Opening, live_calendars, opening
 from daemon.side_file import Offline, drop_aside, read_aside
 from daemon.snapshots import SnapshotFolder
 from events import (
@@ -131,6 +132,7 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
             switch.permit.grant()
         engine = Engine(core, journal, broker, clock, snapshots, engine_settings(config), switch)
         engine.recorded = recorded
+        engine.calendars = partial(live_calendars, config)
         await _open_session(engine, opens, aside, journal_path)
         if not feed.live:
             # The journal's thread gets its turns ten times as often, so that it keeps up while this

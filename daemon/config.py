@@ -14,11 +14,13 @@ from msgspec import Meta
 from daemon.bounds import BasisPoints, PositiveDecimal, Share
 from daemon.gate.limits import Limits
 from daemon.promotion import PromotionRule
-from events import Mode, Symbol
+from events import FreshnessMode, Mode, Symbol
 
 Positive = Annotated[int, Meta(gt=0, le=1_000_000_000)]
 Seconds = Annotated[int, Meta(gt=0, le=86_400)]
 """A whole number of seconds, at most a day."""
+Expected = Annotated[int, Meta(ge=0, le=86_400)]
+"""A whole number of seconds, at most a day; 0 for never."""
 StrategyName = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,39}\Z")]
 """How a strategy is called in the journal; no slash, which separates it from its schedules."""
 Alias = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9 ._-]{0,39}\Z")]
@@ -46,9 +48,10 @@ class Exchange(StrEnum):
 
 
 class SymbolConfig(_Table, frozen=True):
-    """One symbol."""
+    """One symbol. A bar is expected at least every `bar_every_s` of its session, 0: never."""
 
     exchange: Exchange = Exchange.NYSE
+    bar_every_s: Expected = 1_800
 
 
 class SessionsConfig(_Table, frozen=True):
@@ -58,6 +61,18 @@ class SessionsConfig(_Table, frozen=True):
     allow_extended_hours: bool = False
     extra_closures: tuple[date, ...] = ()
     extra_early_closes: dict[date, time] = {}
+
+
+class FreshnessConfig(_Table, frozen=True):
+    """When data is too old to trade on: see `events.FreshnessTerms`, which has the same fields."""
+
+    mode: FreshnessMode = FreshnessMode.PER_SYMBOL
+    max_age_s: Seconds = 1_800
+    fresh_share_min: Share = Decimal("0.90")
+    grace_s: Seconds = 60
+    lift_after_s: Seconds = 300
+    trips_max: Positive = 3
+    recorded: bool = False
 
 
 class StrategyConfig(_Table, frozen=True):
@@ -127,6 +142,7 @@ class Config(_Table, frozen=True):
     journal: JournalConfig = JournalConfig()
     symbols: dict[Symbol, SymbolConfig] = {}
     sessions: SessionsConfig = SessionsConfig()
+    freshness: FreshnessConfig = FreshnessConfig()
     strategies: dict[StrategyName, StrategyConfig] = {}
     broker: BrokerConfig = BrokerConfig()
     feed: FeedConfig = FeedConfig()

@@ -16,7 +16,7 @@ import msgspec
 
 from daemon.bounds import Problems, convert
 from daemon.config import Config
-from events import BY_HAND, ConfigLoaded, Mode, SymbolTerms
+from events import BY_HAND, ConfigLoaded, FreshnessTerms, Mode, SymbolTerms
 
 ENVIRONMENT_PREFIX = "TRADED_"
 ENVIRONMENT_ELSEWHERE = frozenset({"TRADED_CONFIG"})
@@ -124,10 +124,12 @@ def to_event(config: Config) -> ConfigLoaded:
             exchange=table.exchange.value,
             enforce_hours=sessions.enforce_trading_hours,
             extended_hours=sessions.allow_extended_hours,
+            bar_every_s=table.bar_every_s,
         )
         for name, table in config.symbols.items()
     }
-    return ConfigLoaded(builtins, terms)
+    freshness = FreshnessTerms(**msgspec.structs.asdict(config.freshness))
+    return ConfigLoaded(builtins, terms, freshness)
 
 
 def from_event(event: ConfigLoaded) -> Recorded:

@@ -4,32 +4,43 @@ Pure and synchronous. It reads no clock, waits for nothing and touches nothing o
 happen outside is left with the recorder, to be carried out once the records are durable.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import assert_never
 
 import msgspec
 
 from daemon.circuit_breaker import CircuitBreaker
 from daemon.corporate_actions import applied_action, objection, objection_at_price
+from daemon.data_watch import (
+    data_holds,
+    ending_calendar,
+    missing_bar,
+    passed_over,
+    renewed_calendars,
+)
 from daemon.deadlines import Deadlines
 from daemon.gate import Limits
 from daemon.hold_desk import HoldDesk
 from daemon.operator_desk import OperatorDesk
 from daemon.order_desk import OrderDesk
 from daemon.promotion import PromotionRule
-from daemon.recorder import Recorder
+from daemon.recorder import Recorder, RefreshCalendars
 from daemon.start_doubts import doubt_of_config, doubt_of_session
 from daemon.strategy_desk import StrategyDesk
 from daemon.strategy_runs import StrategyRun
 from events import (
     AT_START,
     BarClosed,
+    BarMissing,
     BrokerUnparsed,
+    CalendarLoaded,
     CashMoved,
     ClientOrderId,
     CommissionCharged,
     ConfigLoaded,
     CorporateActionAnnounced,
+    HoldLifted,
+    HoldPlaced,
     OperatorCommand,
     OrderAcknowledged,
     OrderCancelled,
@@ -41,6 +52,7 @@ from events import (
     OrderWorking,
     PermitLost,
     SessionStarted,
+    Symbol,
     TimerFired,
     TimerKind,
 )
@@ -133,6 +145,11 @@ class Core:
                 self._start_on_halt(doubt)
                 for name, why in event.diverged.items():
                     self.desk.fail_strategy(name, why)
+                self._emit_all(data_holds(self.state, self.recorder.root))
+                self.deadlines.restart()
+            case CalendarLoaded():
+                self.recorder.take(event, at)
+                self._emit_all(renewed_calendars(self.state))
                 self.deadlines.restart()
             case OperatorCommand():
                 self.operator.take(event, at)
@@ -158,9 +175,15 @@ class Core:
         if not state.market.is_news(bar):
             self.recorder.repeats_dropped += 1
             return
+        watching = state.freshness.watching
+        missing = passed_over(state, bar) if watching else ()
         self.recorder.take(bar, at)
         if state.market.last.get(symbol) is not bar:
             return  # Off session: recorded, no price, not shown.
+        if watching:
+            self._emit_all(missing)
+            if symbol in state.freshness.stale:
+                self.deadlines.watch_age(symbol)
         self.desk.on_bar(bar)
 
     def _fill(self, fill: OrderFilled, at: int) -> None:
@@ -248,6 +271,15 @@ class Core:
                 self._give_up_waiting(timer)
             case TimerKind.CORPORATE_ACTION:
                 self._apply_action(timer.subject)
+            case TimerKind.BAR_DEADLINE:
+                missing = missing_bar(self.state, Symbol(timer.subject), timer.due)
+                if missing is not None:
+                    self.recorder.emit(missing)
+            case TimerKind.DATA_WATCH:
+                self._emit_all(data_holds(self.state, self.recorder.root))
+            case TimerKind.CALENDAR_REFRESH:
+                self._emit_all(ending_calendar(self.state, self.recorder.root))
+                self.recorder.effects.append(RefreshCalendars())
             case _:
                 assert_never(timer.kind)
         self.deadlines.after(timer)
@@ -277,6 +309,11 @@ class Core:
         self.recorder.effects.append(applied)
         if (applied.new_shares, applied.old_shares) != (1, 1):
             self.desk.on_split(applied)
+
+    def _emit_all(self, events: Iterable[BarMissing | HoldPlaced | HoldLifted]) -> None:
+        # All worked out first: each is folded when it is recorded.
+        for event in tuple(events):
+            self.recorder.emit(event)
 
     def _suspect_fill(self, fill: OrderFilled, order: Order | None, *, is_impossible: bool) -> None:
         """Hold everything where a fill cannot be right, or nobody can tell any more.

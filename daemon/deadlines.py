@@ -8,12 +8,14 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Final, assert_never
 
+from daemon.data_watch import bar_due, look_due
 from daemon.new_york import midnight
 from daemon.schedules import newest_due
 from daemon.strategy_runs import StrategyRun
 from events import (
     ClientOrderId,
     CorporateActionAnnounced,
+    Symbol,
     TimerFired,
     TimerKind,
     utc_from_nanoseconds,
@@ -28,6 +30,10 @@ NEVER: Final = datetime.max.replace(tzinfo=UTC)
 SAME_SESSION: Final = timedelta(hours=12)
 """Due times this close are of one session, whose hours have been changed in between."""
 
+CALENDARS: Final = "calendars"
+"""What the timer that makes the calendars anew is about."""
+
+_OF_SYMBOLS: Final = frozenset({TimerKind.BAR_DEADLINE, TimerKind.DATA_WATCH})
 _INSTANT: Final = timedelta(microseconds=1)
 
 _Entry = tuple[datetime, str, str]
@@ -43,12 +49,14 @@ class Deadlines:
         self._runs = runs
         self._answer_deadline = timedelta(seconds=answer_deadline_s)
         self._heap: list[_Entry] = []
+        self._watched: dict[tuple[str, str], datetime] = {}
         self.next_due = NEVER
         self.restart()
 
     def restart(self) -> None:
         """Derive every deadline afresh: at start, and when calendar or configuration changed."""
         self._heap = []
+        self._watched = {}
         for run in self._runs:
             for subject in run.schedules:
                 self._watch_schedule(run, subject)
@@ -57,6 +65,12 @@ class Deadlines:
             self.watch_cancel(order)
         for action in self._state.corporate_actions.pending.values():
             self.watch_action(action)
+        if self._state.freshness.watching:
+            for symbol in self._state.symbols:
+                self._watch(TimerKind.BAR_DEADLINE, symbol)
+                self.watch_age(symbol)
+        if self._state.freshness.live:
+            self._watch_calendar()
         self._refresh()
 
     def watch_order(self, order: Order) -> None:
@@ -81,12 +95,24 @@ class Deadlines:
         """Set the moment a corporate action moves the books: the ex date's first, in New York."""
         self._push(midnight(action.ex_date), TimerKind.CORPORATE_ACTION, action.action_id)
 
+    def watch_age(self, symbol: Symbol) -> None:
+        """Set when to look at the age of a symbol's data next.
+
+        Bars move that time on without a word here: it is found out when the time has come. Only a
+        bar of a stale symbol has to be told.
+        """
+        self._watch(TimerKind.DATA_WATCH, symbol)
+
     def after(self, timer: TimerFired) -> None:
         """Set what follows a timer that has fired: a schedule's next due time."""
         if timer.kind is TimerKind.SCHEDULE:
             for run in self._runs:
                 if timer.subject in run.schedules:
                     self._watch_schedule(run, timer.subject)
+        elif timer.kind is TimerKind.CALENDAR_REFRESH:
+            self._watch_calendar()
+        elif timer.kind in _OF_SYMBOLS:
+            self._watch(timer.kind, timer.subject)
         self._refresh()
 
     def take_due(self, before: datetime) -> TimerFired | None:
@@ -94,9 +120,13 @@ class Deadlines:
         while self._heap and self._heap[0][0] < before:
             due, kind, subject = heapq.heappop(self._heap)
             timer = TimerFired(TimerKind(kind), subject, due)
+            if timer.kind in _OF_SYMBOLS and self._watched.pop((kind, subject), None) != due:
+                continue  # Another time has been set since.
             if self._matters(timer):
                 self._refresh()
                 return timer
+            if timer.kind in _OF_SYMBOLS:
+                self._watch(timer.kind, subject)
         self._refresh()
         return None
 
@@ -126,6 +156,11 @@ class Deadlines:
                 return order is not None and _may_time_out(order)
             case TimerKind.ANSWER_DEADLINE:
                 return self.overdue(timer) != ""
+            case TimerKind.BAR_DEADLINE | TimerKind.DATA_WATCH:
+                return self._watch_due(timer.kind, timer.subject) == timer.due
+            case TimerKind.CALENDAR_REFRESH:
+                looked = self._state.timers.last_watch(timer.kind, timer.subject)
+                return looked is None or looked < timer.due
             case _:
                 assert_never(timer.kind)
 
@@ -141,6 +176,26 @@ class Deadlines:
         due = newest_due(run.schedules[subject], sessions, after, now)
         if due is not None:
             self._push(due, TimerKind.SCHEDULE, subject)
+
+    def _watch_due(self, kind: TimerKind, symbol: str) -> datetime | None:
+        due_of = bar_due if kind is TimerKind.BAR_DEADLINE else look_due
+        return due_of(self._state, Symbol(symbol))
+
+    def _watch(self, kind: TimerKind, symbol: str) -> None:
+        """Set the one next time of that kind for `symbol`; what was set before counts no more."""
+        due, key = self._watch_due(kind, symbol), (kind.value, symbol)
+        if due is not None and self._watched.get(key) != due:
+            self._watched[key] = due
+            self._push(due, kind, symbol)
+
+    def _watch_calendar(self) -> None:
+        """Set when the calendars are made anew: as a day begins in New York, and nobody trades."""
+        looked = self._state.timers.last_watch(TimerKind.CALENDAR_REFRESH, CALENDARS)
+        now = utc_from_nanoseconds(self._state.at)
+        since = now if looked is None else max(now, looked)
+        days = (since.date() + timedelta(days=number) for number in range(3))
+        due = next(begins for day in days if (begins := midnight(day)) > since)
+        self._push(due, TimerKind.CALENDAR_REFRESH, CALENDARS)
 
     def _account_sessions(self) -> Sessions | None:
         """Return the sessions schedules go by: New York's, else whatever is loaded."""

@@ -22,11 +22,12 @@ from daemon.deadlines import NEVER
 from daemon.feeds import Feed
 from daemon.gate import RiskApproved
 from daemon.kill_switch import KillSwitch
-from daemon.recorder import Cancel, Effect
+from daemon.recorder import Cancel, Effect, RefreshCalendars
 from daemon.snapshots import SnapshotFolder
 from events import (
     KILL_SWITCH,
     BarClosed,
+    CalendarLoaded,
     ClientOrderId,
     CorporateActionApplied,
     HoldLevel,
@@ -91,6 +92,8 @@ class Engine:
         self.snapshot_problem = ""
         self.feed_lost = False
         self.recorded: Callable[[Sequence[Record]], None] | None = None
+        self.calendars: Callable[[datetime], Sequence[CalendarLoaded]] = lambda _now: ()
+        self.calendar_problem = ""
         self._snapshot_seq = core.state.seq
         self._last_end: datetime | None = None
         self._writing: asyncio.Task[None] | None = None
@@ -355,6 +358,8 @@ class Engine:
                         self._cancel(client_order_id)
                     case CorporateActionApplied():
                         self.broker.corporate_action(effect)
+                    case RefreshCalendars():
+                        self._refresh_calendars()
                     case _:
                         assert_never(effect)
             except Exception as error:
@@ -362,6 +367,22 @@ class Engine:
                     raise
                 message = f"the broker raised {error!r} when asked for {effect}"
                 raise BrokerFailed(message) from error
+
+    def _refresh_calendars(self) -> None:
+        """Take the calendars as they are now, where they say something new.
+
+        The one there is goes on to count when none can be made; the core holds before it ends.
+        """
+        now = self.clock.now()
+        try:
+            found = self.calendars(utc_from_nanoseconds(now))
+        except Exception as error:  # noqa: BLE001 - a library may fail, the daemon not
+            self.calendar_problem = f"the calendars were not made anew: {error}"
+            return
+        self.calendar_problem = ""
+        for calendar in found:
+            if not self.core.state.calendar.has(calendar):
+                self.core.step(calendar, now)
 
     def _send(self, approved: RiskApproved) -> None:
         """Send one order, after the last look at what may stop it."""

@@ -18,8 +18,13 @@ class Cancel(msgspec.Struct, frozen=True):
     client_order_id: ClientOrderId
 
 
-Effect = RiskApproved | Cancel | CorporateActionApplied
-"""What the engine carries out: an order to send, a cancel, an action the broker must know of."""
+class RefreshCalendars(msgspec.Struct, frozen=True):
+    """Make the exchanges' calendars anew: their end has come a day nearer."""
+
+
+Effect = RiskApproved | Cancel | CorporateActionApplied | RefreshCalendars
+"""What the engine carries out: an order to send, a cancel, an action the broker must know of, the
+calendars to be made anew."""
 
 
 class Recorder:

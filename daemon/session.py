@@ -7,17 +7,18 @@ configuration, the calendar or the corporate actions refuses the start without a
 import platform
 import secrets
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
-from hashlib import sha256
+from datetime import date, datetime, timedelta
 from importlib import metadata
 
 import msgspec
 
+from daemon.backtest_id import backtest_id
 from daemon.brokers import Broker
 from daemon.calendar import load_calendar
 from daemon.code_hash import code_version
 from daemon.config import BrokerConfig, Config
-from daemon.config_file import to_event
+from daemon.config_file import ConfigError, to_event
+from daemon.data_watch import HORIZON_GOOD, HORIZON_MIN
 from daemon.feeds import Feed
 from daemon.new_york import midnight
 from daemon.recovery import Recovered
@@ -37,6 +38,8 @@ from projections import State
 
 CALENDAR_BEFORE = timedelta(days=40)
 CALENDAR_AFTER = timedelta(days=40)
+CALENDAR_LIVE = timedelta(days=400)
+"""How far ahead a live feed's calendar reaches, to the 28th of that month: 370 days at least."""
 LIBRARIES = ("msgspec", "aiosqlite", "exchange_calendars", "uvloop")
 
 
@@ -70,6 +73,15 @@ def opening(  # noqa: PLR0913, PLR0917 - all that a session depends on
     state = recovered.state
     wanted = [action for action in actions if action.symbol in config.symbols]
     known = state.corporate_actions.known
+    if feed.live:
+        calendars = live_calendars(config, now)
+        assert_known_ahead(calendars, now)
+    else:
+        calendars = _calendars(
+            config,
+            (now - CALENDAR_BEFORE).date(),
+            (max(feed.ends_at or now, now) + CALENDAR_AFTER).date(),
+        )
     deposit = CashMoved(CashMovementKind.DEPOSIT, config.broker.capital_usd, "opening capital")
     events: list[Input] = [
         # The configuration first: a replay then has the session's strategies when it starts.
@@ -80,8 +92,9 @@ def opening(  # noqa: PLR0913, PLR0917 - all that a session depends on
             {"python": platform.python_version()}
             | {name: metadata.version(name) for name in LIBRARIES},
             _diverged(recovered, runs),
+            feed.live,
         ),
-        *_calendars(config, now, max(feed.ends_at or now, now)),
+        *calendars,
     ]
     if not broker.outside and not state.cash.is_repeat(deposit):
         # Asked of the books: a crash may have come between the first event and this one. What is in
@@ -100,21 +113,58 @@ def opening(  # noqa: PLR0913, PLR0917 - all that a session depends on
             *_idle_capital(broker, state, deposit),
             *_late_actions(wanted, state, now),
             *_orphans(config, state),
+            *(_short_calendars(calendars, now) if feed.live else ()),
         ),
     )
 
 
-def _calendars(config: Config, now: datetime, last: datetime) -> list[CalendarLoaded]:
-    """Return the sessions of every exchange in use, from before `now` to after `last`."""
+def live_calendars(config: Config, now: datetime) -> list[CalendarLoaded]:
+    """Return the sessions of every exchange in use for a live feed at `now`, a year and more ahead.
+
+    Made anew every day, they say something new once a month.
+
+    Raises:
+        ConfigError: they cannot be made as configured.
+    """
+    first = (now - CALENDAR_BEFORE).date().replace(day=1)
+    return _calendars(config, first, (now + CALENDAR_LIVE).date().replace(day=28))
+
+
+def assert_known_ahead(calendars: Sequence[CalendarLoaded], now: datetime) -> None:
+    """Refuse to go live on calendars that end soon: what they do not know counts as closed.
+
+    Raises:
+        ConfigError: which calendar it is, and what to do.
+    """
+    short = _known_for_less_than(HORIZON_MIN, calendars, now)
+    if short:
+        raise ConfigError([f"{each}: install a newer exchange_calendars" for each in short])
+
+
+def _short_calendars(calendars: Sequence[CalendarLoaded], now: datetime) -> list[str]:
+    short = _known_for_less_than(HORIZON_GOOD, calendars, now)
+    return [f"{each}; install a newer exchange_calendars before it ends" for each in short]
+
+
+def _known_for_less_than(
+    least: timedelta, calendars: Sequence[CalendarLoaded], now: datetime
+) -> list[str]:
+    """Return which calendars end within `least`."""
+    ends = {
+        each.exchange: max((hours.close for hours in each.sessions), default=now)
+        for each in calendars
+    }
     return [
-        load_calendar(
-            exchange,
-            (now - CALENDAR_BEFORE).date(),
-            (last + CALENDAR_AFTER).date(),
-            config.sessions,
-        )
-        for exchange in sorted({str(terms.exchange) for terms in config.symbols.values()})
+        f"the calendar of {exchange} ends in {max((end - now).days, 0)} days, on {end:%Y-%m-%d}"
+        for exchange, end in ends.items()
+        if end - now < least
     ]
+
+
+def _calendars(config: Config, first: date, last: date) -> list[CalendarLoaded]:
+    """Return the sessions of every exchange in use from `first` to `last`, both included."""
+    exchanges = sorted({str(terms.exchange) for terms in config.symbols.values()})
+    return [load_calendar(exchange, first, last, config.sessions) for exchange in exchanges]
 
 
 def _diverged(recovered: Recovered, runs: Sequence[StrategyRun]) -> dict[str, str]:
@@ -150,11 +200,8 @@ def _journal_opened(config: Config) -> JournalOpened:
 
     A backtest made twice is then the same journal, byte for byte.
     """
-    if config.mode is Mode.BACKTEST:
-        encoded = msgspec.json.encode(to_event(config), order="deterministic")
-        journal_id = sha256(encoded).hexdigest()[:16]
-    else:
-        journal_id = secrets.token_hex(8)
+    is_backtest = config.mode is Mode.BACKTEST
+    journal_id = backtest_id(config) if is_backtest else secrets.token_hex(8)
     return JournalOpened(journal_id, config.mode, config.account)
 
 

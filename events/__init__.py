@@ -31,7 +31,7 @@ from events.holds import (
     Trip,
     WorkingOrders,
 )
-from events.market import BarClosed
+from events.market import BarClosed, BarMissing
 from events.operator import (
     BY_HAND,
     CommandRefused,
@@ -71,6 +71,8 @@ from events.orders import (
 from events.session import (
     CalendarLoaded,
     ConfigLoaded,
+    FreshnessMode,
+    FreshnessTerms,
     JournalOpened,
     Mode,
     SessionEnded,
@@ -87,6 +89,7 @@ __all__ = [
     "BY_HAND",
     "KILL_SWITCH",
     "BarClosed",
+    "BarMissing",
     "BrokerUnparsed",
     "CalendarLoaded",
     "CancelSending",
@@ -102,6 +105,8 @@ __all__ = [
     "CorporateActionKind",
     "Event",
     "ExecutionId",
+    "FreshnessMode",
+    "FreshnessTerms",
     "HoldLevel",
     "HoldLifted",
     "HoldLifts",

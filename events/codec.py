@@ -12,7 +12,7 @@ from events.account import (
 )
 from events.errors import UnknownEvent
 from events.holds import HoldLifted, HoldPlaced
-from events.market import BarClosed
+from events.market import BarClosed, BarMissing
 from events.operator import (
     CommandRefused,
     OperatorCancelAsked,
@@ -107,6 +107,7 @@ Decided = (
     | CorporateActionApplied
     | CommandRefused
     | StrategyPromoted
+    | BarMissing
 )
 """What the core answered: the same inputs give the same again."""
 

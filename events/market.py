@@ -38,3 +38,18 @@ class BarClosed(Event, frozen=True, tag="bar.closed"):
     def natural_key(self) -> str:
         """Symbol, bar size and bar end: what an order decided on this bar is named after."""
         return f"{self.symbol}|{self.span_s}|{self.end.isoformat()}"
+
+
+class BarMissing(Event, frozen=True, tag="bar.missing"):
+    """No bar of `symbol` that ends in (start, end] was there by its deadline, and one was expected.
+
+    What is expected is the exchange's calendar cut into stretches by the symbol's own policy.
+    """
+
+    symbol: Symbol
+    start: datetime
+    end: datetime
+
+    def key(self) -> str | None:
+        """Return symbol and end: a stretch is missed once."""
+        return f"{self.symbol}|{self.end:%Y%m%dT%H%M%S}"

@@ -1,6 +1,7 @@
 """What the daemon was, read and was told: what decisions depend on besides the market."""
 
 from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
 
 import msgspec
@@ -31,13 +32,14 @@ class SessionStarted(Event, frozen=True, tag="session.started"):
     """A daemon process took the journal over. `strategies` maps each name to its code's hash.
 
     `diverged` are the strategies that decide differently from what the journal has of them, with
-    where: they are not asked any more.
+    where: they are not asked any more. `live_feed` is false where the bars are recorded ones.
     """
 
     code_version: str
     strategies: dict[str, str]
     libraries: dict[str, str]
     diverged: dict[str, str] = msgspec.field(default_factory=dict)
+    live_feed: bool = False
 
 
 class SessionEnded(Event, frozen=True, tag="session.ended"):
@@ -47,21 +49,53 @@ class SessionEnded(Event, frozen=True, tag="session.ended"):
 
 
 class SymbolTerms(msgspec.Struct, frozen=True, gc=False):
-    """Where a symbol trades and which hours count: `enforce_hours` false means at any time."""
+    """Where a symbol trades and which hours count: `enforce_hours` false means at any time.
+
+    A bar is expected at least every `bar_every_s` seconds of the regular session, 0: never.
+    """
 
     exchange: str
     enforce_hours: bool
     extended_hours: bool
+    bar_every_s: int = 0
+
+
+class FreshnessMode(StrEnum):
+    """How the age of the data is judged: symbol by symbol, or all of it by one symbol's age."""
+
+    PER_SYMBOL = "per_symbol"
+    LATEST = "latest"
+    OLDEST = "oldest"
+    MEDIAN = "median"
+
+
+class FreshnessTerms(msgspec.Struct, frozen=True, gc=False):
+    """When data is too old to trade on; ages count the time in which the symbol's exchange is open.
+
+    `fresh_share_min` is the share of symbols that must be fresh (per symbol). A bar is missing
+    `grace_s` after the stretch it was expected in. What is fresh again counts as fresh after
+    `lift_after_s`; after `trips_max` times in one session only an operator lifts. Recorded bars are
+    watched where `recorded` says so, live ones always.
+    """
+
+    mode: FreshnessMode = FreshnessMode.PER_SYMBOL
+    max_age_s: int = 1_800
+    fresh_share_min: Decimal = Decimal("0.90")
+    grace_s: int = 60
+    lift_after_s: int = 300
+    trips_max: int = 3
+    recorded: bool = False
 
 
 class ConfigLoaded(Event, frozen=True, tag="config.loaded"):
     """The whole effective configuration, defaults included, secrets never.
 
-    `symbols` is the part the folds read, in their own terms.
+    `symbols` and `freshness` are the parts the folds read, in their own terms.
     """
 
     config: dict[str, object]
     symbols: dict[Symbol, SymbolTerms]
+    freshness: FreshnessTerms = FreshnessTerms()
 
 
 class SessionHours(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -89,10 +123,13 @@ class TimerKind(StrEnum):
     CANCEL_AFTER = "cancel-after"
     ANSWER_DEADLINE = "answer-deadline"
     CORPORATE_ACTION = "corporate-action"
+    BAR_DEADLINE = "bar-deadline"
+    DATA_WATCH = "data-watch"
+    CALENDAR_REFRESH = "calendar-refresh"
 
 
 class TimerFired(Event, frozen=True, tag="timer.fired"):
-    """The moment `due` has come. `subject` is the schedule, order or action it was set for."""
+    """The moment `due` has come. `subject` is the schedule, order, action or symbol it is about."""
 
     kind: TimerKind
     subject: str

@@ -20,6 +20,9 @@ class Ink(NamedTuple):
 
 BLOCKS: Final = Ink(" ▁▂▃▄▅▆▇█", "│", "└", "─")
 ASCII: Final = Ink("    #####", "|", "+", "-")
+MARKS: Final = "·▁▂▃▄▅▆▇█"
+ASCII_MARKS: Final = ".12345678"
+"""What a strip is drawn with: nothing, then eighths of what could be, up to all of it."""
 
 
 def area_chart(
@@ -44,6 +47,14 @@ def area_chart(
     yield " " * 11 + ink.corner + ink.foot * width
     left, right = labels
     yield " " * 12 + left + right.rjust(width - len(left))
+
+
+def strip(shares: Sequence[float | None], marks: str = MARKS) -> str:
+    """Return shares of one as a line of marks: a dot for none, a blank where nobody knows."""
+    return "".join(
+        " " if share is None else marks[max(round(share * 8), 1) if share else 0]
+        for share in shares
+    )
 
 
 def _resampled(values: Sequence[float], width: int) -> list[float]:

@@ -25,6 +25,8 @@ GROUPS: Final[dict[str, dict[str, str]]] = {
         "limits": "Each limit, how much of it is used, and how close it ever came.",
         "ready": "The checklist before a session; exit 3 if anything fails.",
         "explain": "Why an order was made, filled or refused; why a symbol is not traded.",
+        "completeness": "Which bars of a session are there, and which never came.",
+        "decisions": "What was decided and what stood in the way: counts and top blockers.",
         "tail": "The journal as readable lines; -f follows it.",
     },
     "Stop it, and go on": {

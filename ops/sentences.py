@@ -8,6 +8,7 @@ from typing import assert_never
 
 from events import (
     BarClosed,
+    BarMissing,
     BrokerUnparsed,
     CalendarLoaded,
     CancelSending,
@@ -57,6 +58,8 @@ def sentence(event: JournalEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one 
     match event:
         case BarClosed():
             return bar_text(event)
+        case BarMissing():
+            return f"no bar came for {moment(event.start)} to {moment(event.end)}"
         case OrderIntended():
             return f"{one_line(event.strategy)} wants to {order_text(event)}"
         case IntentApproved():
@@ -104,14 +107,8 @@ def sentence(event: JournalEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one 
             return _because(stage, event.reason)
         case StrategyFailed():
             return _because(f"{one_line(event.strategy)} failed and is asked no more", event.error)
-        case JournalOpened():
-            account = f"account {one_line(event.account)}, mode {event.mode}"
-            return f"journal {one_line(event.journal_id)} of {account}"
-        case SessionStarted():
-            named = one_line(", ".join(event.strategies)) or "no strategy"
-            return f"traded {one_line(event.code_version)} took the journal over with {named}"
-        case SessionEnded():
-            return _because("traded gave the journal back", event.reason)
+        case JournalOpened() | SessionStarted() | SessionEnded():
+            return _session_text(event)
         case ConfigLoaded():
             return f"configuration with {len(event.symbols)} symbols"
         case CalendarLoaded():
@@ -120,6 +117,20 @@ def sentence(event: JournalEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one 
             return f"{event.kind} timer of {one_line(event.subject)}, due {moment(event.due)}"
         case OperatorCommand() | PermitLost() | CommandRefused() | StrategyPromoted():
             return operator_sentence(event)
+        case _:
+            assert_never(event)
+
+
+def _session_text(event: JournalOpened | SessionStarted | SessionEnded) -> str:
+    match event:
+        case JournalOpened():
+            account = f"account {one_line(event.account)}, mode {event.mode}"
+            return f"journal {one_line(event.journal_id)} of {account}"
+        case SessionStarted():
+            named = one_line(", ".join(event.strategies)) or "no strategy"
+            return f"traded {one_line(event.code_version)} took the journal over with {named}"
+        case SessionEnded():
+            return _because("traded gave the journal back", event.reason)
         case _:
             assert_never(event)
 

@@ -1,7 +1,9 @@
 """Exchange sessions as loaded into the journal: may we trade now, and which day is it."""
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import islice
 
 import msgspec
 
@@ -46,6 +48,17 @@ class Sessions(msgspec.Struct, dict=True):
         index = self.index_ending_after(moment)
         return self.hours[index] if index < len(self.hours) else None
 
+    def spans_after(
+        self, moment: datetime, *, extended: bool
+    ) -> Iterator[tuple[datetime, datetime]]:
+        """Yield when the exchange is open after `moment`, up to the horizon: from, to."""
+        for hours in islice(self.hours, bisect_right(self.closes, moment), None):
+            opens, closes = hours.open, hours.close
+            if extended:
+                opens, closes = hours.extended_open, hours.extended_close
+            if closes > moment:
+                yield max(opens, moment), closes
+
     def index_ending_after(self, moment: datetime) -> int:
         """Return the index of the first session whose regular close is after `moment`."""
         return bisect_right(self.hours, moment, key=lambda hours: hours.close)
@@ -74,12 +87,30 @@ class Calendar(msgspec.Struct):
         days = self.exchanges[self.day_exchange].hours
         self.day_closes = [nanoseconds(hours.close) for hours in days]
 
+    def has(self, event: CalendarLoaded) -> bool:
+        """Say whether `event` says nothing but what is known."""
+        known = self.exchanges.get(event.exchange)
+        return known is not None and tuple(known.hours) == event.sessions
+
     def in_session(self, exchange: str, moment: datetime, *, extended: bool) -> bool:
         """Say whether `exchange` trades at `moment`; an exchange without a calendar is closed."""
         if exchange == ALWAYS_OPEN:
             return True
         sessions = self.exchanges.get(exchange)
         return sessions is not None and sessions.covering(moment, extended=extended) is not None
+
+    def spans_after(
+        self, exchange: str, moment: datetime, *, extended: bool
+    ) -> Iterator[tuple[datetime, datetime]]:
+        """Yield when `exchange` is open after `moment`; of one without a calendar, nothing."""
+        sessions = self.exchanges.get(exchange)
+        if sessions is not None:
+            yield from sessions.spans_after(moment, extended=extended)
+
+    def horizon(self, exchange: str) -> datetime | None:
+        """Return the last close known of `exchange`; None without a calendar: it is closed."""
+        sessions = self.exchanges.get(exchange)
+        return sessions.hours[-1].close if sessions is not None and sessions.hours else None
 
     def takes_orders(self, exchange: str, moment: datetime, *, extended: bool) -> bool:
         """Say whether an order sent at `moment` meets an open exchange: both ends of a session do.

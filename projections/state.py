@@ -8,6 +8,7 @@ import msgspec
 
 from events import (
     BarClosed,
+    BarMissing,
     BrokerUnparsed,
     CalendarLoaded,
     CancelSending,
@@ -46,12 +47,15 @@ from events import (
     Symbol,
     SymbolTerms,
     TimerFired,
+    TimerKind,
+    utc_from_nanoseconds,
 )
 from events.codec import Command
 from projections.calendar import Calendar
 from projections.cash import Cash
 from projections.commands import Commands
 from projections.corporate_actions import CorporateActions
+from projections.freshness import Freshness, is_stale, is_too_old
 from projections.holds import Holds
 from projections.journal_identity import JournalIdentity
 from projections.market import Market
@@ -79,6 +83,7 @@ class State(msgspec.Struct):
     corporate_actions: CorporateActions = msgspec.field(default_factory=CorporateActions)
     timers: Timers = msgspec.field(default_factory=Timers)
     commands: Commands = msgspec.field(default_factory=Commands)
+    freshness: Freshness = msgspec.field(default_factory=Freshness)
     symbols: dict[Symbol, SymbolTerms] = {}
     seq: int = 0
     at: int = 0
@@ -92,7 +97,7 @@ class State(msgspec.Struct):
             self._end_day(record.at)
         match event:
             case BarClosed():
-                self._close_bar(event)
+                self._close_bar(event, record.at)
             case OrderFilled():
                 if not self.orders.is_repeat(event):
                     self._fill(event, record)
@@ -123,8 +128,9 @@ class State(msgspec.Struct):
             case StrategyDeclined() | StrategyFailed():
                 self.strategies.apply(event, event.strategy)
             case TimerFired():
-                self.timers.apply(event)
-                self.orders.note_timer(event)
+                self._fire(event)
+            case BarMissing():
+                self.freshness.miss(event)
             case BrokerUnparsed() | PermitLost():
                 pass  # It moves no book; what follows from it is the hold behind it.
             case HoldPlaced() | HoldLifted():
@@ -145,12 +151,17 @@ class State(msgspec.Struct):
             case SessionStarted():
                 self.identity.apply(event, record.seq, record.at)
                 self.strategies.start_session(event)
+                self.freshness.start(record.at, live=event.live_feed)
             case JournalOpened() | SessionEnded():
                 self.identity.apply(event, record.seq, record.at)
             case OperatorCommand() | CommandRefused() | StrategyPromoted():
                 self._obey(event, record.seq)
             case _:
                 assert_never(event)
+
+    def is_stale(self, symbol: Symbol, now: datetime) -> bool:
+        """Say whether the data of `symbol` is too old at `now` to decide anything new on it."""
+        return is_stale(self, symbol, now)
 
     def in_session(self, bar: BarClosed) -> bool:
         """Say whether strategies may act on `bar`: its exchange trades when the bar ends."""
@@ -161,9 +172,12 @@ class State(msgspec.Struct):
             terms.exchange, bar.end, extended=terms.extended_hours
         )
 
-    def _close_bar(self, bar: BarClosed) -> None:
+    def _close_bar(self, bar: BarClosed, at: int) -> None:
         in_session = self.in_session(bar)
-        self.market.close_bar(bar, in_session=in_session)
+        if self.freshness.stale and in_session and bar.symbol in self.freshness.stale:
+            self._freshen(bar, at)
+        else:
+            self.market.close_bar(bar, in_session=in_session)
         if not in_session:
             return
         position = self.positions.account.get(bar.symbol)
@@ -172,6 +186,24 @@ class State(msgspec.Struct):
             cash = self.cash
             owed = cash.receivable if cash.receivables else _ZERO
             self.pnl.settle(cash.balance + owed, bar.end)
+
+    def _freshen(self, bar: BarClosed, at: int) -> None:
+        """Take a bar of a stale symbol, and note since when it has been fresh without a break."""
+        now, symbol = utc_from_nanoseconds(at), bar.symbol
+        unbroken = None if is_too_old(self, symbol, now) else self.freshness.stale[symbol]
+        self.market.close_bar(bar, in_session=True)
+        fresh_since = at if unbroken is None else unbroken
+        self.freshness.stale[symbol] = None if is_too_old(self, symbol, now) else fresh_since
+
+    def _fire(self, event: TimerFired) -> None:
+        self.timers.apply(event)
+        self.orders.note_timer(event)
+        if event.kind is TimerKind.DATA_WATCH:
+            symbol = Symbol(event.subject)
+            if is_too_old(self, symbol, event.due):
+                self.freshness.stale[symbol] = None
+            else:
+                self.freshness.stale.pop(symbol, None)
 
     def _fill(self, event: OrderFilled, record: Record) -> None:
         self.orders.apply(event, record.seq, record.at, record.trace)
@@ -191,6 +223,7 @@ class State(msgspec.Struct):
         self.holds.apply(event, record.at)
         if isinstance(event, HoldPlaced):
             self.corporate_actions.refuse(event)
+            self.freshness.count_trip(event, self.pnl.day_ends_at)
             return
         if hold is None or hold.cause != FAILED or self.holds.stands(FAILED, hold.target):
             return
@@ -221,6 +254,7 @@ class State(msgspec.Struct):
         self.identity.apply(event, seq, at)
         self.commands.reloading = False
         self.symbols = event.symbols
+        self.freshness.load(event)
 
     def _obey(self, event: Command | CommandRefused | StrategyPromoted, seq: int) -> None:
         match event:

@@ -56,7 +56,17 @@ def refused(rows: Rows) -> str:
 
 
 READS = ["status", "positions", "orders", "orders --open", "explain MSFT", "explain 5", "verify"]
-READS += ["replay", "replay --from-snapshot", "replay --redecide", "tail -n 3", "tail -n 0"]
+READS += [
+    "completeness",
+    "completeness --all",
+    "decisions",
+    "decisions --by day",
+    "replay",
+    "replay --from-snapshot",
+    "replay --redecide",
+    "tail -n 3",
+    "tail -n 0",
+]
 
 
 @pytest.mark.parametrize("words", READS)

@@ -13,7 +13,9 @@ from tests.hostile_texts import HOSTILE, write_story
 from tests.terminal import on_a_terminal
 
 READS = ["status", "positions", "orders", "explain 11", "tail -n 100", "verify", "replay"]
+READS += ["decisions"]
 MACHINES = ["status --json", "orders --json", "tail --json", "replay --json", "verify --json"]
+MACHINES += ["decisions --json"]
 OTHERS = ["version", "sample-config", "sample-config --env", "--help", "explain --help"]
 ASCII = {"PYTHONIOENCODING": "ascii", "LANG": "C", "LC_ALL": "C"}
 

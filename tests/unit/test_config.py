@@ -141,7 +141,7 @@ def test_a_table_set_as_a_whole_replaces_what_was_in_it_and_its_sources(tmp_path
         ("TRADED_MODE", "paper", "mode", "paper"),
         ("TRADED_FEED__PATHS", '["a", "b"]', "feed.paths", ("a", "b")),
         ("TRADED_SYMBOLS__IBM__EXCHANGE", "NASDAQ", "symbols.IBM.exchange", "NASDAQ"),
-        ("TRADED_SYMBOLS__BRK.B__EXCHANGE", "NASDAQ", "symbols.BRK.B", {"exchange": "NASDAQ"}),
+        ("TRADED_SYMBOLS__BRK.B__EXCHANGE", "NASDAQ", "symbols.BRK.B.exchange", "NASDAQ"),
         ("TRADED_LIMITS__SYMBOLS__AAPL__MAX_ORDER_USD", "5", "limits.symbols.AAPL", None),
         ("TRADED_BROKER__PARAMS__fault_seed", "3", "broker.params.fault_seed", 3),
     ],

@@ -1,0 +1,165 @@
+"""`traded decisions`: the trace of what was decided, by strategies and by the gate, in counts."""
+
+import heapq
+from collections.abc import Callable, Iterator
+from datetime import date
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+
+import click
+
+from events import (
+    ClientOrderId,
+    ConfigLoaded,
+    IntentApproved,
+    IntentRefused,
+    JournalOpened,
+    OrderIntended,
+    Record,
+    StrategyDeclined,
+)
+from events.journal import JournalReader
+from ops.decision_counts import GROUPINGS, Counts, Decision, counted, decisions_in
+from ops.opened import opened
+from ops.options import journal_option, json_option
+from ops.recorded_config import recorded_config
+from ops.render import NOTHING, print_json, print_table, say
+
+_KINDS = (StrategyDeclined, IntentApproved, IntentRefused)
+
+
+@click.command()
+@journal_option
+@click.option(
+    "--last", "count", type=click.IntRange(min=1), default=500, show_default=True, metavar="N",
+    help="The last N decisions that pass all filters.",
+)  # fmt: skip
+@click.option(
+    "--top", type=click.IntRange(min=1), default=3, show_default=True, metavar="N",
+    help="What stood in the way most often.",
+)  # fmt: skip
+@click.option("--by", "grouping", type=click.Choice(["day", "strategy", "symbol"]),
+              default="strategy", show_default=True, help="One line for each.")  # fmt: skip
+@click.option("--day", metavar="DATE", help="Only of this day, UTC.")
+@click.option("--strategy", metavar="NAME", help="Only of this strategy.")
+@click.option("--symbol", metavar="S", help="Only about this symbol.")
+@json_option
+def command(  # noqa: PLR0913 - one parameter an option
+    *,
+    journal: Path,
+    count: int,
+    top: int,
+    grouping: str,
+    day: str | None,
+    strategy: str | None,
+    symbol: str | None,
+    as_json: bool,
+) -> None:
+    """Show how often strategies declined and the gate refused, and the top reasons why.
+
+    A decision is an answer of a strategy not to trade, or the gate's answer to an intent; an
+    answer that was given again and again is one decision of many evaluations. Strategies in shadow
+    are counted apart.
+
+    Example: traded decisions --last 500 --top 3
+    """
+    only = None if day is None else _date(day)
+
+    def is_wanted(decision: Decision) -> bool:
+        return (
+            only in {None, decision.day}
+            and strategy in {None, decision.strategy}
+            and symbol in {None, decision.symbol}
+        )
+
+    with opened(journal) as reader:
+        first = reader.record(1)
+        mode = first.event.mode if first and isinstance(first.event, JournalOpened) else NOTHING
+        every = decisions_in(_newest(reader), _intents(reader), _shadows(reader))
+        decisions = list(islice(filter(is_wanted, every), count))
+    groups = {name: counted(decisions, name, top) for name in GROUPINGS}
+    if as_json:
+        by = {name: found for name, found in groups.items() if name != "data"}
+        print_json({"mode": mode, "decisions": len(decisions), "data": groups["data"], "by": by})
+    elif decisions:
+        _print(decisions, groups["data"], grouping, str(mode))
+    else:
+        say("no such decision was made")
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise click.UsageError(f"--day {text!r} is no date: write 2024-07-03") from None
+
+
+def _newest(reader: JournalReader) -> Iterator[Record]:
+    """Yield all decisions, newest first, without reading what lies between them."""
+    kinds = [reader.records_back(kind=kind) for kind in _KINDS]
+    return heapq.merge(*kinds, key=lambda record: record.seq, reverse=True)
+
+
+def _intents(reader: JournalReader) -> Callable[[ClientOrderId], OrderIntended | None]:
+    @lru_cache(maxsize=10_000)
+    def intent_of(order_id: ClientOrderId) -> OrderIntended | None:
+        found = reader.find(OrderIntended, order_id)
+        return found.event if found and isinstance(found.event, OrderIntended) else None
+
+    return intent_of
+
+
+def _shadows(reader: JournalReader) -> frozenset[str]:
+    """Return the strategies that only decide, by the last configuration."""
+    last = next(reader.records_back(kind=ConfigLoaded), None)
+    if last is None or not isinstance(last.event, ConfigLoaded):
+        return frozenset()
+    tables = recorded_config(last.event.config).strategies
+    return frozenset(name for name, table in tables.items() if table.shadow)
+
+
+def _print(decisions: list[Decision], data: list[Counts], grouping: str, mode: str) -> None:
+    oldest, newest = min(each.day for each in decisions), max(each.day for each in decisions)
+    say(f"the last {len(decisions):,} decisions, {oldest} to {newest}, mode {mode}")
+    for counts in data:
+        of_these = [each for each in decisions if each.shadow == (counts.group == "shadow")]
+        say("", f"{counts.group}: {_summary(counts)}")
+        _print_blockers(counts)
+        say("")
+        _print_groups(counted(of_these, grouping, 1), grouping)
+
+
+def _summary(counts: Counts) -> str:
+    return (
+        f"{counts.evaluations:,} evaluations: {counts.declined:,} declined by strategies, "
+        f"{counts.refused:,} refused by the gate, {counts.approved:,} approved"
+    )
+
+
+def _print_blockers(counts: Counts) -> None:
+    if not counts.blockers:
+        say("nothing stood in the way")
+        return
+    titles = ("what stood in the way", "by", "evaluations", "share", "last event")
+    rows = [
+        (each.name, each.source, f"{each.evaluations:,}", f"{each.share:.1%}", str(each.seq))
+        for each in counts.blockers
+    ]
+    print_table(titles, rows, ("evaluations", "share", "last event"))
+
+
+def _print_groups(groups: list[Counts], grouping: str) -> None:
+    numbers = ("evaluations", "declined", "refused", "approved")
+    rows = [
+        (
+            each.group,
+            f"{each.evaluations:,}",
+            f"{each.declined:,}",
+            f"{each.refused:,}",
+            f"{each.approved:,}",
+            each.blockers[0].name if each.blockers else NOTHING,
+        )
+        for each in groups
+    ]
+    print_table((grouping, *numbers, "most often"), rows, numbers)

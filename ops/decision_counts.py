@@ -1,0 +1,161 @@
+"""Counting decisions: who decided what, and what stood in the way most often. Pure.
+
+A strategy that declines says so when its answer changes, and then how often the answer before had
+been given; so each answer is counted when the next one tells, and once as long as none has. Behind
+an order strategies count afresh: how often they said what stood before it nobody knows, so once.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from datetime import date
+from enum import StrEnum
+
+import msgspec
+
+from events import (
+    ClientOrderId,
+    IntentApproved,
+    IntentRefused,
+    OrderIntended,
+    Record,
+    StrategyDeclined,
+    Symbol,
+    utc_from_nanoseconds,
+)
+
+
+class Outcome(StrEnum):
+    """How a decision ended."""
+
+    DECLINED = "declined"
+    REFUSED = "refused"
+    APPROVED = "approved"
+
+
+class Blocker(msgspec.Struct, frozen=True):
+    """What stood in the way: a strategy's own stage and reason, or a check of the gate."""
+
+    source: str
+    name: str
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """One decision, made `evaluations` times in a row at least, and what stood in its way."""
+
+    seq: int
+    day: date
+    strategy: str
+    symbol: Symbol
+    shadow: bool
+    outcome: Outcome
+    evaluations: int
+    blockers: tuple[Blocker, ...]
+
+
+class BlockerCount(msgspec.Struct, frozen=True):
+    """How many evaluations it stood in the way of, of which share of all; `seq` was the last."""
+
+    source: str
+    name: str
+    evaluations: int
+    share: float
+    seq: int
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """One group of decisions. An intent that several checks refused counts for each of them."""
+
+    group: str
+    decisions: int
+    evaluations: int
+    declined: int
+    refused: int
+    approved: int
+    blockers: list[BlockerCount]
+
+
+GROUPINGS: Mapping[str, Callable[[Decision], str]] = {
+    "day": lambda decision: decision.day.isoformat(),
+    "strategy": lambda decision: decision.strategy,
+    "symbol": lambda decision: decision.symbol,
+    "data": lambda decision: "shadow" if decision.shadow else "live",
+}
+"""By what decisions are told apart; shadow and live never share a figure."""
+
+
+def decisions_in(
+    records: Iterable[Record],
+    intended: Callable[[ClientOrderId], OrderIntended | None],
+    shadows: Container[str],
+) -> Iterator[Decision]:
+    """Yield the decisions in `records`, which come newest first.
+
+    `intended` finds an order's intent. `shadows` are the strategies that only decide: the one place
+    that says whose decisions are real.
+    """
+    told: dict[tuple[str, Symbol], int] = {}
+    for record in records:
+        match record.event:
+            case StrategyDeclined() as declined:
+                whose = (declined.strategy, declined.symbol)
+                times = max(told.pop(whose, 0), 1)
+                told[whose] = declined.evaluations
+                reason = Blocker("strategy", f"{declined.stage}: {declined.reason}")
+                outcome, blockers = Outcome.DECLINED, [reason]
+            case IntentApproved() | IntentRefused() as answer:
+                intent = intended(answer.client_order_id)
+                if intent is None:
+                    continue
+                whose, times = (intent.strategy, intent.symbol), 1
+                failed = [check.name for check in answer.checks if not check.passed]
+                blockers = [Blocker("gate", name) for name in failed]
+                is_approved = isinstance(answer, IntentApproved)
+                outcome = Outcome.APPROVED if is_approved else Outcome.REFUSED
+            case _:
+                continue
+        yield Decision(
+            seq=record.seq,
+            day=utc_from_nanoseconds(record.at).date(),
+            strategy=whose[0],
+            symbol=whose[1],
+            shadow=whose[0] in shadows,
+            outcome=outcome,
+            evaluations=times,
+            blockers=tuple(blockers),
+        )
+
+
+def counted(decisions: Iterable[Decision], grouping: str, top: int) -> list[Counts]:
+    """Return the counts of each group, by its name, with its `top` blockers."""
+    groups: dict[str, list[Decision]] = {}
+    for decision in decisions:
+        groups.setdefault(GROUPINGS[grouping](decision), []).append(decision)
+    return [_counts(name, groups[name], top) for name in sorted(groups)]
+
+
+def _counts(group: str, decisions: list[Decision], top: int) -> Counts:
+    outcomes: Counter[Outcome] = Counter()
+    blocked: Counter[Blocker] = Counter()
+    last: dict[Blocker, int] = {}
+    for decision in decisions:
+        outcomes[decision.outcome] += decision.evaluations
+        for blocker in decision.blockers:
+            blocked[blocker] += decision.evaluations
+            last[blocker] = max(last.get(blocker, 0), decision.seq)
+    evaluations = outcomes.total()
+    # The most frequent first, and of equal ones the newest.
+    ranked = sorted(blocked, key=lambda blocker: (-blocked[blocker], -last[blocker]))
+    return Counts(
+        group=group,
+        decisions=len(decisions),
+        evaluations=evaluations,
+        declined=outcomes[Outcome.DECLINED],
+        refused=outcomes[Outcome.REFUSED],
+        approved=outcomes[Outcome.APPROVED],
+        blockers=[
+            BlockerCount(
+                each.source, each.name, blocked[each], blocked[each] / evaluations, last[each]
+            )
+            for each in ranked[:top]
+        ],
+    )
