@@ -167,10 +167,10 @@ class OperatorDesk:
 
     def _cancel(self, command: OperatorCancelAsked) -> None:
         orders = self._state.orders.open
-        wanted = command.client_order_id
+        wanted = command.order
         found = [each for each in orders if wanted is None or each.startswith(wanted)]
-        if wanted in orders:
-            found = [wanted]
+        # A whole id names its order, whatever else begins like it.
+        found = [each for each in found if each == wanted] or found
         if wanted is not None and len(found) != 1:
             known = f"{len(found)} open orders begin so" if found else "no open order begins so"
             self._refuse(command, f"{wanted}: {known}")

@@ -6,7 +6,7 @@ has the same `command_id` and changes nothing.
 
 from decimal import Decimal
 
-from events.base import ClientOrderId, Event, Symbol
+from events.base import Event, Symbol
 from events.holds import HoldLevel, HoldScope, WorkingOrders
 from events.orders import OrderType, TimeInForce
 
@@ -60,9 +60,9 @@ class OperatorLifted(OperatorCommand, frozen=True, tag="operator.lifted"):
 
 
 class OperatorCancelAsked(OperatorCommand, frozen=True, tag="operator.cancel-asked"):
-    """Cancel one order, or every open order where `client_order_id` is None."""
+    """Cancel one order, named by its client order id or the beginning of it; None means all."""
 
-    client_order_id: ClientOrderId | None = None
+    order: str | None = None
 
 
 class OperatorFlattenAsked(OperatorCommand, frozen=True, tag="operator.flatten-asked"):

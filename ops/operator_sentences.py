@@ -48,7 +48,7 @@ def command_text(command: Command) -> str:  # noqa: C901, PLR0911 - one branch a
         case OperatorLifted():
             return f"lift {command.hold_id}"
         case OperatorCancelAsked():
-            return f"cancel {command.client_order_id or 'every open order'}"
+            return f"cancel {command.order or 'every open order'}"
         case OperatorFlattenAsked():
             return f"flatten {command.symbol or 'everything'}"
         case OperatorOrderAsked():

@@ -86,7 +86,7 @@ def _walks(events: list[JournalEvent]) -> Iterator[Record]:
         walk, last = order_id, record.seq
 
 
-def _value(kind: inspect.Type, text: str) -> Any:  # noqa: ANN401, C901, PLR0911 - a value of `kind`
+def _value(kind: inspect.Type, text: str) -> Any:  # noqa: ANN401, C901, PLR0911, PLR0912 - a value of `kind`
     match kind:
         case inspect.StructType():
             return kind.cls(**{each.name: _value(each.type, text) for each in kind.fields})
@@ -96,6 +96,8 @@ def _value(kind: inspect.Type, text: str) -> Any:  # noqa: ANN401, C901, PLR0911
             return {_value(kind.key_type, text): _value(kind.value_type, text)}
         case inspect.VarTupleType():
             return (_value(kind.item_type, text),)
+        case inspect.TupleType():
+            return tuple(_value(each, text) for each in kind.item_types)
         case inspect.UnionType():
             return _value(next(each for each in kind.types if not _is_none(each)), text)
         case inspect.EnumType():

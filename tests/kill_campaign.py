@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import random
+import re
 import signal
 import sqlite3
 import subprocess
@@ -42,6 +43,7 @@ ROWS_OF_A_START = 13
 """A start writes fewer rows than that, before the first bar."""
 A_BLOCK_S = 0.1
 """Longer than a block of bars takes to write: from the row seen to the kill it is up to this."""
+HOLD_NUMBER = re.compile(r'(?<="hold_id":")([^"]*)-\d+(?=")')
 PER_START = ("session.started", "session.ended", "config.loaded", "calendar.loaded")
 """What every start and end writes: all other rows must not tell how often it was started."""
 
@@ -231,8 +233,12 @@ def rows_of(journal: Path) -> list[tuple[Any, ...]]:
 
 
 def story_of(journal: Path) -> Iterator[str]:
-    """Yield the body of every row that does not tell of a start or an end."""
-    return (body for _, kind, body, _ in rows_of(journal) if kind not in PER_START)
+    """Yield the body of every row that does not tell of a start or an end.
+
+    A hold is named by the number of what placed it, which moves with every start before it.
+    """
+    bodies = (body for _, kind, body, _ in rows_of(journal) if kind not in PER_START)
+    return (HOLD_NUMBER.sub(r"\1", body) for body in bodies)
 
 
 def lost(found: Round) -> Iterator[str]:

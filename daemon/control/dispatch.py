@@ -115,7 +115,7 @@ class Dispatch:
             return await self._reload(command, read)
         records = await self._engine.obey(command)
         answer = answer_from(records, dry_run=self._engine.settings.dry_run)
-        if isinstance(command, OperatorCancelAsked) and command.client_order_id is None:
+        if isinstance(command, OperatorCancelAsked) and command.order is None:
             return await self._until_none_open(answer)
         return answer
 

@@ -10,7 +10,6 @@ from daemon.bounds import is_symbol
 from daemon.control.protocol import BadRequest, Request
 from daemon.control.server import Caller
 from events import (
-    ClientOrderId,
     HoldLevel,
     HoldScope,
     OperatorCancelAsked,
@@ -170,7 +169,7 @@ def _flatten(who: Who, arguments: Arguments) -> Command:
 
 
 def _cancel_one(who: Who, arguments: Arguments) -> Command:
-    return OperatorCancelAsked(*who, ClientOrderId(arguments.text("order")))
+    return OperatorCancelAsked(*who, arguments.text("order"))
 
 
 _VERBS: Final[dict[str, Callable[[Who, Arguments], Command]]] = {
