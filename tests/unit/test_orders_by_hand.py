@@ -212,6 +212,16 @@ def test_what_does_not_meet_the_rule_is_not_promoted(
     assert desk.state.strategies.shadows("trend")
 
 
+def test_sessions_before_the_shadow_count_for_nothing() -> None:
+    desk = Told()
+    next_session(desk)
+    desk.step(SHADOW)
+    (sessions,) = (
+        each for each in requirements(desk.state, "trend", RULE) if "sessions" in each.name
+    )
+    assert sessions.found == "0"
+
+
 def test_exactly_at_the_rule_it_is_met() -> None:
     desk = shadowed(buy("10"), buy("101"))  # Half of two, one session.
     next_session(desk)

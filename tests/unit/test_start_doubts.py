@@ -117,6 +117,12 @@ def test_the_reload_of_one_configuration_excuses_no_other() -> None:
     assert why(desk) == ["the configuration changed: account"]
 
 
+def test_another_command_ends_the_excuse() -> None:
+    reload = said(OperatorReloaded, {"dry_run": ("False", "True")}, command_id="cmd-2")
+    lift = said(OperatorLifted, "none", command_id="cmd-3")
+    assert why(a_desk(reload, lift, config(dry_run=True))) == ["the configuration changed: dry_run"]
+
+
 def test_what_was_not_resumed_is_still_held_after_the_next_start() -> None:
     desk = a_desk(session("1.1"), config())
     placed = dict(desk.state.holds.active)
