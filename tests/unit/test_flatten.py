@@ -1,0 +1,220 @@
+"""An operator's flatten: cancels first, waits for the broker's word, then closes what is held."""
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+
+from events import (
+    CancelSending,
+    ClientOrderId,
+    CommandRefused,
+    IntentRefused,
+    OperatorFlattenAsked,
+    OperatorKilled,
+    OrderIntended,
+    OrderSending,
+    OrderType,
+    OrderUnknown,
+    Record,
+    Symbol,
+)
+from projections.order_states import OrderState
+from tests.core_desk import A, Scripted, buy, kinds, of
+from tests.gate_desk import limits
+from tests.operators import Told, an_order_by_hand, said, why_refused
+
+B = Symbol("B")
+LIMIT: dict[str, Any] = {"order_type": OrderType.LIMIT, "limit_price": Decimal(95)}
+FLATTEN = said(OperatorFlattenAsked, A, command_id="cmd-flat")
+
+
+def intended(taken: list[Record]) -> list[tuple[str, str, Decimal]]:
+    """Return owner, symbol and quantity of each order intended."""
+    return [(each.strategy, each.symbol, each.quantity) for each in of(taken, OrderIntended)]
+
+
+def buy_b(desk: Told) -> None:
+    """Let 7 of B be bought by hand."""
+    (sent,) = of(desk.step(an_order_by_hand("7", symbol=B)), OrderSending)
+    desk.fill(sent.client_order_id, "7", "B")
+
+
+def test_a_position_without_orders_is_closed_at_once_for_its_owner() -> None:
+    desk = Told()  # trend holds 100.
+    taken = desk.step(FLATTEN)
+    assert kinds(taken) == [
+        *("operator.flatten-asked", "order.intended", "intent.approved", "order.sending"),
+    ]
+    assert intended(taken) == [("trend", "A", Decimal(-100))]
+    (order,) = of(taken, OrderIntended)
+    assert order.closing
+    assert order.order_type is OrderType.MARKET
+    assert not desk.state.commands.flattening
+
+
+def test_its_strategy_hears_of_the_closing_fill() -> None:
+    trend = Scripted()
+    desk = Told(trend, Scripted())
+    (order,) = of(desk.step(FLATTEN), OrderIntended)
+    desk.fill(order.client_order_id, "-100")
+    assert desk.state.positions.held(A).quantity == 0
+    assert desk.state.positions.held_by("trend", A).quantity == 0
+    assert getattr(trend.heard[-1], "client_order_id", None) == order.client_order_id
+
+
+def test_a_short_position_is_bought_back() -> None:
+    desk = Told(bought="-30")
+    assert intended(desk.step(FLATTEN)) == [("trend", "A", Decimal(30))]
+
+
+def test_orders_in_the_symbol_are_cancelled_first_and_nothing_is_closed_before_they_end() -> None:
+    desk = Told()
+    one, two = desk.sends("5", **LIMIT), desk.sends("6", **LIMIT)
+    taken = desk.step(FLATTEN)
+    assert {each.client_order_id for each in of(taken, CancelSending)} == {one, two}
+    assert intended(taken) == []
+    assert intended(desk.cancelled(one)) == []
+    assert intended(desk.cancelled(two)) == [("trend", "A", Decimal(-100))]
+
+
+def test_what_fills_while_the_cancel_is_under_way_is_closed_as_well() -> None:
+    desk = Told()
+    order = desk.sends("5", **LIMIT)
+    desk.step(FLATTEN)
+    taken = desk.fill(order, "5")  # The cancel came too late.
+    assert intended(taken) == [("trend", "A", Decimal(-105))]
+
+
+def test_orders_without_a_position_are_cancelled_and_that_is_all() -> None:
+    desk = Told(bought="0")
+    order = desk.sends("5", **LIMIT)
+    desk.step(FLATTEN)
+    assert desk.asked_to_cancel() == {order}
+    assert intended(desk.cancelled(order)) == []
+    assert not desk.state.commands.flattening
+
+
+def test_each_owner_has_an_order_of_its_own() -> None:
+    trend, other = Scripted(), Scripted()
+    desk = Told(trend, other)
+    other.bars = [buy("20")]
+    (sent,) = of(desk.minute("15:20"), OrderSending)
+    desk.fill(sent.client_order_id, "20")
+    taken = desk.step(FLATTEN)
+    assert intended(taken) == [("other", "A", Decimal(-20)), ("trend", "A", Decimal(-100))]
+    ids = {each.client_order_id for each in of(taken, OrderIntended)}
+    assert len(ids) == len(of(taken, OrderSending)) == 2
+
+
+def test_where_owners_stand_against_each_other_the_account_is_closed_as_one() -> None:
+    trend, other = Scripted(), Scripted()
+    desk = Told(trend, other)
+    other.bars = [buy("-30")]
+    (sent,) = of(desk.minute("15:20"), OrderSending)
+    desk.fill(sent.client_order_id, "-30")
+    # 100 - 30 is what the broker has; trend's 100 would be sold short by 30.
+    assert intended(desk.step(FLATTEN)) == [("operator", "A", Decimal(-70))]
+
+
+def test_flatten_of_all_closes_every_symbol_and_flatten_of_one_only_that() -> None:
+    for command, closed in (
+        (said(OperatorFlattenAsked), {"A", "B"}),
+        (said(OperatorFlattenAsked, B), {"B"}),
+    ):
+        desk = Told()
+        buy_b(desk)
+        assert {symbol for _, symbol, _ in intended(desk.step(command))} == closed
+
+
+def test_a_flatten_passes_the_kill_switch() -> None:
+    desk = Told()
+    desk.step(said(OperatorKilled))
+    taken = desk.step(FLATTEN)
+    assert intended(taken) == [("trend", "A", Decimal(-100))]
+    assert of(taken, OrderSending)
+
+
+def test_a_flatten_passes_the_limits_on_one_order_and_no_other_check() -> None:
+    desk = Told(under=limits(max_order_shares="100", max_order_usd="10000"))
+    desk.fill(desk.sends("50"), "50")
+    # 150 shares at 100: above both.
+    (sent,) = of(desk.step(FLATTEN), OrderSending)
+    desk.fill(sent.client_order_id, "-150")
+    assert desk.state.positions.held(A).quantity == 0
+
+
+def test_a_flatten_outside_the_session_is_refused_by_the_gate_and_is_over() -> None:
+    desk = Told()
+    taken = desk.step(FLATTEN, "2024-01-02T22:00")
+    (refused,) = of(taken, IntentRefused)
+    assert [check.name for check in refused.failed] == ["session_open"]
+    assert not desk.state.commands.flattening
+
+
+def lost(desk: Told) -> ClientOrderId:
+    """Let an order of 5 be sent whose fate nobody knows."""
+    order = desk.sends("5", **LIMIT)
+    desk.step(msgspec.structs.replace(said(OperatorKilled), command_id="cmd-kill"))
+    desk.pass_time("2024-01-02T16:00")
+    found = desk.state.orders.find(order)
+    assert found is not None
+    assert found.state is OrderState.UNKNOWN
+    return order
+
+
+def test_an_unknown_order_refuses_a_flatten_and_is_named() -> None:
+    desk = Told()
+    order = lost(desk)
+    why = why_refused(desk.step(FLATTEN))
+    assert why == f"nobody knows where {order} is: resolve it, or say --trust-broker"
+    assert not desk.state.commands.flattening
+
+
+def test_an_unknown_order_of_another_symbol_is_no_hindrance() -> None:
+    desk = Told()
+    buy_b(desk)
+    lost(desk)
+    taken = desk.step(said(OperatorFlattenAsked, B, command_id="cmd-flat"))
+    assert intended(taken) == [("operator", "B", Decimal(-7))]
+
+
+def test_trusting_the_broker_closes_what_the_books_hold_all_the_same() -> None:
+    desk = Told()
+    lost(desk)
+    taken = desk.step(msgspec.structs.replace(FLATTEN, trust_broker=True))
+    assert intended(taken) == [("trend", "A", Decimal(-100))]
+    assert of(taken, OrderSending)
+
+
+def test_a_second_flatten_is_refused_and_does_not_undo_the_first() -> None:
+    desk = Told()
+    order = desk.sends("5", **LIMIT)
+    desk.step(FLATTEN)
+    again = msgspec.structs.replace(FLATTEN, command_id="cmd-again")
+    assert why_refused(desk.step(again)) == "under way already: A"
+    assert intended(desk.cancelled(order)) == [("trend", "A", Decimal(-100))]
+
+
+def test_a_flatten_that_waits_for_an_order_now_unknown_goes_on_when_told_to_trust() -> None:
+    desk = Told()
+    order = desk.sends("5", **LIMIT)
+    desk.step(FLATTEN)
+    taken = desk.pass_time("2024-01-02T16:00")
+    assert of(taken, OrderUnknown)
+    assert desk.state.commands.flattening
+    again = msgspec.structs.replace(FLATTEN, command_id="cmd-again", trust_broker=True)
+    taken = desk.step(again)
+    assert not of(taken, CommandRefused)
+    assert intended(taken) == [("trend", "A", Decimal(-100))]
+    # Had it filled after all, that is held and seen.
+    desk.fill(order, "5")
+    assert desk.state.positions.held(A).quantity == 105
+
+
+@pytest.mark.parametrize("symbol", [None, A])
+def test_there_is_nothing_to_close_where_nothing_is_held_or_open(symbol: Symbol | None) -> None:
+    desk = Told(bought="0")
+    why = why_refused(desk.step(said(OperatorFlattenAsked, symbol)))
+    assert why == "there is nothing to close"
