@@ -238,8 +238,11 @@ async def test_a_permit_that_cannot_be_written_is_told_who_resumes_and_the_daemo
         permit.unlink()
         permit.mkdir()  # Nobody writes a file there.
         (permit / "in the way").touch()
+        asked = asyncio.create_task(at.engine.obey(RESUME))
+        await asyncio.sleep(0)
+        await at.engine.commit()
         with pytest.raises(IsADirectoryError):
-            await told(at, RESUME)
+            await asked
         await bars(at, 0, 0)
         assert broker.submitted == []
 
@@ -290,11 +293,13 @@ async def test_the_same_command_again_is_answered_with_nothing(journal: Journal)
     async with works(journal, Quiet(), Scripted()) as at:
         first = asyncio.create_task(at.engine.obey(held()))
         again = asyncio.create_task(at.engine.obey(held()))
+        other = asyncio.create_task(at.engine.obey(said(OperatorCancelAsked)))
         await asyncio.sleep(0)
         await at.engine.commit()
         assert kinds(await first) == ["operator.held", "hold.placed"]
         assert list(await again) == []
-        assert kinds(at.written()) == ["operator.held", "hold.placed"]
+        assert kinds(await other) == ["operator.cancel-asked"]
+        assert kinds(at.written()) == ["operator.held", "hold.placed", "operator.cancel-asked"]
 
 
 async def test_the_records_of_a_command_are_its_own_with_its_cancels(journal: Journal) -> None:
