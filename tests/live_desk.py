@@ -311,8 +311,10 @@ class Daemon:
 def say(path: Path, line: bytes, wait_s: float = WAIT_S) -> bytes:
     """Say `line` on the socket at `path`; return what is answered until the other side ends."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.connect(
+            str(path)
+        )  # Waits where the line is full, as nothing with a timeout does.
         connection.settimeout(wait_s)
-        connection.connect(str(path))
         with suppress(BrokenPipeError, ConnectionResetError):
             connection.sendall(line)  # It may have heard enough.
         return heard(connection)
