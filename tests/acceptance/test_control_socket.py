@@ -248,7 +248,7 @@ def test_nobody_else_may_command(daemon: Daemon) -> None:
         pytest.skip("only root can become somebody else: run this test as root as well")
     nobody = pwd.getpwnam("nobody")
     # Even with the folder open to all, which it is not, the kernel says who calls.
-    folder = daemon.socket.parent
+    folder, mode = daemon.socket.parent, daemon.socket.stat().st_mode
     folder.parent.chmod(0o711)
     folder.chmod(0o711)
     daemon.socket.chmod(0o666)
@@ -267,7 +267,7 @@ def test_nobody_else_may_command(daemon: Daemon) -> None:
         )
     finally:
         folder.chmod(0o700)
-        daemon.socket.chmod(0o600)
+        daemon.socket.chmod(mode)
     assert done.stdout, done.stderr
     code, text = answer(done.stdout.encode())
     assert (code, text) == (5, f"user nobody ({nobody.pw_uid}) may not do this")
