@@ -49,6 +49,8 @@ WAIT_MAX_S = 1.0
 """How long the engine sleeps at most: the clock may have been set, or the permit taken away."""
 BAR_ON_ITS_WAY = timedelta(seconds=60)
 """How long after its end a live bar may still come: nothing ends by itself before that."""
+ROUNDS_A_TURN = 10
+"""Reports and what they lead to, so many times over, before bars and timers have their turn."""
 NO_PERMIT = "the permit file is gone"
 KILLED = "killed"
 _LATE_S = 0.001
@@ -156,7 +158,7 @@ class Engine:
             for bar in block:
                 self.take_bar(bar)
                 if self.broker.outside:
-                    await self.commit()
+                    await self._turn()
                     # The loop gets a turn, so that a signal is heard before the next bar.
                     await asyncio.sleep(0)
                     if self.stop_reason:
@@ -179,7 +181,7 @@ class Engine:
                 if live:
                     self._let_time_pass()
                 self._look_at_permit()
-                await self.commit()
+                await self._turn()
             return coming.result()
         finally:
             coming.cancel()
@@ -234,9 +236,20 @@ class Engine:
             self._act_at_once()
 
     async def commit(self) -> None:
-        """Make the records so far durable, then carry out what they decided outside."""
+        """Make the records so far durable, then carry out what they decided outside.
+
+        It goes on until nothing is reported on that any more.
+        """
+        await self._turn()
+        while self._has_more:
+            await self._turn()
+
+    async def _turn(self) -> None:
+        """Do what `commit` does, for so many rounds: orders may answer fills without end."""
         await self._written()
-        while self._commands or self._reports or self.recorder.records or self.recorder.effects:
+        rounds = ROUNDS_A_TURN
+        while rounds and self._has_more:
+            rounds -= 1
             # A person's word overtakes the queue.
             self._commands.take(self.clock.now())
             self._take_reports()
@@ -248,7 +261,14 @@ class Engine:
             self._commands.answer(records)
             self._act(effects)
             self._tell(records)
+        if self._has_more:
+            self._woken.set()
         await self._tidy_up()
+
+    @property
+    def _has_more(self) -> bool:
+        waiting = self._commands or self._reports
+        return bool(waiting or self.recorder.records or self.recorder.effects)
 
     def _take_reports(self) -> None:
         reports, self._reports = self._reports, []
@@ -262,7 +282,7 @@ class Engine:
         One write is under way at most. The journal's thread works while this one goes on.
         """
         if self.broker.outside or self.recorder.effects or self._commands:
-            await self.commit()
+            await self._turn()
             return
         await self._written()
         records, self.recorder.records = self.recorder.records, []
@@ -391,8 +411,7 @@ class Engine:
             self.broker.submit(approved)
             return
         self.report(OrderWithheld(approved.intent.client_order_id, why_not))
-        if why_not == NO_PERMIT:
-            self.report(PermitLost(f"{self.switch.permit.path} is gone"))
+        self._look_at_permit()
 
     def _why_not(self, intent: OrderIntended) -> str:
         """Say what has come between an order's approval and its sending, nothing if it may go."""
@@ -415,6 +434,8 @@ class Engine:
         return f"HALT: {', '.join(halts)}" if halts else ""
 
     def _cancel(self, client_order_id: ClientOrderId) -> None:
+        if client_order_id not in self.core.state.orders.open:
+            return  # It was withheld in this very turn, or is over: nothing to cancel has left.
         # In a dry run nothing leaves, no cancel either: unanswered, it makes the order UNKNOWN.
         if not (self.settings.dry_run and self.broker.outside):
             self.broker.cancel(client_order_id)

@@ -6,11 +6,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from daemon.clock import monotonic_s, pause
 from daemon.control.address import socket_path
 from daemon.control.protocol import Answer, BadRequest, Request, decode_answer, encode_line
 
 ANSWER_S: Final = 15.0
 """How long an answer may take: longer than the daemon waits for its own loop."""
+_STEP_S: Final = 0.01
 
 
 class NotRunning(Exception):
@@ -32,7 +34,7 @@ def call(journal: Path, request: Request, wait_s: float = ANSWER_S) -> Answer:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(wait_s)
         try:
-            connection.connect(str(path))
+            _connect(connection, str(path), wait_s)
         except (FileNotFoundError, ConnectionRefusedError) as error:
             raise NotRunning(f"no daemon runs for {journal}") from error
         except PermissionError as error:
@@ -49,6 +51,20 @@ def call(journal: Path, request: Request, wait_s: float = ANSWER_S) -> Answer:
         return decode_answer(line)
     except BadRequest as error:
         raise NoAnswer(str(error)) from error
+
+
+def _connect(connection: socket.socket, path: str, wait_s: float) -> None:
+    ends = monotonic_s() + wait_s
+    while True:
+        try:
+            connection.connect(path)
+        except BlockingIOError:
+            # Others stand in line, and the line is full: this socket's way to say so.
+            if monotonic_s() > ends:
+                raise
+            pause(_STEP_S)
+        else:
+            return
 
 
 def _ask(connection: socket.socket, asked: bytes) -> bytes:

@@ -12,7 +12,7 @@ from daemon.config import Config
 from daemon.config_file import ConfigError, to_event
 from daemon.control.answers import answer_from
 from daemon.control.confirmation import Confirmations, numbers_of
-from daemon.control.protocol import VERSION, Answer, Request
+from daemon.control.protocol import VERSION, Answer, BadRequest, Request
 from daemon.control.reloading import changes, needs_restart
 from daemon.control.requests import command_of
 from daemon.control.server import EXIT_FAILURE, EXIT_REFUSED, Caller
@@ -54,7 +54,9 @@ class Dispatch:
         Raises:
             BadRequest: it is no command.
         """
-        if request.verb == "ping" and not request.args:
+        if request.verb == "ping":
+            if request.args:
+                raise BadRequest("ping takes no arguments")
             return self._on_loop(self._pong(), LOOP_S) or _HUNG
         read = self._config
 

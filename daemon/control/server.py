@@ -30,6 +30,9 @@ from daemon.control.protocol import (
 )
 
 CONNECTIONS_MAX: Final = 16
+"""Callers heard at the same time; another is turned away."""
+WAITING_MAX: Final = 128
+"""Callers who may stand in line while the machine is too busy to turn them away."""
 EXIT_USAGE: Final = 2
 EXIT_REFUSED: Final = 5
 EXIT_FAILURE: Final = 1
@@ -65,7 +68,7 @@ class ControlServer:
         # The folder keeps others out from the start; the mode says so once more.
         self._listener.bind(str(path))
         path.chmod(0o600)
-        self._listener.listen(CONNECTIONS_MAX)
+        self._listener.listen(WAITING_MAX)
         self._inode = path.stat().st_ino
         self._closing = False
         threading.Thread(target=self._accept, name="control socket", daemon=True).start()
