@@ -33,6 +33,8 @@ _KINDS: Final[dict[str, tuple[tuple[type, ...], str]]] = {
     "order_type": ((OrderType,), "an OrderType"),
     "time_in_force": ((TimeInForce,), "a TimeInForce"),
     "cancel_after_s": ((int, _NONE), "an int or None"),
+    "outside_rth": ((bool,), "true or false"),
+    "expected_edge_usd": ((Decimal, _NONE), "a Decimal or None"),
 }
 """What the fields of an intent must be, exactly: a subclass might do anything."""
 _SHOWN: Final = (str, int, float, bool, Decimal, _NONE)

@@ -30,6 +30,7 @@ from daemon.strategy_desk import StrategyDesk
 from daemon.strategy_runs import StrategyRun
 from events import (
     AT_START,
+    AccountReported,
     BarClosed,
     BarMissing,
     BrokerUnparsed,
@@ -38,9 +39,12 @@ from events import (
     ClientOrderId,
     CommissionCharged,
     ConfigLoaded,
+    ContractResolved,
     CorporateActionAnnounced,
     HoldLifted,
     HoldPlaced,
+    MarginReported,
+    MarginUnavailable,
     OperatorCommand,
     OrderAcknowledged,
     OrderCancelled,
@@ -52,6 +56,7 @@ from events import (
     OrderWorking,
     PermitLost,
     SessionStarted,
+    ShortSaleReported,
     Symbol,
     TimerFired,
     TimerKind,
@@ -139,6 +144,14 @@ class Core:
                 self._cash(event, at)
             case CorporateActionAnnounced():
                 self._announcement(event, at)
+            case (
+                ContractResolved()
+                | ShortSaleReported()
+                | AccountReported()
+                | MarginReported()
+                | MarginUnavailable()
+            ):
+                self.recorder.take(event, at)  # The gate reads it; nothing comes due by it.
             case SessionStarted():
                 doubt = doubt_of_session(self.state, event)
                 self.recorder.take(event, at)

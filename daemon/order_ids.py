@@ -29,7 +29,7 @@ def client_order_id(  # noqa: PLR0913 - each is a part of the identity
     is the symbol's letters and digits and the UTC time of the cause; it uses only characters every
     broker accepts in an order reference.
     """
-    identity = (
+    identity: tuple[object, ...] = (
         journal_id,
         strategy,
         cause_key,
@@ -41,6 +41,9 @@ def client_order_id(  # noqa: PLR0913 - each is a part of the identity
         _plain(intent.stop_price),
         intent.time_in_force,
     )
+    if intent.outside_rth:
+        # Only where it is said: the ids of all other orders stay what they have always been.
+        identity = (*identity, "outside_rth")
     digest = sha256(msgspec.json.encode(identity)).hexdigest()[:24]
     return ClientOrderId(
         f"{_NOT_ALPHANUMERIC.sub('', intent.symbol)}-{_compact(cause_time)}-{digest}"

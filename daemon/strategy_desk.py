@@ -232,6 +232,8 @@ class StrategyDesk:
             intent.stop_price,
             intent.cancel_after_s,
             {str(name): str(value) for name, value in intent.values.items()},
+            outside_rth=intent.outside_rth,
+            expected_edge_usd=intent.expected_edge_usd,
         )
         seq = self._recorder.emit(intended)
         if self._state.orders.find(order_id) is None:

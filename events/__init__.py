@@ -31,6 +31,18 @@ from events.holds import (
     Trip,
     WorkingOrders,
 )
+from events.instruments import (
+    ContractResolved,
+    ShortSaleReported,
+    SymbolHalted,
+    SymbolResumed,
+)
+from events.margin import (
+    AccountReported,
+    MarginReported,
+    MarginRequested,
+    MarginUnavailable,
+)
 from events.market import BarClosed, BarMissing
 from events.operator import (
     BY_HAND,
@@ -88,6 +100,7 @@ __all__ = [
     "AT_START",
     "BY_HAND",
     "KILL_SWITCH",
+    "AccountReported",
     "BarClosed",
     "BarMissing",
     "BrokerUnparsed",
@@ -100,6 +113,7 @@ __all__ = [
     "CommandRefused",
     "CommissionCharged",
     "ConfigLoaded",
+    "ContractResolved",
     "CorporateActionAnnounced",
     "CorporateActionApplied",
     "CorporateActionKind",
@@ -115,6 +129,9 @@ __all__ = [
     "IntentApproved",
     "IntentRefused",
     "JournalOpened",
+    "MarginReported",
+    "MarginRequested",
+    "MarginUnavailable",
     "Mode",
     "OperatorCancelAsked",
     "OperatorCommand",
@@ -143,10 +160,13 @@ __all__ = [
     "SessionEnded",
     "SessionHours",
     "SessionStarted",
+    "ShortSaleReported",
     "StrategyDeclined",
     "StrategyFailed",
     "StrategyPromoted",
     "Symbol",
+    "SymbolHalted",
+    "SymbolResumed",
     "SymbolTerms",
     "TimeInForce",
     "TimerFired",

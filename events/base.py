@@ -56,4 +56,4 @@ def nanoseconds(moment: datetime) -> int:
 
 def utc_from_nanoseconds(at: int) -> datetime:
     """Return the aware UTC time of `at`, cut to the microsecond."""
-    return _EPOCH + timedelta(microseconds=at // 1000)
+    return _EPOCH + _MICROSECOND * (at // 1000)

@@ -12,6 +12,18 @@ from events.account import (
 )
 from events.errors import UnknownEvent
 from events.holds import HoldLifted, HoldPlaced
+from events.instruments import (
+    ContractResolved,
+    ShortSaleReported,
+    SymbolHalted,
+    SymbolResumed,
+)
+from events.margin import (
+    AccountReported,
+    MarginReported,
+    MarginRequested,
+    MarginUnavailable,
+)
 from events.market import BarClosed, BarMissing
 from events.operator import (
     CommandRefused,
@@ -83,6 +95,13 @@ Input = (
     | CashMoved
     | TimerFired
     | CorporateActionAnnounced
+    | ContractResolved
+    | SymbolHalted
+    | SymbolResumed
+    | ShortSaleReported
+    | AccountReported
+    | MarginReported
+    | MarginUnavailable
     | JournalOpened
     | SessionStarted
     | SessionEnded
@@ -95,6 +114,7 @@ Input = (
 
 Decided = (
     OrderIntended
+    | MarginRequested
     | IntentApproved
     | IntentRefused
     | OrderSending

@@ -69,7 +69,9 @@ class OrderIntended(OrderEvent, frozen=True, tag="order.intended"):
 
     `values` are the strategy's own numbers at the moment of the decision, as text, for `explain`.
     `cancel_after_s` asks for a cancel that many seconds after sending. `closing` is an operator's
-    flatten: it passes holds, as long as it only reduces the position.
+    flatten: it passes holds, as long as it only reduces the position. `outside_rth` lets a limit
+    order trade outside regular hours too. `expected_edge_usd` is what the strategy expects the
+    trade to earn before costs, where it says so.
     """
 
     strategy: str
@@ -84,6 +86,8 @@ class OrderIntended(OrderEvent, frozen=True, tag="order.intended"):
     cancel_after_s: int | None = None
     values: dict[str, str] = msgspec.field(default_factory=dict)
     closing: bool = False
+    outside_rth: bool = False
+    expected_edge_usd: Decimal | None = None
 
 
 class IntentApproved(OrderEvent, frozen=True, tag="intent.approved"):

@@ -51,12 +51,14 @@ class SessionEnded(Event, frozen=True, tag="session.ended"):
 class SymbolTerms(msgspec.Struct, frozen=True, gc=False):
     """Where a symbol trades and which hours count: `enforce_hours` false means at any time.
 
+    `fractions` says that parts of a share (or coin) may be ordered.
     A bar is expected at least every `bar_every_s` seconds of the regular session, 0: never.
     """
 
     exchange: str
     enforce_hours: bool
     extended_hours: bool
+    fractions: bool = False
     bar_every_s: int = 0
 
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import assert_never
 
 from events import (
+    AccountReported,
     BarClosed,
     BarMissing,
     BrokerUnparsed,
@@ -18,6 +19,7 @@ from events import (
     CommandRefused,
     CommissionCharged,
     ConfigLoaded,
+    ContractResolved,
     CorporateActionAnnounced,
     CorporateActionApplied,
     CorporateActionKind,
@@ -27,6 +29,9 @@ from events import (
     IntentApproved,
     IntentRefused,
     JournalOpened,
+    MarginReported,
+    MarginRequested,
+    MarginUnavailable,
     OperatorCommand,
     OrderAcknowledged,
     OrderCancelled,
@@ -42,15 +47,21 @@ from events import (
     PermitLost,
     SessionEnded,
     SessionStarted,
+    ShortSaleReported,
     StrategyDeclined,
     StrategyFailed,
     StrategyPromoted,
     Symbol,
+    SymbolHalted,
+    SymbolResumed,
     TimerFired,
 )
 from events.codec import JournalEvent
 from ops.operator_sentences import operator_sentence
 from ops.render import moment, money, one_line, percent, price, quantity, span
+
+_SHARES = frozenset({"drawdown", "outlier", "collar_last", "collar_close"})
+"""The checks that measure a share of something."""
 
 
 def sentence(event: JournalEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one branch a type
@@ -93,10 +104,12 @@ def sentence(event: JournalEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one 
             return _because(what, event.raw)
         case CashMoved():
             return f"{event.kind} of {money(event.amount)} ({one_line(event.reference)})"
-        case CorporateActionAnnounced():
-            return _announced_text(event)
-        case CorporateActionApplied():
-            return _applied_text(event)
+        case CorporateActionAnnounced() | CorporateActionApplied():
+            return _action_text(event)
+        case ContractResolved() | SymbolHalted() | SymbolResumed() | ShortSaleReported():
+            return _instrument_text(event)
+        case AccountReported() | MarginRequested() | MarginReported() | MarginUnavailable():
+            return _margin_text(event)
         case HoldPlaced():
             return hold_text(event)
         case HoldLifted():
@@ -171,7 +184,9 @@ def order_text(intent: OrderIntended) -> str:
             assert_never(intent.order_type)
     side = "sell" if intent.quantity.is_signed() else "buy"
     over = "" if intent.cancel_after_s is None else f", cancelled after {intent.cancel_after_s} s"
-    return f"{side} {quantity(abs(intent.quantity))} {terms}, {intent.time_in_force}{over}"
+    hours = ", also outside regular hours" if intent.outside_rth else ""
+    size = quantity(abs(intent.quantity))
+    return f"{side} {size} {terms}, {intent.time_in_force}{hours}{over}"
 
 
 def check_text(check: Check) -> str:
@@ -191,7 +206,7 @@ def measure(name: str, value: Decimal) -> str:
     """Return a check's value in the check's own unit, which its name says."""
     if name.endswith(("_usd", "_loss")):
         return money(value)
-    if name == "drawdown":
+    if name in _SHARES:
         return percent(value)
     return price(value) if name.startswith("price") else quantity(value)
 
@@ -211,6 +226,12 @@ def _because(what: str, why: str) -> str:
 
 def _traded(shares: Decimal) -> str:
     return f"{'bought' if shares > 0 else 'sold'} {quantity(abs(shares))}"
+
+
+def _action_text(action: CorporateActionAnnounced | CorporateActionApplied) -> str:
+    if isinstance(action, CorporateActionAnnounced):
+        return _announced_text(action)
+    return _applied_text(action)
 
 
 def _announced_text(action: CorporateActionAnnounced) -> str:
@@ -235,3 +256,47 @@ def _calendar_text(event: CalendarLoaded) -> str:
         return f"{exchange}: no sessions, from {source}"
     first, last = event.sessions[0].day, event.sessions[-1].day
     return f"{exchange}: {len(event.sessions)} sessions, {first} to {last}, {source}"
+
+
+def _instrument_text(
+    event: ContractResolved | SymbolHalted | SymbolResumed | ShortSaleReported,
+) -> str:
+    match event:
+        case ContractResolved():
+            steps = (
+                ("price step", event.price_increment),
+                ("size step", event.size_increment),
+            )
+            said = "".join(f", {name} {size}" for name, size in steps if size is not None)
+            return f"contract {event.contract_id}{said}"
+        case SymbolHalted():
+            return _because("trading is halted", event.reason)
+        case SymbolResumed():
+            return _because("trading is resumed", event.reason)
+        case ShortSaleReported():
+            shares = event.shortable_shares
+            known = (
+                "an unknown number of shares" if shares is None else f"{quantity(shares)} shares"
+            )
+            price_test = ", not at the market" if event.restricted else ""
+            return f"on {event.day} {known} may be sold short{price_test}"
+        case _:
+            assert_never(event)
+
+
+def _margin_text(
+    event: AccountReported | MarginRequested | MarginReported | MarginUnavailable,
+) -> str:
+    match event:
+        case AccountReported():
+            needs = f"needs {money(event.initial_margin)} initial margin"
+            return f"the account has {money(event.net_liquidation)} and {needs}"
+        case MarginRequested():
+            return f"asking what margin {len(event.orders)} orders need"
+        case MarginReported():
+            needs = f"needs {money(event.initial_after)} initial margin"
+            return f"with them the account has {money(event.equity_after)} and {needs}"
+        case MarginUnavailable():
+            return _because("nobody says what margin they need", event.reason)
+        case _:
+            assert_never(event)

@@ -3,7 +3,7 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import accumulate, islice
 
 import msgspec
 
@@ -24,6 +24,7 @@ class Sessions(msgspec.Struct, dict=True):
         """Start with no session found."""
         # For speed only, and no field: what was asked is no part of the books.
         self._last_found: SessionHours | None = None
+        self._sums: dict[bool, list[timedelta]] = {}
 
     def covering(self, moment: datetime, *, extended: bool) -> SessionHours | None:
         """Return the session with `moment` in (open, close], None when the exchange is closed.
@@ -42,6 +43,45 @@ class Sessions(msgspec.Struct, dict=True):
         if extended or found.open < moment <= found.close:
             return found
         return None
+
+    def at_hand(self, moment: datetime) -> SessionHours | None:
+        """Return the session whose extended hours `moment` is in, or else the next one."""
+        index = bisect_left(self.closes, moment)
+        return self.hours[index] if index < len(self.hours) else None
+
+    def next_auction(self, moment: datetime, *, opening: bool) -> datetime | None:
+        """Return the first opening (else closing) auction after `moment`, None past the horizon."""
+        index = bisect_left(self.closes, moment)
+        for hours in self.hours[index : index + 2]:
+            auction = hours.open if opening else hours.close
+            if auction > moment:
+                return auction
+        return None
+
+    def open_time(self, since: datetime, until: datetime, *, extended: bool) -> timedelta | None:
+        """Return how long the exchange was open from `since` to `until`, 0 where that is earlier.
+
+        None where the table does not reach so far, or starts too late.
+        """
+        first = bisect_right(self.closes, since)
+        last = bisect_left(self.closes, until)
+        if last == len(self.hours) or (first == 0 and since < self.hours[0].extended_open):
+            return None
+        if first > last:
+            return timedelta()
+        in_first = _overlap(self.hours[first], since, until, extended=extended)
+        if first == last:
+            return in_first
+        sums = self._open_before(extended=extended)
+        in_last = _overlap(self.hours[last], since, until, extended=extended)
+        return in_first + (sums[last] - sums[first + 1]) + in_last
+
+    def _open_before(self, *, extended: bool) -> list[timedelta]:
+        """Return for each session how long all before it were open together."""
+        if extended not in self._sums:
+            spans = (_span(hours, extended=extended) for hours in self.hours)
+            self._sums[extended] = list(accumulate(spans, initial=timedelta()))
+        return self._sums[extended]
 
     def first_ending_after(self, moment: datetime) -> SessionHours | None:
         """Return the first session whose regular close is after `moment`, None past the horizon."""
@@ -122,6 +162,28 @@ class Calendar(msgspec.Struct):
             exchange, moment + _INSTANT, extended=extended
         )
 
+    def open_time(
+        self, exchange: str, since: datetime, until: datetime, *, extended: bool
+    ) -> timedelta | None:
+        """Return how long `exchange` was open from `since` to `until`; None when nobody knows."""
+        if exchange == ALWAYS_OPEN:
+            return max(until - since, timedelta())
+        sessions = self.exchanges.get(exchange)
+        return None if sessions is None else sessions.open_time(since, until, extended=extended)
+
+    def next_daily(self, exchange: str, end: datetime, span: timedelta) -> datetime | None:
+        """Return when the bar after a daily one that ended at `end` is due.
+
+        None where a bar that long is no daily one, or nobody knows the sessions. The session after
+        a half day is longer than the bar before it.
+        """
+        sessions = self.exchanges.get(exchange)
+        hours = sessions.at_hand(end) if sessions else None
+        if sessions is None or hours is None or span < hours.close - hours.open:
+            return None
+        after = sessions.first_ending_after(end)
+        return after.close if after else None
+
     def day_of(self, at: int) -> tuple[int, int] | None:
         """Return the closes, in ns UTC, between which the P&L day of `at` lies: (start, end].
 
@@ -133,6 +195,17 @@ class Calendar(msgspec.Struct):
         if index == len(closes):
             return None
         return closes[index - 1] if index else 0, closes[index]
+
+
+def _span(hours: SessionHours, *, extended: bool) -> timedelta:
+    return hours.extended_close - hours.extended_open if extended else hours.close - hours.open
+
+
+def _overlap(hours: SessionHours, since: datetime, until: datetime, *, extended: bool) -> timedelta:
+    """Return how much of the session lies between both moments."""
+    opens = hours.extended_open if extended else hours.open
+    closes = hours.extended_close if extended else hours.close
+    return max(min(until, closes) - max(since, opens), timedelta())
 
 
 def _rank(exchange: str) -> int:

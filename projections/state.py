@@ -7,6 +7,7 @@ from typing import assert_never
 import msgspec
 
 from events import (
+    AccountReported,
     BarClosed,
     BarMissing,
     BrokerUnparsed,
@@ -17,6 +18,7 @@ from events import (
     CommandRefused,
     CommissionCharged,
     ConfigLoaded,
+    ContractResolved,
     CorporateActionAnnounced,
     CorporateActionApplied,
     HoldLifted,
@@ -24,6 +26,9 @@ from events import (
     IntentApproved,
     IntentRefused,
     JournalOpened,
+    MarginReported,
+    MarginRequested,
+    MarginUnavailable,
     OperatorCommand,
     OperatorFlattenAsked,
     OperatorShadowed,
@@ -41,31 +46,68 @@ from events import (
     Record,
     SessionEnded,
     SessionStarted,
+    ShortSaleReported,
     StrategyDeclined,
     StrategyFailed,
     StrategyPromoted,
     Symbol,
+    SymbolHalted,
+    SymbolResumed,
     SymbolTerms,
     TimerFired,
     TimerKind,
     utc_from_nanoseconds,
 )
 from events.codec import Command
-from projections.calendar import Calendar
+from projections.activity import Activity
+from projections.calendar import ALWAYS_OPEN, Calendar, Sessions
 from projections.cash import Cash
 from projections.commands import Commands
 from projections.corporate_actions import CorporateActions
 from projections.freshness import Freshness, is_stale, is_too_old
+from projections.halts import Halts
 from projections.holds import Holds
+from projections.instruments import Instruments
 from projections.journal_identity import JournalIdentity
+from projections.margin import Margin
 from projections.market import Market
 from projections.orders import OrderPathEvent, Orders
 from projections.pnl import Pnl
 from projections.positions import Positions
+from projections.references import References
+from projections.settlement import Settlement
 from projections.strategies import FAILED, Strategies
 from projections.timers import Timers
 
 _ZERO = Decimal(0)
+
+RareEvent = (
+    TimerFired
+    | BarMissing
+    | BrokerUnparsed
+    | PermitLost
+    | SymbolHalted
+    | SymbolResumed
+    | ContractResolved
+    | ShortSaleReported
+    | AccountReported
+    | MarginRequested
+    | MarginReported
+    | MarginUnavailable
+    | HoldPlaced
+    | HoldLifted
+    | CashMoved
+    | CorporateActionAnnounced
+    | CorporateActionApplied
+    | CalendarLoaded
+    | ConfigLoaded
+    | SessionStarted
+    | JournalOpened
+    | SessionEnded
+    | Command
+    | CommandRefused
+    | StrategyPromoted
+)
 
 
 class State(msgspec.Struct):
@@ -82,6 +124,12 @@ class State(msgspec.Struct):
     strategies: Strategies = msgspec.field(default_factory=Strategies)
     corporate_actions: CorporateActions = msgspec.field(default_factory=CorporateActions)
     timers: Timers = msgspec.field(default_factory=Timers)
+    references: References = msgspec.field(default_factory=References)
+    instruments: Instruments = msgspec.field(default_factory=Instruments)
+    halts: Halts = msgspec.field(default_factory=Halts)
+    activity: Activity = msgspec.field(default_factory=Activity)
+    settlement: Settlement = msgspec.field(default_factory=Settlement)
+    margin: Margin = msgspec.field(default_factory=Margin)
     commands: Commands = msgspec.field(default_factory=Commands)
     freshness: Freshness = msgspec.field(default_factory=Freshness)
     symbols: dict[Symbol, SymbolTerms] = {}
@@ -95,6 +143,8 @@ class State(msgspec.Struct):
         self.at = record.at
         if record.at > self.pnl.day_ends_at:
             self._end_day(record.at)
+        if record.at > self.activity.day:
+            self.activity.begin_day(self.pnl.day_ends_at, record.at)
         match event:
             case BarClosed():
                 self._close_bar(event, record.at)
@@ -107,32 +157,52 @@ class State(msgspec.Struct):
                     self.cash.apply(event)
                     self._settle()
             case OrderIntended():
+                self.activity.apply(event, record.at, event)
                 self.orders.apply(event, record.seq, record.at, record.trace)
                 self.strategies.apply(event, event.strategy)
                 self.commands.close(event)
             case IntentApproved() | IntentRefused():
                 self.orders.apply(event, record.seq, record.at, record.trace)
+                self.margin.forget(event.client_order_id)
                 self._count_answer(event)
+            case OrderSending() | CancelSending():
+                self.orders.apply(event, record.seq, record.at, record.trace)
+                order = self.orders.find(event.client_order_id)
+                self.activity.apply(event, record.at, order.intent if order else None)
             case (
-                OrderSending()
-                | OrderAcknowledged()
+                OrderAcknowledged()
                 | OrderWorking()
                 | OrderWithheld()
                 | OrderRejected()
                 | OrderCancelled()
                 | OrderExpired()
                 | OrderUnknown()
-                | CancelSending()
             ):
                 self._report(event, record)
             case StrategyDeclined() | StrategyFailed():
                 self.strategies.apply(event, event.strategy)
+            case _:
+                self._apply_rare(event, record)
+
+    def _apply_rare(self, event: RareEvent, record: Record) -> None:
+        """Move every book that an event of every other day concerns."""
+        match event:
             case TimerFired():
                 self._fire(event)
             case BarMissing():
                 self.freshness.miss(event)
             case BrokerUnparsed() | PermitLost():
                 pass  # It moves no book; what follows from it is the hold behind it.
+            case SymbolHalted():
+                self.halts.apply(event)
+                self.freshness.halt(event.symbol, utc_from_nanoseconds(record.at))
+            case SymbolResumed():
+                self.halts.apply(event)
+                self.freshness.resume(event.symbol, utc_from_nanoseconds(record.at))
+            case ContractResolved() | ShortSaleReported():
+                self.instruments.apply(event)
+            case AccountReported() | MarginRequested() | MarginReported() | MarginUnavailable():
+                self.margin.apply(event)
             case HoldPlaced() | HoldLifted():
                 self._hold(event, record)
             case CashMoved():
@@ -146,6 +216,7 @@ class State(msgspec.Struct):
                     self._apply_corporate_action(event)
             case CalendarLoaded():
                 self._load_calendar(event, record.at)
+                self.activity.begin_day(self.pnl.day_ends_at, record.at)
             case ConfigLoaded():
                 self._load_config(event, record.seq, record.at)
             case SessionStarted():
@@ -180,6 +251,7 @@ class State(msgspec.Struct):
             self.market.close_bar(bar, in_session=in_session)
         if not in_session:
             return
+        self.references.close_bar(bar, self.symbols[bar.symbol].exchange, self.calendar)
         position = self.positions.account.get(bar.symbol)
         if position is not None and position.quantity:
             self.pnl.mark(bar.symbol, bar.close, position.quantity * bar.close)
@@ -207,6 +279,7 @@ class State(msgspec.Struct):
 
     def _fill(self, event: OrderFilled, record: Record) -> None:
         self.orders.apply(event, record.seq, record.at, record.trace)
+        self._note_trade(event)
         self.positions.apply(event, self.orders.strategy_of(event.client_order_id))
         self.cash.apply(event)
         bar = self.market.last.get(event.symbol)
@@ -217,6 +290,17 @@ class State(msgspec.Struct):
         self._settle(event.executed_at)
         if self.commands.flattening:
             self.commands.keep(self._busy())
+
+    def _note_trade(self, event: OrderFilled) -> None:
+        """Take what a fill, not yet in the positions, means for day trades and settlement."""
+        terms = self.symbols.get(event.symbol)
+        exchange = terms.exchange if terms else ""
+        if exchange == ALWAYS_OPEN:
+            return  # Neither rule is about what has no exchange.
+        sessions = self.calendar.exchanges.get(exchange) or Sessions()
+        self.settlement.apply(event, sessions)
+        held = self.positions.held(event.symbol).quantity
+        self.activity.trade(event.symbol, held, event.quantity)
 
     def _hold(self, event: HoldPlaced | HoldLifted, record: Record) -> None:
         hold = self.holds.active.get(event.hold_id)
@@ -246,6 +330,7 @@ class State(msgspec.Struct):
         self.positions.apply(event, None)
         self.cash.apply(event)
         self.market.restate(event)
+        self.references.restate(event)
         self.pnl.restate(event)
         self._settle()
 

@@ -34,7 +34,9 @@ class Intent(msgspec.Struct, frozen=True, gc=False):
     """An order the strategy wants. `quantity` is signed: positive buys, negative sells.
 
     `values` names the numbers the decision rests on; `explain` shows them. `cancel_after_s` asks
-    for a cancel that many seconds after sending, from 1 to 86,400.
+    for a cancel that many seconds after sending, from 1 to 86,400. `outside_rth` lets a limit order
+    trade outside regular hours too. `expected_edge_usd` is what the trade is expected to earn
+    before costs.
     """
 
     symbol: Symbol
@@ -45,6 +47,8 @@ class Intent(msgspec.Struct, frozen=True, gc=False):
     stop_price: Decimal | None = None
     cancel_after_s: int | None = None
     values: Mapping[str, Value] = {}
+    outside_rth: bool = False
+    expected_edge_usd: Decimal | None = None
 
 
 class NoTrade(msgspec.Struct, frozen=True, gc=False):

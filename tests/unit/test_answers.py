@@ -18,10 +18,18 @@ from daemon.answers import (
     read_answer,
 )
 from daemon.strategies import Answer, Every, Intent, NoTrade, Schedule, Strategy, View
-from events import BarClosed, CorporateActionApplied, OrderIntended, OrderType, StrategyFailed
+from events import (
+    BarClosed,
+    ConfigLoaded,
+    CorporateActionApplied,
+    OrderIntended,
+    OrderType,
+    StrategyFailed,
+    SymbolTerms,
+)
 from events.codec import decode, encode
 from tests.builders import a_fill, a_split
-from tests.core_desk import A, CoreDesk, Scripted, buy, kinds, of
+from tests.core_desk import OPENING, A, CoreDesk, Scripted, buy, kinds, of
 from tests.gate_desk import limits
 
 SENT = ["order.intended", "intent.approved", "order.sending"]
@@ -120,6 +128,10 @@ HOSTILE: dict[str, Any] = {
     "a cancel in thirty thousand years": buy(cancel_after_s=10**12),
     "a cancel after more than a day": buy(cancel_after_s=CANCEL_AFTER_MAX_S + 1),
     "a cancel at once": buy(cancel_after_s=0),
+    "hours in words": buy(outside_rth="yes"),
+    "hours as a number": buy(outside_rth=1),
+    "an edge that is a float": buy(expected_edge_usd=1.5),
+    "an edge that is no number": buy(expected_edge_usd=Decimal("NaN")),
     "a cancel before the sending": buy(cancel_after_s=-5),
     "a cancel of thousands of digits": buy(cancel_after_s=10**5_000),
     "half a character for a reason": NoTrade("stage", HALF),
@@ -202,7 +214,12 @@ def test_what_is_just_within_the_bounds_is_an_answer() -> None:
     deep: Any = [NoTrade("é" * TEXT_MAX, "漢" * TEXT_MAX)] * (ANSWERS_MAX - 1)
     for _ in range(NESTING_MAX - 1):
         deep = (deep,)
-    desk = CoreDesk(Scripted(bars=[wide, deep]))
+    # Parts of a share are for the gate to allow.
+    terms = {A: SymbolTerms("NYSE", True, False, fractions=True)}  # noqa: FBT003 - its hours
+    fractions = [
+        ConfigLoaded({}, terms) if type(each) is ConfigLoaded else each for each in OPENING
+    ]
+    desk = CoreDesk(Scripted(bars=[wide, deep]), opening=fractions)
     assert kinds(desk.minute("15:00")) == ["bar.closed", *SENT]
     assert kinds(desk.minute("15:01")) == ["bar.closed", "strategy.declined"]
 

@@ -307,3 +307,53 @@ def test_a_clock_that_goes_back_does_not_bring_the_day_back() -> None:
     fold(state, a_deposit("5", "y"), at="2024-01-02T20:00")
     assert state.pnl.days == 1
     assert state.pnl.day_ends_at == nanoseconds(utc("2024-01-03T21:00"))
+
+
+@pytest.mark.parametrize("extended", [False, True])
+def test_open_time_is_the_sum_of_what_lies_between_two_moments(extended: bool) -> None:  # noqa: FBT001 - a table
+    # Minute by minute, over a half day and a weekend, against asking each minute.
+    days = ("2024-01-02", "2024-01-03", "2024-01-05", "2024-01-08", "2024-01-09")
+    hours = [a_session(day, close="18:00" if day.endswith("03") else "21:00") for day in days]
+    calendar = state_after(a_calendar(*hours)).calendar
+    start, step = utc("2024-01-02T09:00"), timedelta(minutes=29)
+    moments = [start + step * number for number in range(360)]
+    is_open = [calendar.in_session("NYSE", moment, extended=extended) for moment in moments]
+    assert any(is_open)
+    for first in range(0, 360, 17):
+        for last in range(0, 360, 13):
+            found = calendar.open_time("NYSE", moments[first], moments[last], extended=extended)
+            assert found is not None
+            counted = sum(is_open[first + 1 : last + 1])
+            # Each session's ends may each be off by a step.
+            assert abs(found - step * counted) <= step * 10
+            if last <= first:
+                assert found == timedelta()
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "minutes"),
+    [
+        ("02T15:00", "02T16:00", 60),
+        ("02T14:00", "02T15:00", 30),
+        ("02T20:00", "03T15:00", 90),
+        ("02T20:00", "05T15:00", 60 + 210 + 30),
+        ("02T20:00", "08T15:00", 60 + 210 + 390 + 30),
+        ("02T22:00", "03T12:00", 0),
+        ("03T17:00", "05T14:30", 60),
+        ("03T19:00", "04T12:00", 0),
+        ("05T15:00", "02T15:00", 0),
+        ("02T15:00", "09T03:00", None),
+        ("01T15:00", "02T15:00", None),
+    ],
+)
+def test_regular_time_between_two_moments(since: str, until: str, minutes: int | None) -> None:
+    days = ("2024-01-02", "2024-01-03", "2024-01-05", "2024-01-08")
+    hours = [a_session(day, close="18:00" if day.endswith("03") else "21:00") for day in days]
+    calendar = state_after(a_calendar(*hours)).calendar
+    moments = utc(f"2024-01-{since}"), utc(f"2024-01-{until}")
+    found = calendar.open_time("NYSE", *moments, extended=False)
+    assert found == (None if minutes is None else timedelta(minutes=minutes))
+    assert calendar.open_time("nowhere", *moments, extended=False) is None
+    assert calendar.open_time("24/7", *moments, extended=False) == max(
+        moments[1] - moments[0], timedelta()
+    )

@@ -48,6 +48,11 @@ def test_an_id_is_the_symbol_the_time_of_the_cause_and_24_hex_digits() -> None:
             f'["j1","trend","{CAUSE}",0,"A","-1.5","LMT","99",null,"GTC"]',
             "5d40d85cd3a9597a59fe4e6d",
         ),
+        (
+            buy("100", **LIMIT, outside_rth=True, expected_edge_usd=Decimal(7)),
+            f'["j1","trend","{CAUSE}",0,"A","100","LMT","99",null,"DAY","outside_rth"]',
+            "e0c9adb5a40eeabec988f837",
+        ),
     ],
 )
 def test_the_digits_are_a_hash_of_what_the_decision_is_the_same_in_every_release(
