@@ -22,6 +22,21 @@ Weight = Annotated[Decimal, Meta(extra={"ge": -1, "le": 1})]
 BasisPoints = Annotated[Decimal, Meta(extra={"ge": 0, "lt": 10_000})]
 """Hundredths of a percent taken off a price, so less than all of it."""
 
+Count = Annotated[int, Meta(gt=0, le=100_000)]
+"""How many of something there may be."""
+Rate = Annotated[int, Meta(gt=0, le=1_000)]
+"""How many of something there may be in a window: as many as are remembered."""
+DayTrades = Annotated[int, Meta(gt=0, le=100)]
+"""How many day trades there may be: as many as are remembered."""
+Window = Annotated[int, Meta(gt=0, le=3_600)]
+"""A whole number of seconds, at most an hour."""
+DaySeconds = Annotated[int, Meta(gt=0, le=86_400)]
+"""A whole number of seconds, at most a day."""
+Age = Annotated[int, Meta(gt=0, le=1_000_000_000)]
+"""A whole number of seconds, as many as anybody may want."""
+Multiple = Annotated[Decimal, Meta(extra={"gt": 0, "le": 10})]
+"""So many times something: above 0, at most 10."""
+
 NUMBER_MAX = Decimal("1e15")
 """Beyond any price, quantity or amount; what is larger is a slip of the keyboard."""
 PLACES_MAX = 18

@@ -48,9 +48,13 @@ class Exchange(StrEnum):
 
 
 class SymbolConfig(_Table, frozen=True):
-    """One symbol. A bar is expected at least every `bar_every_s` of its session, 0: never."""
+    """One symbol. `fractions` lets parts of a share be ordered; None: only where it is 24/7.
+
+    A bar is expected at least every `bar_every_s` of its session, 0: never.
+    """
 
     exchange: Exchange = Exchange.NYSE
+    fractions: bool | None = None
     bar_every_s: Expected = 1_800
 
 

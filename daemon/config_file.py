@@ -15,7 +15,7 @@ from typing import Any, get_args, get_origin
 import msgspec
 
 from daemon.bounds import Problems, convert
-from daemon.config import Config
+from daemon.config import Config, Exchange
 from events import BY_HAND, ConfigLoaded, FreshnessTerms, Mode, SymbolTerms
 
 ENVIRONMENT_PREFIX = "TRADED_"
@@ -124,6 +124,9 @@ def to_event(config: Config) -> ConfigLoaded:
             exchange=table.exchange.value,
             enforce_hours=sessions.enforce_trading_hours,
             extended_hours=sessions.allow_extended_hours,
+            fractions=table.exchange is Exchange.ALWAYS
+            if table.fractions is None
+            else table.fractions,
             bar_every_s=table.bar_every_s,
         )
         for name, table in config.symbols.items()

@@ -1,6 +1,6 @@
 """A desk for tests of the gate: books to ask about, wide limits, and what the gate finds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -8,7 +8,14 @@ import msgspec
 
 from daemon import gate
 from daemon.gate import Limits, RiskApproved, RiskRefused
-from daemon.gate.limits import AccountLimits
+from daemon.gate.limits import (
+    AccountLimits,
+    MarginLimits,
+    OrderRules,
+    PriceLimits,
+    RateLimits,
+    TurnoverLimits,
+)
 from events import (
     Check,
     HoldLevel,
@@ -39,19 +46,64 @@ A = Symbol("A")
 MANY = Decimal(10**9)
 OPENING = (a_config("A", "B"), a_calendar(a_session("2024-01-02")), a_deposit("10000"))
 ALL_CHECKS = [
-    *("valid_input", "holds", "session_open", "price_known", "order_shares", "order_usd"),
-    *("position_shares", "position_usd", "strategy_position", "daily_loss", "drawdown"),
+    *("valid_input", "size_step", "price_step", "symbol_allowed", "holds"),
+    *("session_open", "order_hours", "symbol_halted", "auction_cutoff"),
+    *("price_known", "data_age_s", "outlier", "collar_last", "collar_close"),
+    *("short_allowed", "shortable", "short_restricted", "own_opposite"),
+    *("order_rate", "message_rate", "runaway", "orders_a_day", "turnover", "edge_usd"),
+    *("day_trades", "order_shares", "order_usd"),
+    *("position_shares", "position_usd", "strategy_position"),
+    *("gross_usd", "net_usd", "leverage", "emergency_leverage"),
+    *("settled_usd", "margin_usd", "batch_margin_usd"),
+    *("equity_known", "daily_loss", "drawdown"),
 ]
+OFTEN = 10**6
+ALL_OF_IT = Decimal(1)
+WIDE = Limits(
+    account=AccountLimits(
+        max_order_shares=MANY,
+        max_order_usd=MANY,
+        max_position_shares=MANY,
+        max_position_usd=MANY,
+        max_orders_a_day=OFTEN,
+        allow_short=True,
+        max_daily_loss_usd=MANY,
+        max_drawdown=ALL_OF_IT,
+        max_leverage=MANY,
+        emergency_leverage=MANY,
+    ),
+    prices=PriceLimits(
+        max_data_age_s=OFTEN,
+        outlier_threshold=MANY,
+        max_distance_last=MANY,
+        max_distance_close=MANY,
+    ),
+    orders=OrderRules(allow_opposite=True, require_shortable_data=False),
+    rates=RateLimits(max_orders=OFTEN, max_messages=OFTEN, max_intents=OFTEN),
+    turnover=TurnoverLimits(max_a_day=OFTEN),
+    margin=MarginLimits(cushion=Decimal("-1e9"), max_batch_share=MANY),
+)
+"""Limits nobody reaches, every permission given."""
 
 
-def limits(**account: str | None) -> Limits:
-    """Return limits nobody reaches, but for those of the account given here."""
-    wide = AccountLimits(MANY, MANY, MANY, MANY, MANY, max_drawdown=Decimal(1))
-    set_here = {name: text and Decimal(text) for name, text in account.items()}
-    return Limits(msgspec.structs.replace(wide, **set_here))
+def limits(**account: object) -> Limits:
+    """Return limits nobody reaches, but for those of the account given here, numbers as text."""
+    return rules(account=account)
 
 
-WIDE = limits()
+def rules(**tables: Mapping[str, object]) -> Limits:
+    """Return limits nobody reaches, but for those given here by table, numbers as text."""
+    changed = {
+        name: msgspec.structs.replace(
+            getattr(WIDE, name),
+            **{
+                option: Decimal(value) if type(value) is str else value
+                for option, value in options.items()
+            },
+        )
+        for name, options in tables.items()
+    }
+    return msgspec.structs.replace(WIDE, **changed)
 
 
 def books(*events: JournalEvent) -> State:

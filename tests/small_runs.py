@@ -89,7 +89,7 @@ def config(folder: Path, strategies: Mapping[str, Table], snapshots_kept: int) -
             "params": {"minutes": str(folder / "minutes")},
         },
         "journal": {"snapshot_every_events": 1, "snapshots_kept": snapshots_kept},
-        "limits": {"account": account},
+        "limits": {"account": account, "turnover": {"max_a_day": 1_000}},
     }
     return msgspec.convert(tree, Config, strict=False)
 

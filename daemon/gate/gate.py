@@ -7,7 +7,8 @@ a missing price, a number that is not finite or an exception inside a check refu
 from collections.abc import Sequence
 from datetime import datetime
 
-from daemon.gate.checks import CHECKS, Question
+from daemon.gate.checks import CHECKS
+from daemon.gate.checks.question import Question
 from daemon.gate.decision import RiskApproved, RiskRefused, approve
 from daemon.gate.limits import Limits
 from events import Check, OrderIntended
@@ -22,10 +23,9 @@ def check(batch: Sequence[OrderIntended], state: State, limits: Limits, now: dat
     An intent counts as reserved for those after it in the batch. `now` is the time of the input
     that led here.
     """
-    answers = [
-        _ask_all(intent, batch[:index], state, limits, now) for index, intent in enumerate(batch)
-    ]
-    if all(each.passed for checks in answers for each in checks):
+    answers = [_ask_all(Question(batch, index, state, limits, now)) for index in range(len(batch))]
+    # A list: a generator would cost as much as a check.
+    if all([each.passed for checks in answers for each in checks]):  # noqa: C419 - as above
         return tuple(approve(intent, checks) for intent, checks in zip(batch, answers, strict=True))
     return tuple(
         RiskRefused(intent, _with_batch(checks))
@@ -33,14 +33,7 @@ def check(batch: Sequence[OrderIntended], state: State, limits: Limits, now: dat
     )
 
 
-def _ask_all(
-    intent: OrderIntended,
-    before: Sequence[OrderIntended],
-    state: State,
-    limits: Limits,
-    now: datetime,
-) -> tuple[Check, ...]:
-    question = Question(intent, before, state, limits, now)
+def _ask_all(question: Question) -> tuple[Check, ...]:
     checks = []
     for ask in CHECKS:
         try:

@@ -20,7 +20,14 @@ from daemon.config import (
     SymbolConfig,
 )
 from daemon.gate import Limits
-from daemon.gate.limits import AccountLimits
+from daemon.gate.limits import (
+    AccountLimits,
+    MarginLimits,
+    OrderRules,
+    PriceLimits,
+    RateLimits,
+    TurnoverLimits,
+)
 from events import Symbol
 from ops.bench.market import symbols
 from ops.bench.measure import ours, print_figures, run
@@ -36,9 +43,19 @@ LIMITS = Limits(
         max_order_usd=Decimal(100_000),
         max_position_shares=Decimal(1_000),
         max_position_usd=Decimal(100_000),
+        max_orders_a_day=100_000,
         max_daily_loss_usd=Decimal(500_000),
         max_drawdown=Decimal("0.9"),
-    )
+        max_leverage=Decimal(10),
+        emergency_leverage=Decimal(10),
+    ),
+    prices=PriceLimits(max_data_age_s=1_000_000_000, outlier_threshold=Decimal(1)),
+    orders=OrderRules(allow_opposite=True),
+    rates=RateLimits(max_orders=1_000, max_messages=1_000, max_intents=1_000),
+    turnover=TurnoverLimits(max_a_day=100_000),
+    margin=MarginLimits(
+        initial_share=Decimal("0.01"), cushion=Decimal("0.01"), max_batch_share=Decimal(1)
+    ),
 )
 """Set, checked and recorded for every order; wide enough never to end a benchmark."""
 

@@ -12,6 +12,7 @@ from daemon.app import build_broker, build_feed
 from daemon.config import Config
 from daemon.config_file import ConfigError, load
 from daemon.corporate_actions_file import BadCorporateActions, read_corporate_actions
+from daemon.gate.limits import MAY_BE_LEFT_OUT
 from daemon.loading import LoadError, build_strategy, look_in
 from ops.exit_codes import ExitCode
 from ops.options import config_option, json_option, required_config, set_option
@@ -74,7 +75,7 @@ def _notes(config: Config) -> Iterator[str]:
     missing = [
         field.name
         for field in msgspec.structs.fields(type(account))
-        if getattr(account, field.name) is None
+        if getattr(account, field.name) is None and field.name not in MAY_BE_LEFT_OUT
     ]
     if missing:
         yield f"no order will pass: limits.account lacks {', '.join(missing)}"

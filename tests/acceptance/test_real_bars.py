@@ -23,6 +23,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.command_line import traded
+from tests.wide_limits import WIDE_LIMITS
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 NEW_YORK = ZoneInfo("America/New_York")
@@ -30,15 +31,6 @@ HALF_DAYS = {date(2015, 12, 24), date(2024, 7, 3)}
 """Those with minute bars; the days' fills are all at the open, which is at 9:30 on any day."""
 
 SLOW = 60
-LIMITS = """
-[limits.account]
-max_order_shares = 1000
-max_order_usd = 1000000
-max_position_shares = 10000
-max_position_usd = 1000000
-max_daily_loss_usd = 1000000
-max_drawdown = 0.99
-"""
 
 pytestmark = pytest.mark.skipif(
     not DATA.is_dir(), reason=f"the shared bars are not here: {DATA} does not exist"
@@ -143,7 +135,7 @@ def run(folder: Path, paths: Sequence[Path], more: str, params: str) -> Run:
     trend = f'class = "daemon.strategies.moving_average:MovingAverage"\nparams = {params}'
     (folder / "traded.toml").write_text(
         f"{symbols}[strategies.trend]\n{trend}\n[feed]\npaths = {[str(path) for path in paths]}\n"
-        f"[journal]\npath = 'j.db'\n[broker]\ncapital_usd = 1000000\n{more}{LIMITS}"
+        f"[journal]\npath = 'j.db'\n[broker]\ncapital_usd = 1000000\n{more}{WIDE_LIMITS}"
     )
     done = traded("run", "--config", "traded.toml", "--output", "outcome.json", cwd=folder)
     assert done.returncode == 0, done.stderr

@@ -31,6 +31,7 @@ from events.journal import JournalReader
 from projections import State
 from tests.builders import utc
 from tests.command_line import traded
+from tests.wide_limits import WIDE_LIMITS
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "ops" / "demo"
@@ -70,8 +71,8 @@ class Resting(Strategy):
     is_done: bool = False
 
     def on_bar(self, bar: BarClosed, view: View) -> Answer:
-        if self.is_done:
-            return None
+        if self.is_done or bar.end.hour < 14:
+            return None  # Stops are for regular hours.
         self.is_done = True
         ten, gtc = Decimal(10), TimeInForce.GTC
         far, near = bar.close * 2, bar.close / 2
@@ -91,7 +92,11 @@ class Night(Strategy):
         return (Schedule("night", Every.SESSION, offset_s=-19_800),)
 
     def on_timer(self, timer: TimerFired, view: View) -> Answer:
-        return Intent("AAPL", Decimal(-70))
+        price = view.price("AAPL")
+        if price is None:
+            return None
+        low = round(price * Decimal("0.99"), 2)
+        return Intent("AAPL", Decimal(-70), OrderType.LIMIT, limit_price=low, outside_rth=True)
 '''
 
 
@@ -125,13 +130,7 @@ def run(folder: Path, bars: Path, actions: str, strategies: str, more: str = "")
         path = "j.db"
         [broker]
         capital_usd = {CAPITAL}
-        [limits.account]
-        max_order_shares = 100000
-        max_order_usd = 1000000
-        max_position_shares = 100000
-        max_position_usd = 1000000
-        max_daily_loss_usd = 1000000
-        max_drawdown = 0.99
+        {WIDE_LIMITS}
         {more}
         """
     )
@@ -360,8 +359,8 @@ def test_an_order_of_the_night_does_not_fill_at_the_stale_price(tmp_path: Path) 
     fill = next(number for number in of(moments, OrderFilled) if number > split)
     event = moments[fill].event
     assert isinstance(event, OrderFilled)
-    # The bar of 08:01 opens at 92.46. It traded 59 shares, a tenth of which is for us; worsened
-    # by a hundredth of a percent that is 92.45, but the bar never was below 92.46.
+    # The bar of 08:01 opens at 92.46, better than the limit. It traded 59 shares, a tenth of which
+    # is for us.
     assert (event.quantity, event.price) == (-5, Decimal("92.46"))
     assert event.executed_at == utc("2014-06-09T08:01")
     # No equity came of it: what was sold was worth what it brought, but for the fee.

@@ -198,14 +198,14 @@ def test_a_key_nobody_knows_is_refused_wherever_it_stands(tmp_path: Path) -> Non
         "colour = 1",
         "broker.slipage_bps = 1",
         "symbols.IBM.venue = 1",
-        "limits.account.max_leverage = 2",
+        "limits.account.max_margin = 2",
         "limits.symbols.AAPL.max_drawdown = 0.1",
         'strategies.hold = { class = "m:C", shadow = true }',
     )
     assert sorted(each.split(": ")[0] for each in found) == [
         "broker.slipage_bps",
         "colour",
-        "limits.account.max_leverage",
+        "limits.account.max_margin",
         "limits.symbols.AAPL.max_drawdown",
         "strategies.hold.shadow",
         "symbols.IBM.venue",

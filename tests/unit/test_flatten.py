@@ -149,7 +149,7 @@ def test_a_flatten_outside_the_session_is_refused_by_the_gate_and_is_over() -> N
     desk = Told()
     taken = desk.step(FLATTEN, "2024-01-02T22:00")
     (refused,) = of(taken, IntentRefused)
-    assert [check.name for check in refused.failed] == ["session_open"]
+    assert [check.name for check in refused.failed] == ["session_open", "order_hours"]
     assert not desk.state.commands.flattening
 
 

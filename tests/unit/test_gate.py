@@ -34,6 +34,7 @@ from tests.builders import (
     a_bar,
     a_calendar,
     a_config,
+    a_deposit,
     an_order,
     fold,
     state_after,
@@ -65,8 +66,13 @@ def test_a_plain_order_within_wide_limits_passes_every_check_in_order() -> None:
 def test_every_check_is_made_and_recorded_also_after_the_first_has_failed() -> None:
     checks = asked(State(), an("10", order_type=OrderType.LIMIT), under=Limits())
     assert list(checks) == ALL_CHECKS
-    # There is no hold and no limit of the strategy's own; nothing else can be shown to be right.
-    assert set(ALL_CHECKS) - set(failed(checks)) == {"holds", "strategy_position"}
+    # Without books, calendar and price nothing that needs one of them can be shown to be right.
+    assert set(failed(checks)) == {
+        *("valid_input", "size_step", "session_open", "order_hours", "price_known", "data_age_s"),
+        *("outlier", "order_shares", "order_usd", "position_shares", "position_usd"),
+        *("gross_usd", "net_usd", "leverage", "emergency_leverage", "margin_usd"),
+        *("batch_margin_usd", "daily_loss", "drawdown"),
+    }
 
 
 @pytest.mark.parametrize("quantity", ["NaN", "sNaN"])
@@ -80,7 +86,7 @@ def test_a_number_that_is_none_leaves_no_check_unasked(quantity: str) -> None:
 def test_an_exception_inside_a_check_refuses_and_the_other_checks_go_on() -> None:
     # A time without a zone cannot be compared with the sessions.
     checks = asked(books(), an(), now=datetime(2024, 1, 2, 15))  # noqa: DTZ001 - the point
-    assert failed(checks) == ["session_open"]
+    assert failed(checks) == ["session_open", "order_hours", "data_age_s", "equity_known"]
     assert checks["session_open"].note.startswith("TypeError: ")
     assert list(checks) == ALL_CHECKS
 
@@ -94,12 +100,37 @@ def test_the_same_question_gets_the_same_answer_and_moves_nothing() -> None:
 
 # Input.
 
-GOOD, BAD = Decimal(5), [Decimal(text) for text in ("0", "-5", "NaN", "sNaN", "Infinity")]
+GOOD, BAD = Decimal("0.5"), [Decimal(text) for text in ("0", "-5", "NaN", "sNaN", "Infinity")]
 
 
 @pytest.mark.parametrize("quantity", ["0", "-0", "NaN", "sNaN", "Infinity", "-Infinity"])
 def test_a_quantity_must_be_finite_and_not_zero(quantity: str) -> None:
     assert "valid_input" in failed(asked(books(), an(quantity)))
+
+
+@pytest.mark.parametrize(
+    ("number", "passes"),
+    [
+        ("1.797e308", False),
+        ("2147483647", False),
+        ("-2147483647", False),
+        ("2147483646", True),
+        ("2147483648", True),
+        ("1000000000000", True),
+        ("1000000000001", False),
+        ("1.000000000001", True),
+        ("1.0000000000001", False),
+    ],
+)
+def test_what_brokers_write_for_no_number_is_none_and_numbers_are_of_a_size(
+    number: str,
+    passes: bool,  # noqa: FBT001 - a table
+) -> None:
+    assert asked(books(), an(number))["valid_input"].passed is passes
+    if Decimal(number) > 0:
+        for kind, name in ((OrderType.LIMIT, "limit_price"), (OrderType.STOP, "stop_price")):
+            order = an("1", order_type=kind, **{name: Decimal(number)})
+            assert asked(books(), order)["valid_input"].passed is passes
 
 
 @pytest.mark.parametrize(
@@ -126,10 +157,17 @@ def test_an_order_has_the_prices_its_type_needs_and_no_others(
 def test_a_symbol_must_be_configured() -> None:
     checks = asked(books(a_bar("100", symbol="C")), an(symbol=Symbol("C")))
     assert checks["valid_input"].note == "the symbol is not configured"
-    assert failed(checks)[:2] == ["valid_input", "session_open"]
+    assert failed(checks)[:4] == ["valid_input", "size_step", "session_open", "order_hours"]
+    rest = an("1", order_type=OrderType.LIMIT, limit_price=Decimal(1), symbol=Symbol("C"))
+    refused = failed(asked(books(), msgspec.structs.replace(rest, time_in_force=TimeInForce.OPG)))
+    assert refused[:3] == ["valid_input", "size_step", "price_step"]
+    assert "auction_cutoff" in refused
 
 
-@pytest.mark.parametrize(("seconds", "passes"), [(1, True), (0, False), (-1, False)])
+@pytest.mark.parametrize(
+    ("seconds", "passes"),
+    [(1, True), (0, False), (-1, False), (2147483646, True), (2147483647, False)],
+)
 def test_a_time_to_cancel_after_is_positive(seconds: int, passes: bool) -> None:  # noqa: FBT001 - a table
     assert asked(books(), an(cancel_after_s=seconds))["valid_input"].passed is passes
 
@@ -208,7 +246,10 @@ def test_the_exchange_must_be_open(at: str, is_open: bool) -> None:  # noqa: FBT
 
 @pytest.mark.parametrize("tif", [TimeInForce.OPG, TimeInForce.CLS])
 def test_an_auction_order_may_wait_for_its_auction(tif: TimeInForce) -> None:
-    assert failed(asked(books(), an(time_in_force=tif), now=utc("2024-01-02T03:00"))) == []
+    state = state_after(*OPENING, a_bar("100", end="2024-01-02T00:30"))
+    fold(state, a_bar("100", end="2024-01-02T00:31"))
+    checks = asked(state, an(time_in_force=tif), now=utc("2024-01-02T03:00"))
+    assert not {"session_open", "order_hours", "auction_cutoff"} & set(failed(checks))
 
 
 def test_hours_can_be_longer_or_of_no_concern_and_a_lost_calendar_is_a_closed_exchange() -> None:
@@ -222,14 +263,22 @@ def test_hours_can_be_longer_or_of_no_concern_and_a_lost_calendar_is_a_closed_ex
         for state in (books(), longer, no_concern, never_closed, lost)
     ]
     assert found == [False, True, True, True, False]
-    assert failed(asked(lost, an())) == ["session_open"]
+    assert failed(asked(lost, an())) == ["session_open", "order_hours"]
+    fold(lost, a_deposit("1", "more"), at="2024-01-02T15:00:01")
+    assert failed(asked(lost, an())) == ["session_open", "order_hours", "data_age_s"]
 
 
 def test_without_a_price_there_is_no_default_one() -> None:
     checks = asked(state_after(*OPENING), an("10"))
-    assert failed(checks) == ["price_known", "order_usd", "position_usd"]
+    assert failed(checks) == [
+        *("price_known", "data_age_s", "outlier", "order_usd", "position_usd", "gross_usd"),
+        *("net_usd", "leverage", "emergency_leverage", "margin_usd", "batch_margin_usd"),
+    ]
     assert checks["order_usd"].note == "the value is not known"
-    assert failed(asked(state_after(*OPENING, a_bar("0")), an("10"))) == failed(checks)
+    # A price of nothing is none either, though there is a bar, and it is young.
+    assert failed(asked(state_after(*OPENING, a_bar("0")), an("10"))) == [
+        name for name in failed(checks) if name != "data_age_s"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -297,6 +346,13 @@ def test_an_approval_cannot_be_made_nor_put_on_another_order() -> None:
             RiskApproved(bigger, (), seal)
     with pytest.raises(TypeError, match=r"only daemon\.gate may approve"):
         msgspec.structs.replace(approved, intent=bigger)
+
+
+def test_what_the_gate_has_answered_stays_as_it_is() -> None:
+    (refused,) = gate.check((an("0"),), books(), WIDE, utc(TUESDAY))
+    for answer in (an_approval(), refused):
+        with pytest.raises(AttributeError):
+            setattr(answer, "intent", an("10000"))  # noqa: B010 - mypy knows it cannot be done
 
 
 def test_an_approval_is_all_that_any_broker_takes() -> None:

@@ -1,26 +1,43 @@
 """What the gate holds against limits. A share costs 100 dollars, the account has 10,000."""
 
 from decimal import Decimal
+from types import NoneType
+from typing import get_args
 
 import msgspec
 import pytest
 
 from daemon.gate import Limits
-from daemon.gate.limits import AccountLimits, OrderLimits
+from daemon.gate.limits import (
+    MAY_BE_LEFT_OUT,
+    AccountLimits,
+    AccountType,
+    MarginLimits,
+    OrderLimits,
+    OrderRules,
+    PriceLimits,
+    RateLimits,
+    TurnoverLimits,
+)
 from events import (
     CancelSending,
     ClientOrderId,
+    OrderType,
     OrderUnknown,
     OrderWorking,
     Symbol,
+    TimeInForce,
 )
 from events.codec import JournalEvent
 from tests.builders import (
     a_bar,
+    a_calendar,
     a_fill,
+    a_session,
     a_split,
     an_order,
     fold,
+    utc,
 )
 from tests.gate_desk import (
     WIDE,
@@ -33,6 +50,7 @@ from tests.gate_desk import (
     figures,
     holding,
     limits,
+    rules,
 )
 
 # Order and position: at the limit passes, beyond does not.
@@ -125,6 +143,33 @@ def test_a_strategy_above_its_own_limit_can_still_get_out() -> None:
     ]
 
 
+def test_limits_in_shares_follow_a_reverse_split() -> None:
+    # 50 old shares are 5 new ones at 1,000 dollars.
+    state = books(a_split("1:10", "0", "0"))
+    for name in ("order_shares", "position_shares"):
+        under = limits(**{f"max_{name}": "50"})
+        assert failed(asked(state, an("5"), under=under)) == []
+        assert failed(asked(state, an("6"), under=under)) == [name]
+
+
+def test_a_limit_of_one_table_alone_counts_and_a_strategys_position_is_its_own() -> None:
+    tight = OrderLimits(max_order_shares=Decimal(5), max_position_shares=Decimal(5))
+    of_symbol = msgspec.structs.replace(WIDE, symbols={A: tight})
+    assert failed(asked(books(), an("6"), under=of_symbol)) == ["order_shares", "position_shares"]
+    of_strategy = msgspec.structs.replace(WIDE, strategies={"trend": tight})
+    refused = ["order_shares", "strategy_position"]
+    assert failed(asked(books(), an("6"), under=of_strategy)) == refused
+
+
+def test_of_a_strategys_two_position_limits_the_one_that_fails_is_shown() -> None:
+    # 60 shares of 100 dollars: within 100 shares, beyond 5,000 dollars; and the other way round.
+    for shares, usd, value in (("100", "5000", 6000), ("50", "9000", 60)):
+        own = OrderLimits(max_position_shares=Decimal(shares), max_position_usd=Decimal(usd))
+        under = msgspec.structs.replace(WIDE, strategies={"trend": own})
+        check = asked(books(), an("60"), under=under)["strategy_position"]
+        assert (check.passed, check.value) == (False, value)
+
+
 def test_limits_in_shares_follow_a_split() -> None:
     # 50 old shares are 100 new ones at 50 dollars.
     state = books(a_split("2:1", "0", "0"))
@@ -178,14 +223,88 @@ def test_a_gain_is_no_loss() -> None:
 
 # Whose limits.
 
-SIX = [name for name in AccountLimits.__struct_fields__ if name.startswith("max_")]
+BY_TABLE = {
+    "account": "max_order_shares max_order_usd max_position_shares max_position_usd "
+    "max_daily_loss_usd max_drawdown max_orders_a_day emergency_leverage",
+    "prices": "outlier_threshold max_distance_last max_distance_close",
+    "rates": "max_orders max_messages max_intents",
+    "turnover": "max_a_day min_ratio cost_bps",
+    "margin": "cushion max_batch_share",
+}
+NEEDED = {name: table for table, names in BY_TABLE.items() for name in names.split()}
+"""The limits that one check asks for, with their table."""
 
 
-@pytest.mark.parametrize("name", SIX)
+@pytest.mark.parametrize("name", NEEDED)
 def test_a_limit_that_is_not_set_refuses_and_says_which_one(name: str) -> None:
-    checks = asked(books(), an(), under=limits(**{name: None}))
-    assert [checks[each].note for each in failed(checks)] == [f"no limit is set: {name}"]
-    assert len(SIX) == 6
+    checks = asked(books(), an(), under=rules(**{NEEDED[name]: {name: None}}))
+    (refusing,) = failed(checks)
+    assert checks[refusing].note.split(": ")[0] == "no limit is set"
+    assert checks[refusing].note.endswith(name)
+
+
+@pytest.mark.parametrize(
+    ("table", "name", "refusing"),
+    [
+        ("prices", "max_data_age_s", ["data_age_s", "equity_known"]),
+        ("rates", "window_s", ["order_rate", "message_rate", "runaway"]),
+        ("margin", "initial_share", ["margin_usd", "batch_margin_usd"]),
+        ("account", "max_leverage", ["gross_usd", "net_usd", "leverage"]),
+    ],
+)
+def test_a_limit_that_several_checks_ask_for_refuses_in_each(
+    table: str, name: str, refusing: list[str]
+) -> None:
+    checks = asked(books(), an(), under=rules(**{table: {name: None}}))
+    assert failed(checks) == refusing
+
+
+@pytest.mark.parametrize(
+    ("tif", "name"), [(TimeInForce.OPG, "open_cutoff_s"), (TimeInForce.CLS, "close_cutoff_s")]
+)
+def test_without_a_cut_off_no_auction_order_passes(tif: TimeInForce, name: str) -> None:
+    checks = asked(
+        books(a_calendar(a_session("2024-01-02"), a_session("2024-01-03"))),
+        an(time_in_force=tif),
+        under=rules(orders={name: None}),
+    )
+    assert failed(checks) == ["auction_cutoff"]
+    assert checks["auction_cutoff"].note == f"no limit is set: orders.{name}"
+
+
+def test_no_limit_that_could_be_left_out_is_missing_here() -> None:
+    tables = {name: getattr(Limits(), name) for name in Limits.__struct_fields__}
+    optional = {
+        field.name
+        for table in tables.values()
+        if isinstance(table, msgspec.Struct)
+        for field in msgspec.structs.fields(table)
+        if NoneType in get_args(field.type) and field.name != "allow_short"
+    }
+    tested = {"max_data_age_s", "window_s", "initial_share", "max_leverage"}
+    tested |= {"open_cutoff_s", "close_cutoff_s"}
+    assert optional == set(NEEDED) | MAY_BE_LEFT_OUT | tested
+
+
+SHARES_AND_DOLLARS = [
+    name
+    for name in NEEDED
+    if name.endswith(("_usd", "_shares", "threshold", "drawdown", "leverage", "cushion", "share"))
+    or name.startswith("max_distance")
+]
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+@pytest.mark.parametrize("name", SHARES_AND_DOLLARS)
+def test_a_limit_that_is_no_number_refuses(name: str, number: str) -> None:
+    # Two sessions, so that there is a bar, and a close, to hold the last price against.
+    days = [a_session("2024-01-02"), a_session("2024-01-03")]
+    state = books(a_calendar(*days), a_bar("100", end="2024-01-03T15:00"))
+    order = an(order_type=OrderType.LIMIT, limit_price=Decimal(100))
+    now = utc("2024-01-03T15:00")
+    assert failed(asked(state, order, now=now)) == []
+    checks = asked(state, order, now=now, under=rules(**{NEEDED[name]: {name: number}}))
+    assert failed(checks) != []
 
 
 @pytest.mark.parametrize("strictest", ["account", "symbol", "strategy"])
@@ -194,11 +313,14 @@ def test_of_account_symbol_and_strategy_the_smallest_limit_counts(
     name: str, strictest: str
 ) -> None:
     sizes = {"account": 200, "symbol": 300, "strategy": 400} | {strictest: 100}
-    account, symbol, strategy = ({f"max_{name}": Decimal(size)} for size in sizes.values())
-    under = Limits(
-        msgspec.structs.replace(WIDE.account, **account),
-        {A: OrderLimits(**symbol)},
-        {"trend": OrderLimits(**strategy)},
+    account, symbol, strategy = (
+        msgspec.structs.replace(table, **{f"max_{name}": Decimal(size)})
+        for table, size in zip(
+            (WIDE.account, OrderLimits(), OrderLimits()), sizes.values(), strict=True
+        )
+    )
+    under = msgspec.structs.replace(
+        WIDE, account=account, symbols={A: symbol}, strategies={"trend": strategy}
     )
     assert failed(asked(books(), an("100"), under=under)) == []
     refusing = "strategy_position" if (name, strictest) == ("position_shares", "strategy") else name
@@ -207,3 +329,62 @@ def test_of_account_symbol_and_strategy_the_smallest_limit_counts(
     other = an("101", symbol=Symbol("B"), strategy="weights")
     others = failed(asked(books(a_bar("100", symbol="B")), other, under=under))
     assert others == ([name] if strictest == "account" else [])
+
+
+def test_the_defaults_are_those_of_the_contract_and_what_may_be_lost_has_none() -> None:
+    assert msgspec.to_builtins(Limits(), builtin_types=(Decimal,)) == {
+        "account": {
+            "max_order_shares": None,
+            "max_order_usd": None,
+            "max_position_shares": None,
+            "max_position_usd": None,
+            "max_orders_a_day": 500,
+            "allow_short": False,
+            "max_daily_loss_usd": None,
+            "daily_loss_lifts": "next session",
+            "max_drawdown": None,
+            "max_gross_usd": None,
+            "max_net_usd": None,
+            "max_leverage": Decimal("1.4"),
+            "emergency_leverage": Decimal("3.0"),
+            "max_day_trades": None,
+            "allow_symbols": (),
+            "deny_symbols": (),
+        },
+        "symbols": {},
+        "strategies": {},
+        "prices": {
+            "max_data_age_s": 30 * 60,
+            "outlier_threshold": Decimal("0.30"),
+            "max_distance_last": Decimal("0.10"),
+            "max_distance_close": Decimal("0.30"),
+        },
+        "orders": {
+            "open_cutoff_s": 120,
+            "close_cutoff_s": 600,
+            "allow_opposite": False,
+            "require_shortable_data": True,
+        },
+        "rates": {"window_s": 60, "max_orders": 60, "max_messages": 120, "max_intents": 100},
+        "turnover": {"max_a_day": 10, "min_ratio": Decimal("2.0"), "cost_bps": Decimal(5)},
+        "margin": {
+            "account_type": "margin",
+            "initial_share": Decimal("0.50"),
+            "cushion": Decimal("0.20"),
+            "max_batch_share": Decimal("0.80"),
+            "ask": False,
+        },
+    }
+    assert Limits(margin=MarginLimits(account_type=AccountType("cash"))) != Limits()
+
+
+TABLES = [OrderLimits, AccountLimits, PriceLimits, OrderRules, RateLimits]
+
+
+@pytest.mark.parametrize("kind", [*TABLES, TurnoverLimits, MarginLimits, Limits])
+def test_limits_refuse_change_and_fields_nobody_knows(kind: type[msgspec.Struct]) -> None:
+    with pytest.raises(msgspec.ValidationError, match="unknown field"):
+        msgspec.convert({"colour": 1}, kind)
+    name = kind.__struct_fields__[0]
+    with pytest.raises(AttributeError):
+        setattr(kind(), name, 1)

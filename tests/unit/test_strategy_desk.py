@@ -27,7 +27,7 @@ from events.codec import decode, encode
 from projections.order_states import OrderState
 from tests.builders import a_bar, a_fill, a_split
 from tests.core_desk import A, CoreDesk, Scripted, buy, kinds, of
-from tests.gate_desk import limits
+from tests.gate_desk import ALL_CHECKS, limits
 
 FLAT, HIGH = NoTrade("signal", "flat"), NoTrade("signal", "too high")
 SENT = ["order.intended", "intent.approved", "order.sending"]
@@ -88,7 +88,7 @@ def test_a_refused_intent_records_every_check_and_nothing_is_to_be_sent() -> Non
     assert kinds(records) == ["bar.closed", "order.intended", "intent.refused"]
     (refused,) = of(records, IntentRefused)
     assert [check.name for check in refused.checks if not check.passed] == ["order_shares"]
-    assert len(refused.checks) == 11
+    assert [check.name for check in refused.checks] == ALL_CHECKS
     assert desk.effects() == []
     assert desk.order(records).state is OrderState.REFUSED
 
@@ -161,10 +161,21 @@ def test_the_gate_goes_by_when_a_bar_came_and_the_strategy_by_when_it_ended() ->
     assert kinds(desk.minute("20:58")) == ["bar.closed", *SENT]
     records = desk.step(a_bar(end="2024-01-02T20:59"), "2024-01-02T21:00:30")
     (refused,) = of(records, IntentRefused)
-    assert [check.name for check in refused.failed] == ["session_open"]
+    assert [check.name for check in refused.failed] == ["session_open", "order_hours"]
     assert trend.seen[-1][0] == "2024-01-02T20:59:00"
     (intended,) = of(records, OrderIntended)
     assert intended.client_order_id.startswith("A-20240102T205900-")
+
+
+def test_an_intent_says_its_hours_and_its_edge_and_the_gate_hears_both() -> None:
+    at_99 = {"order_type": OrderType.LIMIT, "limit_price": Decimal(99)}
+    outside = buy("10", outside_rth=True, expected_edge_usd=Decimal("5.99"), **at_99)
+    records = CoreDesk(Scripted(bars=[outside])).minute()
+    (intended,) = of(records, OrderIntended)
+    assert (intended.outside_rth, intended.expected_edge_usd) == (True, Decimal("5.99"))
+    (refused,) = of(records, IntentRefused)
+    # Extended hours are not allowed here, and 10 shares of 100 dollars cost 3 to get in and out.
+    assert [check.name for check in refused.failed] == ["order_hours", "edge_usd"]
 
 
 # No trade.

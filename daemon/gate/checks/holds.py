@@ -1,0 +1,22 @@
+"""Whether a hold stands in the way."""
+
+from daemon.gate.checks.measures import allowed
+from daemon.gate.checks.question import Question
+from events import Check, HoldLevel
+from projections.holds import strictest
+
+_NONE = allowed("holds")
+
+
+def holds(question: Question) -> Check:
+    """Let nothing pass a HALT but a flatten, and what reduces the position pass a REDUCE."""
+    if not question.state.holds.active:
+        return _NONE
+    found = question.state.holds.in_scope(question.intent.strategy, question.intent.symbol)
+    level = strictest(found)
+    if level is None:
+        return _NONE
+    if question.is_flatten:
+        return Check("holds", passed=True, note=f"{level}: an operator's flatten passes")
+    passed = level is HoldLevel.REDUCE and question.reduces_position
+    return Check("holds", passed=passed, note=f"{level}: {', '.join(hold.cause for hold in found)}")

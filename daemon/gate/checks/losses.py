@@ -1,0 +1,75 @@
+"""What has been lost, and whether that can be known."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+from daemon.gate.checks.measures import loss_within, unset
+from daemon.gate.checks.question import Question
+from events import BarClosed, Check
+from projections.calendar import ALWAYS_OPEN
+
+_ZERO = Decimal(0)
+_ALL_FRESH = Check("equity_known", True, _ZERO, _ZERO, _ZERO)  # noqa: FBT003 - a Check starts so
+
+
+def equity_known(question: Question) -> Check:
+    """Where something held has no fresh price, only let orders pass that reduce the position.
+
+    The value is how many symbols have none.
+    """
+    seconds = question.limits.prices.max_data_age_s
+    if seconds is None:
+        return unset("equity_known", "max_data_age_s")
+    longest = timedelta(seconds=seconds)
+    oldest, last = question.clock - longest, question.state.market.last
+    stale = []
+    for symbol, position in question.state.positions.account.items():
+        if position.quantity:
+            bar = last.get(symbol)
+            # What is young by the clock is young in session time, too.
+            if bar is None or (bar.end < oldest and not _is_fresh(question, bar, longest)):
+                stale.append(symbol)
+    if not stale:
+        return _ALL_FRESH
+    count = Decimal(len(stale))
+    note = f"no fresh price of {', '.join(stale)}"
+    return Check("equity_known", question.reduces_position, count, _ZERO, -count, note)
+
+
+def _is_fresh(question: Question, bar: BarClosed, longest: timedelta) -> bool:
+    """Say whether the symbol's next bar is due for no longer than `longest`, in session time."""
+    state, clock = question.state, question.clock
+    terms = state.symbols.get(bar.symbol)
+    if terms is None:
+        return False
+    exchange = terms.exchange if terms.enforce_hours else ALWAYS_OPEN
+    extended, span = terms.extended_hours, timedelta(seconds=bar.span_s)
+    age = state.calendar.open_time(exchange, bar.end, clock, extended=extended)
+    if age is not None and age <= span + longest:
+        return True
+    due = state.calendar.next_daily(exchange, bar.end, span)
+    if due is None:
+        return False
+    late = state.calendar.open_time(exchange, due, clock, extended=extended)
+    return late is not None and late <= longest
+
+
+def daily_loss(question: Question) -> Check:
+    """Once the day's loss reaches its limit, only let orders pass that reduce the position.
+
+    Commissions not yet reported count at the most they can be.
+    """
+    state = question.state
+    loss = max(question.uncharged - state.pnl.day_pnl, _ZERO)
+    limit = question.limits.account.max_daily_loss_usd
+    return loss_within(question, "daily_loss", loss, limit, "max_daily_loss_usd")
+
+
+def drawdown(question: Question) -> Check:
+    """Once equity is too far below its peak, only let orders pass that reduce the position."""
+    pnl = question.state.pnl
+    if pnl.peak_equity <= _ZERO:
+        return Check("drawdown", passed=False, note="there is no equity")
+    value = 1 - question.equity / pnl.peak_equity
+    limit = question.limits.account.max_drawdown
+    return loss_within(question, "drawdown", max(value, _ZERO), limit, "max_drawdown")

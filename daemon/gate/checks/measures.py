@@ -1,0 +1,91 @@
+"""How a value is held against its limit: written as "allow only if"."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from daemon.gate.checks.question import Question
+from events import Check
+from projections.exposure import WorstCase
+
+_ZERO = Decimal(0)
+UNKNOWN = "the value is not known"
+
+
+def failed(checks: Iterable[Check]) -> list[Check]:
+    """Return the checks that did not pass."""
+    return [each for each in checks if not each.passed]
+
+
+def allowed(name: str, problem: str = "") -> Check:
+    """Return a check that is a plain yes, or no with the `problem` in words."""
+    return Check(name, not problem, None, None, None, problem)
+
+
+def passes(name: str, note: str) -> Check:
+    """Return a check that passes and says why it had nothing to hold against a limit."""
+    return Check(name, passed=True, note=note)
+
+
+def notional(quantity: Decimal, price: Decimal | None) -> Decimal | None:
+    """Return what `quantity` costs, None without a price."""
+    return None if price is None else quantity * price
+
+
+def unset(name: str, option: str, value: Decimal | None = None) -> Check:
+    """Return the refusal of a check whose limit is not set."""
+    return Check(name, passed=False, value=value, note=f"no limit is set: {option}")
+
+
+def within(
+    name: str, value: Decimal | None, limit: Decimal | None, option: str, note: str = ""
+) -> Check:
+    """Pass only a known, finite value within a limit that is set."""
+    if limit is None:
+        return unset(name, option, value)
+    if value is None:
+        return Check(name, False, None, limit, None, note or UNKNOWN)  # noqa: FBT003 - a Check starts so
+    # It is finite only where both are, and never rounded to the other side of zero.
+    headroom = limit - value
+    if not headroom.is_finite():
+        return Check(name, passed=False, note=UNKNOWN)
+    return Check(name, headroom >= _ZERO, value, limit, headroom, note)
+
+
+def counted(name: str, value: int | None, limit: int | None, option: str, note: str = "") -> Check:
+    """Pass only a known count within a limit that is set."""
+    if limit is None or value is None:
+        return within(name, None, None if limit is None else Decimal(limit), option, note)
+    return Check(name, value <= limit, Decimal(value), Decimal(limit), Decimal(limit - value), note)
+
+
+def unless_reducing(question: Question, found: Check, worst: WorstCase | None = None) -> Check:
+    """Let what only reduces the position (or else that of `worst`) stay above a limit."""
+    if found.passed or found.limit is None or found.value is None:
+        return found
+    if not (question.reduces_position if worst is None else question.reduces(worst)):
+        return found
+    note = "reduces the position"
+    return Check(found.name, True, found.value, found.limit, found.headroom, note)  # noqa: FBT003 - a Check starts so
+
+
+def unless_flatten(question: Question, found: Check) -> Check:
+    """Let an operator's flatten, whose size is that of the position, pass a limit that is set."""
+    if found.passed or found.limit is None or not question.is_flatten:
+        return found
+    note = "an operator's flatten passes"
+    return Check(found.name, True, found.value, found.limit, found.headroom, note)  # noqa: FBT003 - a Check starts so
+
+
+def loss_within(
+    question: Question, name: str, value: Decimal, limit: Decimal | None, option: str
+) -> Check:
+    """Hold a loss against its limit: at the limit it is reached."""
+    if limit is None:
+        return unset(name, option, value)
+    headroom = limit - value
+    if not headroom.is_finite():
+        return Check(name, passed=False, note=UNKNOWN)
+    if headroom > _ZERO:
+        return Check(name, True, value, limit, headroom)  # noqa: FBT003 - a Check starts so
+    reduces = question.reduces_position
+    return Check(name, reduces, value, limit, headroom, "limit reached")
