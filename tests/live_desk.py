@@ -24,12 +24,14 @@ from daemon.control.protocol import VERSION, Answer, Request, decode_answer, enc
 from daemon.permit import permit_path
 from events.chain import Row
 from events.journal import JournalReader
+from tests.wide_limits import WIDE_LIMITS
 
 ROOT = Path(__file__).parents[1]
 SYMBOLS = tuple("ABCDEFGH")
 WAIT_S = 20.0
 
-CONFIG = """
+CONFIG = (
+    """
 mode = "{mode}"
 dry_run = false
 [strategies.trend]
@@ -41,17 +43,14 @@ answer_deadline_s = 300
 kind = "loaded:Bars"
 [journal]
 path = "j.db"
-[limits.account]
-max_order_shares = 100
-max_order_usd = 20000
-max_position_shares = 1000
-max_position_usd = 200000
-max_daily_loss_usd = 50000
-max_drawdown = 0.9
+"""
+    + WIDE_LIMITS
+    + """
 [promotion]
 min_sessions = 0
 [symbols]
 """
+)
 LOADED = '''
 """A market outside that fills at once what is to be filled at once, a feed, and a busy strategy."""
 

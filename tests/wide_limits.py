@@ -21,6 +21,7 @@ max_distance_close = 1
 allow_opposite = true
 require_shortable_data = false
 [limits.rates]
+window_s = 1
 max_orders = 1000
 max_messages = 1000
 max_intents = 1000

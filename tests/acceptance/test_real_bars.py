@@ -366,17 +366,26 @@ def test_an_order_that_no_bar_answers_expires_with_its_session(minutes: Run) -> 
             assert not [each for each in begun if moment(decided.body["end"]) <= each < closes]
 
 
-def test_with_extended_hours_early_and_late_bars_are_traded(tmp_path: Path) -> None:
+def test_with_extended_hours_early_and_late_bars_are_shown_and_no_market_order_leaves_on_them(
+    tmp_path: Path,
+) -> None:
     paths = [DATA / "minute" / "lean" / f"{name}.csv.gz" for name in ("SPY", "BAC")]
     more = "[sessions]\nallow_extended_hours = true\n"
     found = run(tmp_path, paths, more, f"{{ fast = 20, slow = {SLOW}, shares = 10 }}")
-    ends = [
-        moment(found.filled_on[row.seq].body["end"]).astimezone(NEW_YORK).time()
-        for row in found.of_type["order.filled"]
-    ]
-    assert [end for end in ends if end <= time(9, 30)]
-    assert [end for end in ends if end > time(16)]
-    assert all(time(4) < end <= time(20) for end in ends)
+    outside = []
+    for name, bar in found.decided_on.items():
+        end = moment(bar.body["end"])
+        opens, closes = hours(end)
+        if not opens <= end <= closes:  # At both ends an order still meets an open exchange.
+            outside.append(name)
+    refused = {
+        row.body["client_order_id"]: [check[0] for check in row.body["checks"] if not check[1]]
+        for row in found.of_type["intent.refused"]
+    }
+    assert len(outside) > 10
+    assert [refused[name] for name in outside] == [["order_hours"]] * len(outside)
+    # What was asked for in regular hours was sent, and filled in whichever hours came next.
+    assert len(found.of_type["order.filled"]) > 10
 
 
 # Days.
