@@ -100,6 +100,7 @@ class Engine:
         self._last_end: datetime | None = None
         self._writing: asyncio.Task[None] | None = None
         self._reports: list[Input] = []
+        self._connected = False
         self._commands = CommandInbox(core, switch)
         self._woken = asyncio.Event()
 
@@ -137,6 +138,7 @@ class Engine:
     async def connect_broker(self) -> None:
         """Let the broker take up the open orders of the books; ask again for unanswered cancels."""
         self.broker.connect(self.core.state, self.report)
+        self._connected = True
         if self.broker.outside:
             orders = tuple(self.core.state.orders.open.values())
             self._act([Cancel(order.client_order_id) for order in orders if order.cancel_requested])
@@ -434,6 +436,8 @@ class Engine:
         return f"HALT: {', '.join(halts)}" if halts else ""
 
     def _cancel(self, client_order_id: ClientOrderId) -> None:
+        if not self._connected:
+            return  # Whatever was asked for by then is asked for when it is.
         if client_order_id not in self.core.state.orders.open:
             return  # It was withheld in this very turn, or is over: nothing to cancel has left.
         # In a dry run nothing leaves, no cancel either: unanswered, it makes the order UNKNOWN.

@@ -8,8 +8,10 @@ import pytest
 
 from daemon.brokers import Broker
 from daemon.brokers.paper import PaperBroker
+from daemon.engine import Engine
 from events import (
     KILL_SWITCH,
+    ClientOrderId,
     HoldPlaced,
     HoldScope,
     OperatorCancelAsked,
@@ -143,6 +145,34 @@ async def test_an_order_withheld_by_the_kill_is_not_cancelled_at_the_broker(
         await told(at, KILL)
         assert kinds(at.written())[-2:] == ["cancel.sending", "order.withheld"]
         assert held_by(at) == HOLDS_ALL
+
+
+async def test_what_a_start_wants_cancelled_is_asked_for_once_the_broker_is_there(
+    journal: Journal,
+) -> None:
+    class Absent(Quiet):
+        """Is asked for nothing before it is connected."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.cancelled: list[object] = []
+
+        def cancel(self, client_order_id: ClientOrderId) -> None:
+            self.cancelled.append(client_order_id)
+            super().cancel(client_order_id)
+
+    async with works(journal, Quiet(), Scripted(bars=[buy("10")])) as at:
+        await bars(at, 0, 0)
+        (order,) = at.state.orders.open
+        broker = Absent()
+        parts = (at.engine.clock, at.engine.snapshots, at.engine.settings, at.engine.switch)
+        again = Engine(at.engine.core, journal, broker, *parts)
+        await again.take(PermitLost("it was gone at the start"))
+        assert broker.cancelled == []
+        assert at.state.orders.open[order].cancel_requested
+        await again.connect_broker()
+        assert broker.cancelled == [order]
+        assert at.state.orders.open == {}
 
 
 async def test_once_the_kill_is_durable_its_hold_stops_and_a_flatten_may_pass(
