@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,10 @@ from typing import Any
 from daemon.control.address import socket_path
 from daemon.control.protocol import VERSION, Answer, Request, decode_answer, encode_line
 from daemon.permit import permit_path
+from events import HoldPlaced
 from events.chain import Row
 from events.journal import JournalReader
+from ops.books import read_books
 from tests.wide_limits import WIDE_LIMITS
 
 ROOT = Path(__file__).parents[1]
@@ -43,6 +45,8 @@ answer_deadline_s = 300
 kind = "loaded:Bars"
 [journal]
 path = "j.db"
+snapshot_every_events = 5000
+snapshots_kept = 2
 """
     + WIDE_LIMITS
     + """
@@ -83,12 +87,17 @@ class Market:
     def connect(self, state, inbox):
         self.inbox = inbox
         inbox(CashMoved(CashMovementKind.DEPOSIT, Decimal(100_000), "opening"))
+        for order in state.orders.open.values():
+            self.answer(order.intent)  # What it said to a daemon that was killed was lost.
         note("up", len(state.orders.open))
 
     def submit(self, approved):
-        intent = approved.intent
+        kind = "sent" if approved.intent.order_type is OrderType.MARKET else "rests"
+        note(kind, approved.intent.client_order_id)
+        self.answer(approved.intent)
+
+    def answer(self, intent):
         order_id = intent.client_order_id
-        note("sent" if intent.order_type is OrderType.MARKET else "rests", order_id)
         self.inbox(OrderAcknowledged(order_id))
         if intent.order_type is OrderType.MARKET:
             execution = ExecutionId("x-" + order_id)
@@ -301,6 +310,11 @@ class Daemon:
         with JournalReader(self.journal) as reader:
             return [row for row in reader.rows() if not kinds or row[2] in kinds]
 
+    def holds(self) -> list[HoldPlaced]:
+        """Return what holds orders, by the journal."""
+        with JournalReader(self.journal) as reader:
+            return list(read_books(reader).state.holds.active.values())
+
     def close(self) -> None:
         self.kill()
         self.market.close()
@@ -341,7 +355,3 @@ def a_daemon(folder: Path, **parts: Any) -> Iterator[Daemon]:  # noqa: ANN401 - 
         yield daemon
     finally:
         daemon.close()
-
-
-def variables(**more: str) -> Mapping[str, str]:
-    return os.environ | more
