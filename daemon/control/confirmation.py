@@ -2,11 +2,12 @@
 
 The token is made from the command and from the facts among those numbers: when they have changed
 meanwhile it does not fit any more, and the new ones are shown. What it is all worth changes with
-every bar, so that is shown and not covered.
+every bar, and what is open or held elsewhere with every fill: that is shown and not covered.
 """
 
 import hmac
 import secrets
+from collections.abc import Iterator
 from decimal import Decimal
 from hashlib import sha256
 
@@ -65,15 +66,16 @@ def numbers_of(command: Command, state: State) -> Numbers:  # noqa: PLR0911 - on
     """Return what is to be confirmed of `command`, nothing for one that cannot increase risk."""
     match command:
         case OperatorResumed():
-            return Numbers(_resume(command, state))
+            return _resume(command, state)
         case OperatorLifted():
-            return Numbers(_lift(command, state))
+            return _lift(command, state)
         case OperatorFlattenAsked():
             return _flatten(command, state)
         case OperatorOrderAsked():
             return _order(command, state)
         case OperatorPromoteAsked():
-            return Numbers((f"lets the orders of {command.strategy} be sent", *_standing(state)))
+            facts = (f"lets the orders of {command.strategy} be sent", *_unknown(state))
+            return Numbers(facts, _standing(state))
         case OperatorReloaded():
             took = (f"{key}: {old} -> {new}" for key, (old, new) in command.changes.items())
             return Numbers(tuple(took))
@@ -81,14 +83,14 @@ def numbers_of(command: Command, state: State) -> Numbers:  # noqa: PLR0911 - on
             return Numbers()
 
 
-def _lift(command: OperatorLifted, state: State) -> tuple[str, ...]:
+def _lift(command: OperatorLifted, state: State) -> Numbers:
     hold = state.holds.active.get(command.hold_id)
     if hold is None:
-        return ()  # It will be refused.
-    return (f"lifts {_said(hold)}", *_standing(state))
+        return Numbers()  # It will be refused.
+    return Numbers((f"lifts {_said(hold)}", *_unknown(state)), _standing(state))
 
 
-def _resume(command: OperatorResumed, state: State) -> tuple[str, ...]:
+def _resume(command: OperatorResumed, state: State) -> Numbers:
     holds = state.holds.active.values()
     if command.strategy:
         lifted = [
@@ -97,15 +99,13 @@ def _resume(command: OperatorResumed, state: State) -> tuple[str, ...]:
             if (hold.scope, hold.target) == (HoldScope.STRATEGY, command.strategy)
         ]
         if not lifted:
-            return ()  # It will be refused.
+            return Numbers()  # It will be refused.
     else:
         lifted = [hold for hold in holds if hold.cause in LIFTED_BY_RESUME]
     stay = [hold for hold in holds if hold not in lifted]
-    return (
-        *([f"lifts {_said(hold)}" for hold in lifted] or ["lifts nothing: the kill switch is off"]),
-        *(f"stays: {_said(hold)}" for hold in stay),
-        *_standing(state),
-    )
+    lifts = [f"lifts {_said(hold)}" for hold in lifted] or ["lifts nothing: the kill switch is off"]
+    stays = (f"stays: {_said(hold)}" for hold in stay)
+    return Numbers((*lifts, *stays, *_unknown(state)), _standing(state))
 
 
 def _said(hold: HoldPlaced) -> str:
@@ -115,20 +115,18 @@ def _said(hold: HoldPlaced) -> str:
 
 def _standing(state: State) -> tuple[str, ...]:
     """Return what an operator should have looked at before orders leave again."""
-    unknown = [
-        order.client_order_id
-        for order in state.orders.open.values()
-        if order.state is OrderState.UNKNOWN
-    ]
     held = ", ".join(
         f"{each.quantity} {symbol}"
         for symbol, each in sorted(state.positions.account.items())
         if each.quantity
     )
-    return (
-        f"held: {held or 'nothing'}; {len(state.orders.open)} orders open",
-        *(f"UNKNOWN: {order_id}" for order_id in unknown),
-    )
+    return (f"held: {held or 'nothing'}; {len(state.orders.open)} orders open",)
+
+
+def _unknown(state: State) -> Iterator[str]:
+    for order in state.orders.open.values():
+        if order.state is OrderState.UNKNOWN:
+            yield f"UNKNOWN: {order.client_order_id}"
 
 
 def _flatten(command: OperatorFlattenAsked, state: State) -> Numbers:
@@ -138,8 +136,9 @@ def _flatten(command: OperatorFlattenAsked, state: State) -> Numbers:
             facts.append(f"closes {position.quantity} {symbol}")
             estimates.append(_worth(state, symbol, position.quantity))
     orders = [each for each in state.orders.open.values() if command.symbol in {None, each.symbol}]
-    facts += [f"cancels {each.client_order_id} ({each.state})" for each in orders]
-    return Numbers(tuple(facts), tuple(estimates))  # Without any it will be refused.
+    estimates += [f"cancels {each.client_order_id} ({each.state})" for each in orders]
+    # Without a position it cancels at most, which needs no confirmation.
+    return Numbers(tuple(facts), tuple(estimates))
 
 
 def _order(command: OperatorOrderAsked, state: State) -> Numbers:

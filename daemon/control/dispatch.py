@@ -133,14 +133,21 @@ class Dispatch:
         return Answer(VERSION, 0, tuple(took), seq=records[0].seq if records else 0)
 
     async def _until_none_open(self, answer: Answer) -> Answer:
-        """Wait for the orders to end, and say which have not."""
+        """Wait for the orders there are to end, and say which have not, and which are new."""
+        orders = self._engine.core.state.orders
+        asked = set(orders.open)
         for _ in range(int(GONE_S / _STEP_S)):
-            if not self._engine.core.state.orders.open:
-                return Answer(VERSION, 0, (*answer.lines, "no order is open"), seq=answer.seq)
+            if not asked & orders.open.keys():
+                break
             await asyncio.sleep(_STEP_S)
-        orders = self._engine.core.state.orders.open.values()
-        still = [f"still open: {each.client_order_id} ({each.state})" for each in orders]
-        return Answer(VERSION, EXIT_FAILURE, (*answer.lines, *still), seq=answer.seq)
+        still = [
+            f"still open: {order_id} ({orders.open[order_id].state})"
+            for order_id in sorted(asked & orders.open.keys())
+        ]
+        new = [f"sent since: {order_id}" for order_id in sorted(orders.open.keys() - asked)]
+        said = [*still, *new] or ["no order is open"]
+        code = EXIT_FAILURE if still else 0
+        return Answer(VERSION, code, (*answer.lines, *said), seq=answer.seq)
 
 
 _KILLED: Final = Answer(

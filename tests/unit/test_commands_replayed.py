@@ -8,7 +8,7 @@ import pytest
 
 from daemon.core import CoreSettings
 from daemon.promotion import PromotionRule
-from daemon.replay import ReplayCore, turns
+from daemon.replay import Renewed, ReplayCore, turns
 from daemon.strategies import Answer, Strategy, View
 from daemon.strategy_runs import StrategyRun
 from events import (
@@ -198,9 +198,8 @@ def test_books_restored_from_a_snapshot_anywhere_come_to_the_same(cut: int) -> N
 def replayed(records: list[Record]) -> ReplayCore:
     core = ReplayCore(
         State(),
-        [],
-        CoreSettings(),
-        lambda loaded, before, _seq: (list(before) or runs(), settings_of(loaded)),
+        Renewed((), CoreSettings(), {}),
+        lambda loaded, before, _seq: Renewed(list(before) or runs(), settings_of(loaded), {}),
         compare_all=True,
     )
     for turn in turns(records):
