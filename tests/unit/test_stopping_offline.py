@@ -38,7 +38,7 @@ from events.lock import lock_path
 from projections import State
 from tests.builders import a_bar, a_config, an_intent, an_order, utc
 from tests.core_desk import of
-from tests.journals import changed, read, write
+from tests.journals import changed, read, write, writing
 from tests.operators import said
 from tests.other_writer import other_writer
 
@@ -64,6 +64,12 @@ def a_working_order(feed: str = "own:Feed") -> list[JournalEvent]:
     loaded = ConfigLoaded(config, a_config("A").symbols)
     bought = an_intent().client_order_id
     return [loaded, a_bar(), *an_order(), OrderAcknowledged(bought)]
+
+
+async def begin(path: Path) -> None:
+    """Make a journal without a first event, as a daemon that died right then leaves it."""
+    async with writing(path):
+        pass
 
 
 def added(path: Path, before: int) -> list[Record]:
@@ -164,9 +170,9 @@ def test_a_journal_that_cannot_be_written_leaves_the_command_in_the_side_file(
     path = tmp_path / "j.db"
     if harm == "damaged":
         asyncio.run(write(path, *a_working_order()))
-        changed(path, "UPDATE event SET body = '{}' WHERE seq = 2")
+        changed(path, "UPDATE event SET body = replace(body, '1000', '1001') WHERE seq = 3")
     else:
-        path.touch()
+        asyncio.run(begin(path))
     Permit(permit_path(path)).grant()
     steps = list(stop_offline(path, "kill", "a fire"))
     assert steps[0] == "the permit is gone: no order leaves any more"
