@@ -191,7 +191,9 @@ class Daemon:
     A `calm` one answers bars and no fills: an order in each of four symbols a second.
     """
 
-    def __init__(self, folder: Path, code: Path = ROOT, *, calm: bool = False) -> None:
+    def __init__(
+        self, folder: Path, code: Path = ROOT, mode: str = "broker-paper", *, calm: bool = False
+    ) -> None:
         self.folder = folder
         self.journal = folder / "j.db"
         self.permit = permit_path(self.journal)
@@ -203,7 +205,7 @@ class Daemon:
         self.process: subprocess.Popen[bytes] | None = None
         folder.mkdir(exist_ok=True)
         symbols = "".join(f'{name}.exchange = "24/7"\n' for name in SYMBOLS)
-        (folder / "traded.toml").write_text(CONFIG + symbols, encoding="utf-8")
+        (folder / "traded.toml").write_text(CONFIG.format(mode=mode) + symbols, encoding="utf-8")
         (folder / "traded.toml").chmod(0o600)
         (folder / "loaded.py").write_text(LOADED, encoding="utf-8")
 
