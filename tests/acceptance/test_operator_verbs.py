@@ -102,9 +102,9 @@ def test_an_order_by_hand_is_echoed_confirmed_and_sent(quiet: Daemon) -> None:
 
 
 def test_what_the_gate_refuses_of_an_order_by_hand_is_said(daemon: Daemon) -> None:
-    done = confirmed(daemon, "order", "buy", "101", "E", *WHY)
+    done = confirmed(daemon, "order", "buy", "100001", "E", *WHY)
     assert done.returncode == 5
-    assert "refused by order_shares: 101" in done.stderr
+    assert "refused by order_shares: 100001" in done.stderr
 
 
 def test_a_token_fits_one_command_with_its_numbers_and_no_other(quiet: Daemon) -> None:
@@ -173,14 +173,14 @@ def _may_be_promoted(daemon: Daemon) -> bool:
 def test_a_reload_takes_changed_limits_names_them_and_they_hold(daemon: Daemon) -> None:
     path = daemon.folder / "traded.toml"
     before = path.read_text()
-    path.write_text(before.replace("max_order_shares = 100", "max_order_shares = 50"))
+    path.write_text(before.replace("max_order_shares = 100000", "max_order_shares = 50"))
     asked = daemon.traded("reload", *WHY)
-    assert "limits.account.max_order_shares: 100 -> 50\n" in asked.stderr
+    assert "limits.account.max_order_shares: 100000 -> 50\n" in asked.stderr
     assert confirmed(daemon, "reload", *WHY).returncode == 0
     refused = confirmed(daemon, "order", "buy", "51", "E", *WHY)
     assert "refused by order_shares: 51" in refused.stderr
     (row,) = daemon.rows("operator.reloaded")
-    assert json.loads(row[6])["changes"] == {"limits.account.max_order_shares": ["100", "50"]}
+    assert json.loads(row[6])["changes"] == {"limits.account.max_order_shares": ["100000", "50"]}
     path.write_text(before)
     assert confirmed(daemon, "reload", *WHY).returncode == 0
     assert daemon.traded("reload", *WHY).stdout == "nothing has changed\n"
@@ -189,8 +189,8 @@ def test_a_reload_takes_changed_limits_names_them_and_they_hold(daemon: Daemon) 
 @pytest.mark.parametrize(
     ("change", "code", "said"),
     [
-        (("= 100\n", "= -1\n"), 78, "limits.account.max_order_shares: must be above 0, it is -1"),
-        (("= 100\n", "= 100\ncolour = 1\n"), 78, "limits.account.colour"),
+        (("= 100000\n", "= -1\n"), 78, "max_order_shares: must be above 0, it is -1"),
+        (("= 100000\n", "= 100000\ncolour = 1\n"), 78, "limits.account.colour"),
         (("[symbols]\n", "[symbols\n"), 78, "traded.toml"),
         (("dry_run = false", "dry_run = true"), 5, "does not take dry_run: restart it"),
         (('Busy"\n', 'Busy"\nsymbols = ["A"]\n'), 5, "does not take strategies.trend.symbols"),
