@@ -15,7 +15,6 @@ from events.base import (
     ClientOrderId,
     Event,
     ExecutionId,
-    Record,
     Symbol,
     nanoseconds,
     utc_from_nanoseconds,
@@ -80,6 +79,7 @@ from events.orders import (
     OrderWorking,
     TimeInForce,
 )
+from events.record import Record
 from events.session import (
     CalendarLoaded,
     ConfigLoaded,

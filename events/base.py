@@ -1,12 +1,9 @@
-"""The shape every event shares, the ids of the domain, and the journal's envelope."""
+"""The shape every event shares, the ids of the domain, and how a moment is counted."""
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, NewType
+from typing import NewType
 
 import msgspec
-
-if TYPE_CHECKING:
-    from events.codec import JournalEvent
 
 Symbol = NewType("Symbol", str)
 ClientOrderId = NewType("ClientOrderId", str)
@@ -32,21 +29,6 @@ class Event(
     def key(self) -> str | None:
         """Return the natural identity within the event's type, None where repeats do not matter."""
         return None
-
-
-class Record(msgspec.Struct, frozen=True, gc=False):
-    """An event with its place in the journal.
-
-    `seq` alone orders the journal; `at` is the wall clock as read, in nanoseconds UTC, and may go
-    back. `cause` is the seq of the event that led to this one and `trace` the seq of the root of
-    that walk; both are None for a root, such as a bar.
-    """
-
-    seq: int
-    at: int
-    event: "JournalEvent"
-    trace: int | None = None
-    cause: int | None = None
 
 
 def nanoseconds(moment: datetime) -> int:

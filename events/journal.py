@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import aiosqlite
 
-from events.base import Event, Record
+from events.base import Event
 from events.chain import GENESIS, Row
 from events.codec import TAGS, decode
 from events.errors import (
@@ -26,6 +26,7 @@ from events.errors import (
 )
 from events.files import assert_nothing_left, assert_there, schema, statements
 from events.lock import FileLock, lock_path
+from events.record import Record
 from events.rows import Finding, Head, proved_records, records_in, rows_after
 from events.session import JournalOpened
 from events.witness import (

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import msgspec
 
-from events.base import Record
 from events.chain import GENESIS, Row, row_hash
 from events.codec import TAGS, decode, encode
 from events.errors import JournalDamaged, UnknownEvent
+from events.record import Record
 
 
 class Head(msgspec.Struct, frozen=True):

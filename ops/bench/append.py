@@ -13,7 +13,7 @@ from pathlib import Path
 
 import uvloop
 
-from events.base import Record
+from events import Record
 from events.journal import Journal, JournalReader
 from ops.bench.measure import (
     Benchmark,

@@ -15,7 +15,7 @@ from statistics import median, quantiles
 
 import uvloop
 
-from events.base import Record
+from events import Record
 from events.journal import Journal, JournalReader
 from ops.bench.measure import (
     Benchmark,

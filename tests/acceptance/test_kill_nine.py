@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from events.base import Record
+from events import Record
 from events.codec import decode
 from events.rows import rows_after
 from events.witness import Witness, WitnessFile, read_witness, witness_path

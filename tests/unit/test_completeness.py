@@ -3,13 +3,13 @@
 from events import (
     BarClosed,
     ConfigLoaded,
+    Record,
     SessionEnded,
     SessionStarted,
     Symbol,
     SymbolTerms,
     nanoseconds,
 )
-from events.base import Record
 from events.codec import JournalEvent
 from projections.completeness import Certificate, Completeness
 from tests.builders import a_bar, a_calendar, a_session, utc
