@@ -4,7 +4,6 @@ It never waits for anybody who does not answer. The permit goes first: from ther
 whatever else can still be done.
 """
 
-import asyncio
 import os
 import pwd
 import secrets
@@ -13,18 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from daemon.clock import SystemClock, monotonic_s, pause
+from daemon.clock import monotonic_s, pause
 from daemon.control.client import NoAnswer, NotRunning, call
 from daemon.control.protocol import VERSION, Request
-from daemon.core import Core, CoreSettings
 from daemon.permit import Permit, permit_path
 from daemon.side_file import Offline, write_aside
-from daemon.snapshots import SnapshotFolder
-from events import CancelSending, Mode, OperatorCancelAsked, OperatorKilled, Record
+from events import CancelSending, OperatorCancelAsked, OperatorKilled
 from events.errors import JournalMissing
-from events.journal import Head, Journal, JournalReader
 from events.lock import holder, lock_path
-from projections import State
 
 LOCK_S: Final = 1.0
 """How long the lock is tried for, before and after its holder is killed."""
@@ -53,8 +48,11 @@ def stop_offline(journal: Path, verb: str, why: str) -> Iterator[str]:
         pid = _holder_after(journal, LOCK_S)
     command = command_of_user(verb, why)
     if pid is None:
+        # What takes long to load is loaded when nothing leaves any more.
+        from daemon.offline_record import record  # noqa: PLC0415 - see above
+
         try:
-            records = asyncio.run(_record(journal, command))
+            records = record(journal, command)
         except Exception as error:  # noqa: BLE001 - whatever it is, the command must not be lost
             yield f"the journal cannot be written: {error}"
         else:
@@ -138,42 +136,3 @@ def _has_open(pid: int, path: Path) -> bool:
     except OSError:
         return False
     return False
-
-
-async def _record(journal: Path, command: Offline) -> list[Record]:
-    """Put the command, and what it leads to, into the journal that nobody holds."""
-    opened = await Journal.open(journal)
-    try:
-        state = _books(journal)
-        # Nothing that may be told offline asks a strategy, whose code may be what is wrong.
-        core = Core(state, [], CoreSettings())
-        core.step(command, state.at if _is_of_the_past(state) else SystemClock().now())
-        records = core.recorder.records
-        await opened.append(records)
-    finally:
-        await opened.close()
-    return records
-
-
-def _books(journal: Path) -> State:
-    """Return the books of `journal`, its rows read against the hash chain.
-
-    Raises:
-        JournalError: they cannot be read, or the journal has not been begun.
-    """
-    with JournalReader(journal) as reader:
-        found = SnapshotFolder(journal).newest(reader)
-        state = found.state if found else State()
-        start = Head(found.seq, bytes.fromhex(found.row_hash)) if found else Head()
-        for record in reader.verified_records(start):
-            state.apply(record)
-    if state.identity.opened is None:
-        raise JournalMissing(f"{journal} has no first event yet", "start the daemon once")
-    return state
-
-
-def _is_of_the_past(state: State) -> bool:
-    """Say whether the journal goes by the time of recorded bars, which this must not run ahead."""
-    opened, feed = state.identity.opened, state.identity.config.get("feed")
-    is_file = isinstance(feed, dict) and feed.get("kind") == "file"
-    return is_file or (opened is not None and opened.mode is Mode.BACKTEST)

@@ -76,6 +76,21 @@ def added(path: Path, before: int) -> list[Record]:
     return [record for record in read(path) if record.seq > before]
 
 
+def test_the_permit_is_gone_before_what_takes_long_is_loaded(journal: Path) -> None:
+    source = (
+        "import sys; from pathlib import Path; from daemon.offline import stop_offline\n"
+        "print(next(stop_offline(Path(sys.argv[1]), 'kill', '')))\n"
+        "print(*sorted(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", source, str(journal)], capture_output=True, text=True, check=True
+    )
+    said, modules = done.stdout.splitlines()
+    assert said == "the permit is gone: no order leaves any more"
+    slow = {"daemon.core", "daemon.gate", "events.journal", "projections.state", "pandas"}
+    assert not slow & set(modules.split())
+
+
 def test_a_kill_takes_the_permit_first_and_then_records_itself_and_its_cancels(
     journal: Path,
 ) -> None:
