@@ -25,7 +25,7 @@ from daemon.operator_desk import OperatorDesk
 from daemon.order_desk import OrderDesk
 from daemon.promotion import PromotionRule
 from daemon.recorder import Recorder, RefreshCalendars
-from daemon.start_doubts import doubt_of_config, doubt_of_session
+from daemon.start_doubts import doubt_of_config, doubt_of_session, doubts_of_journal
 from daemon.strategy_desk import StrategyDesk
 from daemon.strategy_runs import StrategyRun
 from events import (
@@ -37,10 +37,12 @@ from events import (
     CalendarLoaded,
     CashMoved,
     ClientOrderId,
+    ClockJumped,
     CommissionCharged,
     ConfigLoaded,
     ContractResolved,
     CorporateActionAnnounced,
+    DiskLow,
     HoldLifted,
     HoldPlaced,
     MarginReported,
@@ -60,6 +62,7 @@ from events import (
     Symbol,
     TimerFired,
     TimerKind,
+    Trip,
 )
 from events.codec import TAGS, Input, encode
 from projections import State
@@ -95,21 +98,24 @@ class Core:
         """Go on from `state` with `runs` in the order in which they are to be asked."""
         self.state = state
         self.recorder = recorder or Recorder(state)
-        self.deadlines = Deadlines(state, runs, settings.answer_deadline_s)
+        quiet_s = settings.limits.trips.broker_quiet_s
+        self.deadlines = Deadlines(state, runs, settings.answer_deadline_s, quiet_s)
         self.orders = OrderDesk(self.recorder, self.deadlines, settings.limits)
         self.holds = HoldDesk(self.recorder, self.orders)
         self.recorder.day_over = self.holds.lift_of_the_day
+        self.breaker = CircuitBreaker(self.recorder, self.holds, self.deadlines, settings.limits)
+        self.orders.refused = self.breaker.after_refusal
         self.desk = StrategyDesk(self.recorder, runs, self.orders, self.holds)
         self.operator = OperatorDesk(
             self.recorder, self.orders, self.holds, frozenset(self.desk.runs), settings.promotion
         )
-        self.breaker = CircuitBreaker(state, self.holds, settings.limits.account)
 
     def use(self, settings: CoreSettings) -> None:
         """Go on under other limits; strategies and deadlines stay what they are."""
         self.orders.limits = settings.limits
         self.operator.rule = settings.promotion
-        self.breaker.use(settings.limits.account)
+        self.breaker.use(settings.limits)
+        self.deadlines.broker_quiet_s = settings.limits.trips.broker_quiet_s
 
     def step(self, event: Input, at: int) -> None:
         """Take one input at wall time `at` (ns UTC). A repeat of what is known changes nothing."""
@@ -156,6 +162,8 @@ class Core:
                 doubt = doubt_of_session(self.state, event)
                 self.recorder.take(event, at)
                 self._start_on_halt(doubt)
+                for found in doubts_of_journal(self.state, event):
+                    self.holds.halt_everything(Trip.JOURNAL_DOUBT, found, found)
                 for name, why in event.diverged.items():
                     self.desk.fail_strategy(name, why)
                 self._emit_all(data_holds(self.state, self.recorder.root))
@@ -168,6 +176,12 @@ class Core:
                 self.operator.take(event, at)
             case PermitLost():
                 self.operator.lose_permit(event, at)
+            case ClockJumped():
+                self.recorder.take(event, at)
+                self.breaker.clock_jumped(event)
+            case DiskLow():
+                self.recorder.take(event, at)
+                self.breaker.disk_low(event)
             case ConfigLoaded():
                 doubt = doubt_of_config(self.state, event)
                 self.recorder.take(event, at)
@@ -241,6 +255,7 @@ class Core:
 
     def _unparsed(self, report: BrokerUnparsed, at: int) -> None:
         self.recorder.take(report, at)
+        self.breaker.look_at_broker()
         if report.contradicts:
             why = f"recorded is {report.contradicts}; now it is {report.raw}"
             self.holds.halt_everything("contradicting report", why, report.contradicts)
@@ -270,6 +285,7 @@ class Core:
             self.holds.halt_everything("impossible report", why, order_id)
         elif order is not None and order.state is OrderState.UNKNOWN:
             self._watch_again(order)
+        self.breaker.look_at_broker()
         if order is not None:
             self.operator.after_order(order.symbol)
 
@@ -293,6 +309,8 @@ class Core:
             case TimerKind.CALENDAR_REFRESH:
                 self._emit_all(ending_calendar(self.state, self.recorder.root))
                 self.recorder.effects.append(RefreshCalendars())
+            case TimerKind.BROKER_WATCH:
+                self.breaker.let_broker_go_on()
             case _:
                 assert_never(timer.kind)
         self.deadlines.after(timer)
@@ -302,6 +320,7 @@ class Core:
         why = self.deadlines.overdue(timer)
         if why:
             self.recorder.emit(OrderUnknown(order_id, why), self.state.orders.open[order_id])
+            self.breaker.look_at_broker()
 
     def _watch_again(self, was_unknown: Order) -> None:
         """Set the deadlines of an order that has shown to be alive after all."""

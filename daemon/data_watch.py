@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
+from daemon.self_lifting import lifted_by
 from events import (
     BarClosed,
     BarMissing,
@@ -164,15 +165,15 @@ def renewed_calendars(state: State) -> Iterator[HoldLifted]:
 
 def _stale_hold(state: State, target: str, why: str, root: int) -> HoldPlaced:
     trips_max = state.freshness.terms.trips_max
-    is_one_too_many = state.freshness.trips_in(target, state.pnl.day_ends_at) >= trips_max
+    lifts, why = lifted_by(state, DATA_STALE, target, trips_max, why)
     return HoldPlaced(
         hold_id=f"{DATA_STALE}-{target or 'all'}-{root}",
         scope=HoldScope.SYMBOL if target else HoldScope.ALL,
         level=HoldLevel.REDUCE,
         cause=DATA_STALE,
         by=_BY,
-        why=f"{why}, after {trips_max} times in this session" if is_one_too_many else why,
-        lifts=HoldLifts.OPERATOR if is_one_too_many else HoldLifts.CONDITION,
+        why=why,
+        lifts=lifts,
         target=target,
     )
 

@@ -15,12 +15,14 @@ from daemon.strategy_runs import StrategyRun
 from events import (
     ClientOrderId,
     CorporateActionAnnounced,
+    HoldLifts,
     Symbol,
     TimerFired,
     TimerKind,
     utc_from_nanoseconds,
 )
 from projections import State
+from projections.broker_errors import BROKER_ERROR
 from projections.calendar import Sessions
 from projections.order_states import OrderState
 from projections.orders import Order
@@ -33,8 +35,13 @@ SAME_SESSION: Final = timedelta(hours=12)
 CALENDARS: Final = "calendars"
 """What the timer that makes the calendars anew is about."""
 
-_OF_SYMBOLS: Final = frozenset({TimerKind.BAR_DEADLINE, TimerKind.DATA_WATCH})
+BROKER: Final = "broker"
+"""What the timer is about that looks whether the broker has been free of errors for long enough."""
+
+_WATCHES: Final = frozenset({TimerKind.BAR_DEADLINE, TimerKind.DATA_WATCH, TimerKind.BROKER_WATCH})
+"""Of these there is one next time a subject, which moves."""
 _INSTANT: Final = timedelta(microseconds=1)
+_APART: Final = timedelta(seconds=1)
 
 _Entry = tuple[datetime, str, str]
 """Due time, kind, subject: sorts the same in every process."""
@@ -43,11 +50,21 @@ _Entry = tuple[datetime, str, str]
 class Deadlines:
     """A heap of due times over the books; what no longer matters is dropped when it surfaces."""
 
-    def __init__(self, state: State, runs: Collection[StrategyRun], answer_deadline_s: int) -> None:
-        """Watch `state` for `runs`; an answer is overdue after `answer_deadline_s`."""
+    def __init__(
+        self,
+        state: State,
+        runs: Collection[StrategyRun],
+        answer_deadline_s: int,
+        broker_quiet_s: int,
+    ) -> None:
+        """Watch `state` for `runs`; an answer is overdue after `answer_deadline_s`.
+
+        The broker counts as sound again `broker_quiet_s` after its last error.
+        """
         self._state = state
         self._runs = runs
         self._answer_deadline = timedelta(seconds=answer_deadline_s)
+        self.broker_quiet_s = broker_quiet_s
         self._heap: list[_Entry] = []
         self._watched: dict[tuple[str, str], datetime] = {}
         self.next_due = NEVER
@@ -71,6 +88,7 @@ class Deadlines:
                 self.watch_age(symbol)
         if self._state.freshness.live:
             self._watch_calendar()
+        self.watch_broker()
         self._refresh()
 
     def watch_order(self, order: Order) -> None:
@@ -103,6 +121,10 @@ class Deadlines:
         """
         self._watch(TimerKind.DATA_WATCH, symbol)
 
+    def watch_broker(self) -> None:
+        """Set when to look whether the broker has been free of errors for long enough."""
+        self._watch(TimerKind.BROKER_WATCH, BROKER)
+
     def after(self, timer: TimerFired) -> None:
         """Set what follows a timer that has fired: a schedule's next due time."""
         if timer.kind is TimerKind.SCHEDULE:
@@ -111,7 +133,7 @@ class Deadlines:
                     self._watch_schedule(run, timer.subject)
         elif timer.kind is TimerKind.CALENDAR_REFRESH:
             self._watch_calendar()
-        elif timer.kind in _OF_SYMBOLS:
+        elif timer.kind in _WATCHES:
             self._watch(timer.kind, timer.subject)
         self._refresh()
 
@@ -120,12 +142,12 @@ class Deadlines:
         while self._heap and self._heap[0][0] < before:
             due, kind, subject = heapq.heappop(self._heap)
             timer = TimerFired(TimerKind(kind), subject, due)
-            if timer.kind in _OF_SYMBOLS and self._watched.pop((kind, subject), None) != due:
+            if timer.kind in _WATCHES and self._watched.pop((kind, subject), None) != due:
                 continue  # Another time has been set since.
             if self._matters(timer):
                 self._refresh()
                 return timer
-            if timer.kind in _OF_SYMBOLS:
+            if timer.kind in _WATCHES:
                 self._watch(timer.kind, subject)
         self._refresh()
         return None
@@ -156,7 +178,7 @@ class Deadlines:
                 return order is not None and _may_time_out(order)
             case TimerKind.ANSWER_DEADLINE:
                 return self.overdue(timer) != ""
-            case TimerKind.BAR_DEADLINE | TimerKind.DATA_WATCH:
+            case TimerKind.BAR_DEADLINE | TimerKind.DATA_WATCH | TimerKind.BROKER_WATCH:
                 return self._watch_due(timer.kind, timer.subject) == timer.due
             case TimerKind.CALENDAR_REFRESH:
                 looked = self._state.timers.last_watch(timer.kind, timer.subject)
@@ -178,6 +200,8 @@ class Deadlines:
             self._push(due, TimerKind.SCHEDULE, subject)
 
     def _watch_due(self, kind: TimerKind, symbol: str) -> datetime | None:
+        if kind is TimerKind.BROKER_WATCH:
+            return self._broker_due()
         due_of = bar_due if kind is TimerKind.BAR_DEADLINE else look_due
         return due_of(self._state, Symbol(symbol))
 
@@ -187,6 +211,18 @@ class Deadlines:
         if due is not None and self._watched.get(key) != due:
             self._watched[key] = due
             self._push(due, kind, symbol)
+
+    def _broker_due(self) -> datetime | None:
+        """Return when the broker will have been free of errors for long enough; None: no matter."""
+        held = self._state.holds.active.values()
+        if not any(
+            each.cause == BROKER_ERROR and each.lifts is HoldLifts.CONDITION for each in held
+        ):
+            return None
+        last_error = utc_from_nanoseconds(self._state.broker_errors.last_at)
+        due = last_error + timedelta(seconds=self.broker_quiet_s)
+        looked = self._state.timers.last_watch(TimerKind.BROKER_WATCH, BROKER)
+        return due if looked is None else max(due, looked + _APART)
 
     def _watch_calendar(self) -> None:
         """Set when the calendars are made anew: as a day begins in New York, and nobody trades."""

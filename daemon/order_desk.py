@@ -18,11 +18,15 @@ from projections.strategies import SHADOW
 
 
 class OrderDesk:
-    """The one way from an intent to a sending."""
+    """The one way from an intent to a sending.
+
+    `refused` is called with what the gate refuses, and the strategy it is of.
+    """
 
     def __init__(self, recorder: Recorder, deadlines: Deadlines, limits: Limits) -> None:
         """Record with `recorder`, under `limits`; `deadlines` are told of what was sent."""
         self.limits = limits
+        self.refused = _nothing
         self._recorder = recorder
         self._state = recorder.state
         self._deadlines = deadlines
@@ -41,6 +45,7 @@ class OrderDesk:
                 checks = (*checks, Check(SHADOW, passed=False, note="nothing is sent in shadow"))
             refusal = IntentRefused(order_id, checks)
             self._recorder.decide(refusal, seq)
+            self.refused(refusal, intended.strategy)
             return refusal
         decided = self._recorder.decide(IntentApproved(order_id, decision.checks), seq)
         self._recorder.decide(OrderSending(order_id), decided)
@@ -60,3 +65,7 @@ class OrderDesk:
         asked = self._state.orders.open.get(order_id)
         if asked is not None:
             self._deadlines.watch_cancel(asked)
+
+
+def _nothing(_refusal: IntentRefused, _strategy: str, /) -> None:
+    pass

@@ -14,6 +14,7 @@ from daemon.core import Core, CoreSettings
 from daemon.recorder import Recorder
 from daemon.strategy_runs import StrategyRun
 from events import (
+    CancelSending,
     ConfigLoaded,
     HoldPlaced,
     HoldScope,
@@ -25,6 +26,7 @@ from events import (
     SessionStarted,
     StrategyDeclined,
     StrategyFailed,
+    Trip,
 )
 from events.codec import INPUTS, Decided
 from projections import State
@@ -148,11 +150,15 @@ class Comparing(Recorder):
     def _strategy_of(self, event: object) -> str:
         if isinstance(event, OrderIntended | StrategyDeclined | StrategyFailed):
             return event.strategy
-        if isinstance(event, IntentApproved | IntentRefused | OrderSending):
+        if isinstance(event, IntentApproved | IntentRefused | OrderSending) or (
+            isinstance(event, CancelSending) and event.reason == Trip.RUNAWAY
+        ):
             order = self.state.orders.find(event.client_order_id)
             return order.intent.strategy if order else ""
         if isinstance(event, HoldPlaced) and event.scope is HoldScope.STRATEGY:
             return event.target
+        if isinstance(event, HoldPlaced) and event.cause == Trip.ORDER_RATE:
+            return event.subject  # By whose order it was tripped.
         return ""
 
 

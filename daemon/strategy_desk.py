@@ -1,7 +1,9 @@
 """The strategies' desk: asks each strategy what concerns it and takes its answers to the gate.
 
-A strategy that raises, or answers what is no answer, is put on HALT; the daemon goes on. A strategy
-is asked apart: what it does to the decimal context stays there.
+A strategy that raises, or answers what is no answer, is put on HALT; the daemon goes on. One that
+has run away is asked on, so that it does not lose track, and nothing it wants is taken: that is
+recorded when it changes, however often it asks. A strategy is asked apart: what it does to the
+decimal context stays there.
 """
 
 from collections.abc import Callable, Iterable
@@ -32,6 +34,7 @@ from events import (
     StrategyFailed,
     Symbol,
     TimerFired,
+    Trip,
     utc_from_nanoseconds,
 )
 from projections.strategies import FAILED
@@ -40,6 +43,7 @@ Cause = BarClosed | OrderFilled | TimerFired | IntentRefused
 """What a strategy is asked about."""
 
 _WARMING_UP = NoTrade("warm-up", "insufficient data")
+_LATCHED = NoTrade("circuit breaker", "RUNAWAY: what it wants is not taken until that is lifted")
 _ARITHMETIC: Final = Arithmetic()
 """How a strategy finds the decimal context, and has to leave it."""
 
@@ -181,10 +185,12 @@ class StrategyDesk:
         for part in parts:
             if run.failed:
                 return  # By what it said to the refusal of a part before this one.
-            if isinstance(part, Intent):
-                self._intend(run, part, cause)
-            else:
+            if not isinstance(part, Intent):
                 self._decline(run, part, part.symbol or about)
+            elif self._state.holds.stands(Trip.RUNAWAY, run.name):
+                self._decline(run, _LATCHED, part.symbol)
+            else:
+                self._intend(run, part, cause)
 
     def _decline(self, run: StrategyRun, answer: NoTrade, symbol: Symbol | None) -> None:
         assert symbol is not None, "read_answer refuses what is about no symbol"

@@ -36,6 +36,7 @@ from events.instruments import (
     SymbolHalted,
     SymbolResumed,
 )
+from events.machine import ClockJumped, DiskLow
 from events.margin import (
     AccountReported,
     MarginReported,
@@ -110,6 +111,7 @@ __all__ = [
     "CashMovementKind",
     "Check",
     "ClientOrderId",
+    "ClockJumped",
     "CommandRefused",
     "CommissionCharged",
     "ConfigLoaded",
@@ -117,6 +119,7 @@ __all__ = [
     "CorporateActionAnnounced",
     "CorporateActionApplied",
     "CorporateActionKind",
+    "DiskLow",
     "Event",
     "ExecutionId",
     "FreshnessMode",

@@ -18,6 +18,7 @@ from events.instruments import (
     SymbolHalted,
     SymbolResumed,
 )
+from events.machine import ClockJumped, DiskLow
 from events.margin import (
     AccountReported,
     MarginReported,
@@ -108,6 +109,8 @@ Input = (
     | ConfigLoaded
     | CalendarLoaded
     | PermitLost
+    | ClockJumped
+    | DiskLow
     | Command
 )
 """What came from outside: replayed as it was, never decided again."""

@@ -33,6 +33,7 @@ class SessionStarted(Event, frozen=True, tag="session.started"):
 
     `diverged` are the strategies that decide differently from what the journal has of them, with
     where: they are not asked any more. `live_feed` is false where the bars are recorded ones.
+    `doubts` are what was found lost or doubtful of the journal, each in a sentence.
     """
 
     code_version: str
@@ -40,6 +41,7 @@ class SessionStarted(Event, frozen=True, tag="session.started"):
     libraries: dict[str, str]
     diverged: dict[str, str] = msgspec.field(default_factory=dict)
     live_feed: bool = False
+    doubts: tuple[str, ...] = ()
 
 
 class SessionEnded(Event, frozen=True, tag="session.ended"):
@@ -128,6 +130,7 @@ class TimerKind(StrEnum):
     BAR_DEADLINE = "bar-deadline"
     DATA_WATCH = "data-watch"
     CALENDAR_REFRESH = "calendar-refresh"
+    BROKER_WATCH = "broker-watch"
 
 
 class TimerFired(Event, frozen=True, tag="timer.fired"):

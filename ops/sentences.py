@@ -16,6 +16,7 @@ from events import (
     CashMoved,
     Check,
     ClientOrderId,
+    ClockJumped,
     CommandRefused,
     CommissionCharged,
     ConfigLoaded,
@@ -23,6 +24,7 @@ from events import (
     CorporateActionAnnounced,
     CorporateActionApplied,
     CorporateActionKind,
+    DiskLow,
     HoldLifted,
     HoldPlaced,
     HoldScope,
@@ -128,8 +130,22 @@ def sentence(event: JournalEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one 
             return _calendar_text(event)
         case TimerFired():
             return f"{event.kind} timer of {one_line(event.subject)}, due {moment(event.due)}"
+        case ClockJumped() | DiskLow():
+            return _machine_text(event)
         case OperatorCommand() | PermitLost() | CommandRefused() | StrategyPromoted():
             return operator_sentence(event)
+        case _:
+            assert_never(event)
+
+
+def _machine_text(event: ClockJumped | DiskLow) -> str:
+    match event:
+        case ClockJumped():
+            ahead, asleep = f"{event.ahead_s} s ahead", f"{event.asleep_s} s asleep"
+            return f"the machine's clock jumped: {ahead} of the time that has passed, {asleep}"
+        case DiskLow():
+            room = f"{event.free_bytes / 1e6:,.0f} MB are free"
+            return f"the disk is low: {room}, {event.least_bytes / 1e6:,.0f} MB are needed"
         case _:
             assert_never(event)
 

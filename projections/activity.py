@@ -6,15 +6,17 @@ from typing import Final, assert_never
 
 import msgspec
 
-from events import CancelSending, OrderIntended, OrderSending, Symbol
+from events import CancelSending, IntentRefused, OrderIntended, OrderSending, Symbol
 
 REMEMBERED: Final = 1_000
 """Times remembered at the least: no rate may be limited to more in its window."""
 DAY_TRADES_KEPT: Final = 100
 """Day trades remembered; no limit may be higher."""
+RATES: Final = frozenset({"order_rate", "message_rate"})
+"""The checks that refuse an order for how many the whole account has sent."""
 _DAY_NS: Final = 86_400 * 10**9
 
-ActivityEvent = OrderIntended | OrderSending | CancelSending
+ActivityEvent = OrderIntended | IntentRefused | OrderSending | CancelSending
 
 
 class Times(msgspec.Struct):
@@ -41,6 +43,7 @@ class Times(msgspec.Struct):
 class Activity(msgspec.Struct):
     """Orders and messages sent, intents by strategy, and what was sent and opened this day.
 
+    `rate_refusals` are orders that were refused because the account sends too many.
     `day` is the close that ends the day, in ns UTC (without a calendar, the end of the UTC day).
     `sent` counts the day's orders by strategy and symbol, `sent_today`
     all of them. `opened` are the symbols in which a
@@ -51,6 +54,7 @@ class Activity(msgspec.Struct):
     orders: Times = msgspec.field(default_factory=Times)
     messages: Times = msgspec.field(default_factory=Times)
     intents: dict[str, Times] = {}
+    rate_refusals: Times = msgspec.field(default_factory=Times)
     day: int = 0
     sent: dict[str, dict[Symbol, int]] = {}
     sent_today: int = 0
@@ -74,6 +78,9 @@ class Activity(msgspec.Struct):
                 if times is None:
                     times = self.intents[event.strategy] = Times()
                 times.add(at)
+            case IntentRefused():
+                if any(not each.passed and each.name in RATES for each in event.checks):
+                    self.rate_refusals.add(at)
             case OrderSending():
                 self.orders.add(at)
                 self.messages.add(at)

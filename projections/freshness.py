@@ -15,7 +15,6 @@ from events import (
     ConfigLoaded,
     FreshnessMode,
     FreshnessTerms,
-    HoldPlaced,
     Symbol,
     SymbolTerms,
     utc_from_nanoseconds,
@@ -28,13 +27,6 @@ DATA_STALE = "DATA_STALE"
 """The cause of every hold that old data places."""
 
 
-class Trips(msgspec.Struct):
-    """How often stale data has placed a hold in the session whose day ends at `day_ends_at`."""
-
-    day_ends_at: int
-    count: int
-
-
 class Freshness(msgspec.Struct):
     """What is watched, and what was found.
 
@@ -42,8 +34,7 @@ class Freshness(msgspec.Struct):
     `stale` are the symbols whose data is too old, each with the time (ns UTC) since when it has
     been fresh again without a break, None while it is not: it leaves when it has been fresh for
     long enough. `missing` is the last stretch of each symbol that no bar came for, `missed` how
-    many there were. `trips` counts holds by their target ("" for everything). `halted` symbols are
-    expected to be silent, and were until `excused`.
+    many there were. `halted` symbols are expected to be silent, and were until `excused`.
     """
 
     terms: FreshnessTerms = FreshnessTerms()
@@ -53,7 +44,6 @@ class Freshness(msgspec.Struct):
     stale: dict[Symbol, int | None] = {}
     missing: dict[Symbol, BarMissing] = {}
     missed: int = 0
-    trips: dict[str, Trips] = {}
     halted: dict[Symbol, datetime] = {}
     excused: dict[Symbol, datetime] = {}
 
@@ -75,17 +65,6 @@ class Freshness(msgspec.Struct):
         """Take note of a bar that never came."""
         self.missing[event.symbol] = event
         self.missed += 1
-
-    def count_trip(self, hold: HoldPlaced, day_ends_at: int) -> None:
-        """Count a hold that stale data has placed, in the session it was placed in."""
-        if hold.cause == DATA_STALE:
-            count = self.trips_in(hold.target, day_ends_at) + 1
-            self.trips[hold.target] = Trips(day_ends_at, count)
-
-    def trips_in(self, target: str, day_ends_at: int) -> int:
-        """Return how many holds stale data has placed on `target` in that session."""
-        found = self.trips.get(target)
-        return found.count if found is not None and found.day_ends_at == day_ends_at else 0
 
     def halt(self, symbol: Symbol, moment: datetime) -> None:
         """Expect nothing of `symbol`: its exchange has halted it."""

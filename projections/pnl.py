@@ -22,7 +22,8 @@ _EPOCH = utc_from_nanoseconds(0)
 class Pnl(msgspec.Struct):
     """All in US dollars; `drawdown_max` is a share of the peak.
 
-    `marks` are the prices positions are valued at; `value` is the sum of quantity x mark.
+    `marks` are the prices positions are valued at; `value` is the sum of quantity x mark, `gross`
+    the same with shorts added instead of taken off.
     `lowest_known` is the equity at which the worst drawdown would be reached again: above it there
     is nothing to divide. `day_start_equity` is equity at the last session close, `day_started`;
     `day_flows` are the external flows since. `day_ends_at` is the close of this day's session in
@@ -32,6 +33,7 @@ class Pnl(msgspec.Struct):
     marks: dict[Symbol, Decimal] = {}
     values: dict[Symbol, Decimal] = {}
     value: Decimal = _ZERO
+    gross: Decimal = _ZERO
     equity: Decimal = _ZERO
     peak_equity: Decimal = _ZERO
     drawdown_max: Decimal = _ZERO
@@ -55,7 +57,9 @@ class Pnl(msgspec.Struct):
     def mark(self, symbol: Symbol, price: Decimal, value: Decimal) -> None:
         """Reckon `symbol` at `price` a share from now on; what is held of it is worth `value`."""
         self.marks[symbol] = price
-        self.value += value - self.values.get(symbol, _ZERO)
+        before = self.values.get(symbol, _ZERO)
+        self.value += value - before
+        self.gross += abs(value) - abs(before)
         self.values[symbol] = value
 
     def unrealised_pnl(self, symbol: Symbol, position: Position) -> Decimal:

@@ -15,12 +15,14 @@ from events import (
     CancelSending,
     CashMoved,
     CashMovementKind,
+    ClockJumped,
     CommandRefused,
     CommissionCharged,
     ConfigLoaded,
     ContractResolved,
     CorporateActionAnnounced,
     CorporateActionApplied,
+    DiskLow,
     HoldLifted,
     HoldPlaced,
     IntentApproved,
@@ -60,6 +62,7 @@ from events import (
 )
 from events.codec import Command
 from projections.activity import Activity
+from projections.broker_errors import BrokerErrors
 from projections.calendar import ALWAYS_OPEN, Calendar, Sessions
 from projections.cash import Cash
 from projections.commands import Commands
@@ -71,21 +74,33 @@ from projections.instruments import Instruments
 from projections.journal_identity import JournalIdentity
 from projections.margin import Margin
 from projections.market import Market
-from projections.orders import OrderPathEvent, Orders
+from projections.orders import Orders
 from projections.pnl import Pnl
 from projections.positions import Positions
 from projections.references import References
 from projections.settlement import Settlement
 from projections.strategies import FAILED, Strategies
 from projections.timers import Timers
+from projections.trips import Trips
 
 _ZERO = Decimal(0)
 
+OrderReport = (
+    OrderAcknowledged
+    | OrderWorking
+    | OrderWithheld
+    | OrderRejected
+    | OrderCancelled
+    | OrderExpired
+    | OrderUnknown
+)
 RareEvent = (
     TimerFired
     | BarMissing
     | BrokerUnparsed
     | PermitLost
+    | ClockJumped
+    | DiskLow
     | SymbolHalted
     | SymbolResumed
     | ContractResolved
@@ -131,6 +146,8 @@ class State(msgspec.Struct):
     settlement: Settlement = msgspec.field(default_factory=Settlement)
     margin: Margin = msgspec.field(default_factory=Margin)
     commands: Commands = msgspec.field(default_factory=Commands)
+    broker_errors: BrokerErrors = msgspec.field(default_factory=BrokerErrors)
+    trips: Trips = msgspec.field(default_factory=Trips)
     freshness: Freshness = msgspec.field(default_factory=Freshness)
     symbols: dict[Symbol, SymbolTerms] = {}
     seq: int = 0
@@ -164,7 +181,7 @@ class State(msgspec.Struct):
             case IntentApproved() | IntentRefused():
                 self.orders.apply(event, record.seq, record.at, record.trace)
                 self.margin.forget(event.client_order_id)
-                self._count_answer(event)
+                self._count_answer(event, record.at)
             case OrderSending() | CancelSending():
                 self.orders.apply(event, record.seq, record.at, record.trace)
                 order = self.orders.find(event.client_order_id)
@@ -191,7 +208,9 @@ class State(msgspec.Struct):
                 self._fire(event)
             case BarMissing():
                 self.freshness.miss(event)
-            case BrokerUnparsed() | PermitLost():
+            case BrokerUnparsed():
+                self.broker_errors.apply(event, record.at)
+            case PermitLost() | ClockJumped() | DiskLow():
                 pass  # It moves no book; what follows from it is the hold behind it.
             case SymbolHalted():
                 self.halts.apply(event)
@@ -279,6 +298,7 @@ class State(msgspec.Struct):
 
     def _fill(self, event: OrderFilled, record: Record) -> None:
         self.orders.apply(event, record.seq, record.at, record.trace)
+        self.broker_errors.apply(event, record.at)
         self._note_trade(event)
         self.positions.apply(event, self.orders.strategy_of(event.client_order_id))
         self.cash.apply(event)
@@ -307,13 +327,16 @@ class State(msgspec.Struct):
         self.holds.apply(event, record.at)
         if isinstance(event, HoldPlaced):
             self.corporate_actions.refuse(event)
-            self.freshness.count_trip(event, self.pnl.day_ends_at)
+            self.trips.count(event, self.pnl.day_ends_at)
             return
+        self.broker_errors.forgive(hold)
         if hold is None or hold.cause != FAILED or self.holds.stands(FAILED, hold.target):
             return
         self.strategies.forgive(hold.target, record.seq)
 
-    def _count_answer(self, event: IntentApproved | IntentRefused) -> None:
+    def _count_answer(self, event: IntentApproved | IntentRefused, at: int) -> None:
+        if isinstance(event, IntentRefused):
+            self.activity.apply(event, at, None)
         order = self.orders.find(event.client_order_id)
         if order is not None:
             self.strategies.apply(event, order.intent.strategy)
@@ -354,8 +377,9 @@ class State(msgspec.Struct):
                 elif isinstance(event, OperatorShadowed):
                     self.strategies.move(event, self.pnl.days)
 
-    def _report(self, event: OrderPathEvent, record: Record) -> None:
+    def _report(self, event: OrderReport, record: Record) -> None:
         self.orders.apply(event, record.seq, record.at, record.trace)
+        self.broker_errors.apply(event, record.at)
         if self.commands.flattening:
             self.commands.keep(self._busy())
 

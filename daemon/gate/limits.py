@@ -111,6 +111,20 @@ class RateLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_intents: Rate | None = 100
 
 
+class TripLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What trips the circuit breaker besides losses, leverage and runaway strategies.
+
+    With `max_rate_refusals` orders refused for their rate in the window of the rates everything is
+    stopped. With `max_broker_errors` in a row only what reduces a position may pass, until there
+    was none for `broker_quiet_s`; after `broker_trips_max` times in a session an operator lifts it.
+    """
+
+    max_rate_refusals: Rate = 20
+    max_broker_errors: Rate = 5
+    broker_quiet_s: DaySeconds = 300
+    broker_trips_max: Rate = 3
+
+
 class TurnoverLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How often a strategy may turn a symbol over a day, and what it must expect to gain by it.
 
@@ -155,5 +169,6 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     prices: PriceLimits = PriceLimits()
     orders: OrderRules = OrderRules()
     rates: RateLimits = RateLimits()
+    trips: TripLimits = TripLimits()
     turnover: TurnoverLimits = TurnoverLimits()
     margin: MarginLimits = MarginLimits()

@@ -43,6 +43,7 @@ WEEK = a_calendar(
     a_session("2024-01-05"),
 )
 ANSWER_S = 30
+QUIET_S = 300
 
 
 class Scheduled(Strategy):
@@ -63,7 +64,7 @@ CLOSING = Schedule("closing", Every.SESSION, Anchor.CLOSE, -600)
 
 
 def watching(state: State, *runs: StrategyRun) -> Deadlines:
-    return Deadlines(state, runs, ANSWER_S)
+    return Deadlines(state, runs, ANSWER_S, QUIET_S)
 
 
 def fire(deadlines: Deadlines, state: State, before: str) -> list[str]:
