@@ -27,10 +27,12 @@ from daemon.control.dispatch import Dispatch
 from daemon.control.server import ControlServer, own_and_root
 from daemon.core import Core
 from daemon.corporate_actions_file import read_corporate_actions
+from daemon.disk import BYTES_A_MB
 from daemon.engine import Engine, EngineSettings
 from daemon.feeds import Feed
 from daemon.feeds.border import CheckedFeed
 from daemon.feeds.file import FileFeed
+from daemon.journal_doubts import journal_doubts
 from daemon.kill_switch import KillSwitch
 from daemon.loading import LoadError, build_plugged_in, look_in
 from daemon.permit import Permit, permit_path
@@ -38,6 +40,7 @@ from daemon.recovery import Recovered, Recovery
 from daemon.session import Opening, live_calendars, opening
 from daemon.side_file import Offline, drop_aside, read_aside
 from daemon.snapshots import SnapshotFolder
+from daemon.surroundings import DiskTerms
 from events import (
     CorporateActionAnnounced,
     Mode,
@@ -106,7 +109,8 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
     """
     look_in(base)
     broker = build_broker(config)
-    feed = build_feed(config, base)
+    system = SystemClock()
+    feed = build_feed(config, base, system)
     assert_mode(config, broker, feed)
     actions = read_actions(config, base)
     journal = await Journal.open(journal_path)
@@ -120,13 +124,14 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
         _assert_same_account(recovered.state, config, journal_path)
         runs, settings = recovery.renew(to_event(config), recovered.runs, recovered.state.seq)
         reader.close()
-        clock = build_clock(feed, recovered.state)
+        clock = build_clock(feed, recovered.state, system)
         now = utc_from_nanoseconds(clock.now())
-        opens = opening(config, broker, feed, actions, recovered, runs, now)
+        aside = read_aside(journal_path)
+        doubts = journal_doubts(recovered, journal, aside)
+        opens = opening(config, broker, feed, actions, recovered, runs, now, doubts)
         notices = (*opens.notices, *feed.notices) if isinstance(feed, FileFeed) else opens.notices
         started(Prepared(journal_path, is_new, recovered, feed.bars_total, notices))
         core = Core(recovered.state, runs, settings)
-        aside = read_aside(journal_path)
         switch = KillSwitch(Permit(permit_path(journal_path)))
         if is_new:
             switch.permit.grant()
@@ -185,24 +190,29 @@ def assert_mode(config: Config, broker: Broker, feed: Feed) -> None:
 
 def engine_settings(config: Config) -> EngineSettings:
     """Return what the engine needs of `config`."""
+    journal = config.journal
     return EngineSettings(
         config.dry_run,
-        config.journal.snapshot_every_events,
-        config.journal.snapshots_kept,
+        journal.snapshot_every_events,
+        journal.snapshots_kept,
+        DiskTerms(journal.disk_halt_mb * BYTES_A_MB, journal.disk_look_s),
     )
 
 
-def build_feed(config: Config, base: Path) -> Feed:
-    """Return the configured feed; a file feed has validated its files by then."""
+def build_feed(config: Config, base: Path, clock: SystemClock) -> Feed:
+    """Return the configured feed; a file feed has validated its files by then.
+
+    What lies in the future is told by `clock`.
+    """
     if config.feed.kind != "file":
         found = build_plugged_in(config.feed.kind, config.feed.params, Feed, "feed")
-        return CheckedFeed(cast("Feed", found), SystemClock())
+        return CheckedFeed(cast("Feed", found), clock)
     paths = [base / path for path in config.feed.paths]
     return FileFeed(
         paths,
         config.symbols,
         config.sessions,
-        now=utc_from_nanoseconds(SystemClock().now()),
+        now=utc_from_nanoseconds(clock.now()),
         bar_seconds=config.feed.bar_seconds,
     )
 
@@ -225,10 +235,10 @@ def read_actions(config: Config, base: Path) -> Sequence[CorporateActionAnnounce
     return read_corporate_actions(base / config.corporate_actions.path)
 
 
-def build_clock(feed: Feed, state: State) -> Clock:
-    """Return the clock the run goes by: the bars' own for recorded ones."""
+def build_clock(feed: Feed, state: State, system: SystemClock) -> Clock:
+    """Return the clock the run goes by: the bars' own for recorded ones, else the `system`'s."""
     if feed.live or feed.starts_at is None:
-        return SystemClock()
+        return system
     return FeedClock(max(state.at, nanoseconds(feed.starts_at)))
 
 

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from daemon.bounds import BasisPoints, PositiveDecimal, Share
+from daemon.disk import HALT_MB, WARN_MB
 from daemon.gate.limits import Limits
 from daemon.promotion import PromotionRule
 from events import FreshnessMode, Mode, Symbol
@@ -32,11 +33,18 @@ class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class JournalConfig(_Table, frozen=True):
-    """Where the journal lies and how often the books are snapshotted."""
+    """Where the journal lies, how often the books are snapshotted, and how much room there must be.
+
+    With less than `disk_warn_mb` free `traded status` and `traded ready` say so; with less than
+    `disk_halt_mb` a live daemon, which looks every `disk_look_s`, begins nothing new.
+    """
 
     path: str = ""
     snapshot_every_events: Positive = 50_000
     snapshots_kept: Positive = 10
+    disk_warn_mb: Positive = WARN_MB
+    disk_halt_mb: Positive = HALT_MB
+    disk_look_s: Seconds = 30
 
 
 class Exchange(StrEnum):

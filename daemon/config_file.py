@@ -291,6 +291,8 @@ def _check_together(config: Config, problems: Problems) -> None:
         what = "is of orders that leave the process; the built-in paper broker's is 'paper'"
         problems.add("mode", f"{config.mode.value!r} {what}")
     _check_secrets(config, problems)
+    if config.journal.disk_warn_mb < config.journal.disk_halt_mb:
+        problems.add("journal.disk_warn_mb", "is below disk_halt_mb: nobody would be warned")
     if config.feed.kind == "file" and not config.feed.paths:
         problems.add("feed.paths", "is empty: name the files or folders with the bars")
     if config.feed.kind == "file" and config.feed.params:

@@ -8,6 +8,7 @@ before the record of the sending is durable.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import assert_never
 
 import msgspec
@@ -19,13 +20,14 @@ from daemon.code_hash import fold_code_hash
 from daemon.command_inbox import CommandInbox, Loaded
 from daemon.core import Core
 from daemon.deadlines import NEVER
+from daemon.disk import free_bytes
 from daemon.feeds import Feed
 from daemon.gate import RiskApproved
 from daemon.kill_switch import KillSwitch
 from daemon.recorder import Cancel, Effect, RefreshCalendars
 from daemon.snapshots import SnapshotFolder
+from daemon.surroundings import DiskTerms, Surroundings
 from events import (
-    KILL_SWITCH,
     BarClosed,
     CalendarLoaded,
     ClientOrderId,
@@ -33,7 +35,6 @@ from events import (
     HoldLevel,
     OrderIntended,
     OrderWithheld,
-    PermitLost,
     Record,
     TimerFired,
     nanoseconds,
@@ -62,6 +63,7 @@ class EngineSettings(msgspec.Struct, frozen=True):
     dry_run: bool
     snapshot_every_events: int
     snapshots_kept: int
+    disk: DiskTerms
 
 
 class BrokerFailed(Exception):
@@ -102,6 +104,9 @@ class Engine:
         self._reports: list[Input] = []
         self._connected = False
         self._commands = CommandInbox(core, switch)
+        self.surroundings = Surroundings(
+            core, switch, settings.disk, partial(free_bytes, journal.path)
+        )
         self._woken = asyncio.Event()
 
     def request_stop(self, reason: str) -> None:
@@ -156,7 +161,7 @@ class Engine:
                 self.feed_lost = feed.live and not self.stop_reason
                 self.request_stop("the feed ended")
                 return
-            self._look_at_permit()
+            self.surroundings.look(self.clock, live=feed.live)
             for bar in block:
                 self.take_bar(bar)
                 if self.broker.outside:
@@ -180,9 +185,10 @@ class Engine:
             while not await self._done(coming, self._seconds_to_due() if live else None):
                 if self.stop_reason:
                     return None
+                # The clock before what comes due by it.
+                self.surroundings.look(self.clock, live=live)
                 if live:
                     self._let_time_pass()
-                self._look_at_permit()
                 await self._turn()
             return coming.result()
         finally:
@@ -211,14 +217,6 @@ class Engine:
         self._fire_timers(now)
         if self.broker.next_due < now - BAR_ON_ITS_WAY:
             self.broker.advance(now - BAR_ON_ITS_WAY)
-
-    def _look_at_permit(self) -> None:
-        """Take the permit's absence for the kill it is meant to be, also while nothing is sent."""
-        if self.switch.latched or self.switch.permit.granted:
-            return  # A latch is set by a kill, which records itself.
-        holds = self.core.state.holds.active.values()
-        if all(each.cause != KILL_SWITCH for each in holds):
-            self.core.step(PermitLost(f"{self.switch.permit.path} is gone"), self.clock.now())
 
     def take_bar(self, bar: BarClosed) -> None:
         """Take one bar: what came due before it, what it did to resting orders, the bar itself."""
@@ -413,7 +411,7 @@ class Engine:
             self.broker.submit(approved)
             return
         self.report(OrderWithheld(approved.intent.client_order_id, why_not))
-        self._look_at_permit()
+        self.surroundings.look_at_permit(self.clock)
 
     def _why_not(self, intent: OrderIntended) -> str:
         """Say what has come between an order's approval and its sending, nothing if it may go."""

@@ -46,6 +46,7 @@ class Recovered(msgspec.Struct):
     events_folded: int
     snapshot_seq: int = 0
     snapshots_skipped: list[str] = []
+    snapshots_doubtful: list[str] = []
     uncompared: dict[str, Uncompared] = {}
     notices: list[str] = []
 
@@ -146,6 +147,7 @@ class Recovery:
             events_folded=folded,
             snapshot_seq=start.seq,
             snapshots_skipped=self._snapshots.skipped,
+            snapshots_doubtful=self._snapshots.doubtful,
             uncompared={
                 name: Uncompared(comparing.uncompared[name], why)
                 for name, why in core.incomparable.items()

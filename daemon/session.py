@@ -62,10 +62,12 @@ def opening(  # noqa: PLR0913, PLR0917 - all that a session depends on
     recovered: Recovered,
     runs: Sequence[StrategyRun],
     now: datetime,
+    doubts: tuple[str, ...],
 ) -> Opening:
     """Return how a session at `now` opens, on the books that were recovered.
 
-    `actions` are the operator's corporate actions, `runs` the strategies of this session.
+    `actions` are the operator's corporate actions, `runs` the strategies of this session, `doubts`
+    what was found lost or doubtful of the journal.
 
     Raises:
         ConfigError: the calendar cannot be made as configured.
@@ -93,6 +95,7 @@ def opening(  # noqa: PLR0913, PLR0917 - all that a session depends on
             | {name: metadata.version(name) for name in LIBRARIES},
             _diverged(recovered, runs),
             feed.live,
+            doubts,
         ),
         *calendars,
     ]
@@ -110,6 +113,7 @@ def opening(  # noqa: PLR0913, PLR0917 - all that a session depends on
         events=tuple(events),
         notices=(
             *recovered.notices,
+            *doubts,
             *_idle_capital(broker, state, deposit),
             *_late_actions(wanted, state, now),
             *_orphans(config, state),

@@ -80,7 +80,8 @@ def _opening_lines(prepared: app.Prepared) -> Iterator[str]:
         f"recovered from {start} and {recovered.events_folded} events behind it"
     )
     for skipped in recovered.snapshots_skipped:
-        yield f"snapshot skipped: {skipped}"
+        if skipped not in recovered.snapshots_doubtful:  # Those are among the notices.
+            yield f"snapshot skipped: {skipped}"
     if recovered.differences:
         yield (
             f"{len(recovered.differences)} recorded decisions come out differently now; the "

@@ -1,6 +1,5 @@
 """The checklist before a session: each point looked at by itself, none taken for granted."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -12,17 +11,18 @@ import msgspec
 from daemon.control.client import NoAnswer, NotRunning, call
 from daemon.control.protocol import VERSION, Request
 from daemon.permit import Permit, permit_path
-from events import Mode
+from events import KILL_SWITCH, Mode
 from events.errors import JournalError
 from events.journal import JournalReader
 from events.lock import holder, lock_path
 from ops.books import read_books
 from ops.render import money, span
+from ops.room import disk_room
+from ops.stops import breaker_text, is_kill, is_killed, is_trip, kill_text, trips_of
 from projections import State
 from projections.calendar import ALWAYS_OPEN
 from projections.order_states import OrderState
 
-DISK_MIN_BYTES: Final = 1_000_000_000
 HORIZON_MIN: Final = timedelta(days=30)
 DATA_AGE_MAX: Final = timedelta(minutes=30)
 AHEAD_MAX: Final = timedelta(seconds=2)
@@ -53,14 +53,9 @@ def checklist(journal: Path, now: datetime) -> list[Point]:
     return points
 
 
-def _disk(journal: Path, _state: State, _now: datetime) -> Iterator[Point]:
-    free = shutil.disk_usage(journal.parent).free
-    yield Point(
-        "disk",
-        free >= DISK_MIN_BYTES,
-        f"{free / 1e9:.1f} GB free",
-        "make room: below 1 GB the next months do not fit",
-    )
+def _disk(journal: Path, state: State, _now: datetime) -> Iterator[Point]:
+    room = disk_room(state, journal)
+    yield Point("disk", not room.is_low, room.text, "make room")
 
 
 def _clock(_journal: Path, state: State, now: datetime) -> Iterator[Point]:
@@ -117,8 +112,14 @@ def _needed_since(state: State, exchange: str, now: datetime) -> datetime:
 
 
 def _holds(journal: Path, state: State, _now: datetime) -> Iterator[Point]:
-    causes = ", ".join(sorted({hold.cause for hold in state.holds.active.values()}))
-    yield Point("holds", not causes, causes or "none", "`traded holds`, then `traded lift`")
+    killed = is_killed(state)
+    yield Point(KILL_SWITCH, not killed, kill_text(killed=killed), "`traded resume`")
+    trips = trips_of(state)
+    hint = "`traded holds` says why; what only an operator lifts: `traded lift`"
+    yield Point("circuit breaker", not trips, breaker_text(trips), hint)
+    others = [each for each in state.holds.active.values() if not (is_kill(each) or is_trip(each))]
+    causes = ", ".join(sorted({hold.cause for hold in others}))
+    yield Point("other holds", not causes, causes or "none", "`traded holds`, then `traded lift`")
     granted = Permit(permit_path(journal)).granted
     yield Point("permit", granted, "there" if granted else "gone", "`traded resume`")
 

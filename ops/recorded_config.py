@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
+from daemon.disk import HALT_MB, WARN_MB
 from daemon.promotion import PromotionRule
 from events import Symbol
 
@@ -32,9 +33,17 @@ class RecordedStrategy(msgspec.Struct, frozen=True):
     shadow: bool = False
 
 
+class RecordedJournal(msgspec.Struct, frozen=True):
+    """How much room there must be for the journal."""
+
+    disk_warn_mb: int = WARN_MB
+    disk_halt_mb: int = HALT_MB
+
+
 class RecordedConfig(msgspec.Struct, frozen=True):
     """The parts of a configuration that are shown."""
 
+    journal: RecordedJournal = RecordedJournal()
     limits: RecordedLimits = RecordedLimits()
     strategies: dict[str, RecordedStrategy] = {}
     promotion: PromotionRule = PromotionRule()

@@ -7,17 +7,14 @@ from pathlib import Path
 
 import msgspec
 
-from events import HoldLevel, HoldPlaced, HoldScope, Mode, Symbol, utc_from_nanoseconds
-from ops.recorded_config import LossLimits, RecordedStrategy, recorded_config
-from ops.render import money, percent
+from events import HoldPlaced, Mode, Symbol, utc_from_nanoseconds
+from ops.recorded_config import RecordedStrategy, recorded_config
+from ops.room import DiskRoom, disk_room
+from ops.stops import Tripped, is_killed, trips_of
 from projections import State
 from projections.calendar import ALWAYS_OPEN
 from projections.order_states import OrderState
 from projections.strategies import StrategyAnswers
-
-KILL_SWITCH = "kill switch"
-"""The cause of the hold that the kill switch places."""
-_ZERO = Decimal(0)
 
 
 class DataAge(msgspec.Struct, frozen=True):
@@ -88,7 +85,8 @@ class Status(msgspec.Struct, frozen=True):
     unknown_orders: list[UnknownOrder]
     kill_switch_engaged: bool
     circuit_breaker_tripped: bool
-    circuit_breaker_reasons: list[str]
+    circuit_breaker_trips: list[Tripped]
+    disk: DiskRoom
     holds: list[HoldPlaced]
     data: list[DataAge]
     strategies: list[StrategyStanding]
@@ -100,7 +98,7 @@ def status_of(state: State, journal: Path, pid: int | None, now: datetime) -> St
     opened, pnl = state.identity.opened, state.pnl
     config = recorded_config(state.identity.config)
     orders = state.orders.open.values()
-    tripped = list(_trips(state, config.limits.account))
+    trips = trips_of(state)
     return Status(
         journal=str(journal),
         running=pid is not None,
@@ -124,9 +122,10 @@ def status_of(state: State, journal: Path, pid: int | None, now: datetime) -> St
             for order in orders
             if order.state is OrderState.UNKNOWN
         ],
-        kill_switch_engaged=any(map(_is_kill, state.holds.active.values())),
-        circuit_breaker_tripped=bool(tripped),
-        circuit_breaker_reasons=tripped,
+        kill_switch_engaged=is_killed(state),
+        circuit_breaker_tripped=bool(trips),
+        circuit_breaker_trips=trips,
+        disk=disk_room(state, journal),
         holds=list(state.holds.active.values()),
         data=[
             _data_age(state, symbol, now) for symbol in sorted({*state.symbols, *state.market.last})
@@ -134,33 +133,6 @@ def status_of(state: State, journal: Path, pid: int | None, now: datetime) -> St
         strategies=list(_strategies(state.strategies.answers, config.strategies)),
         sessions=list(_sessions(state, now)),
     )
-
-
-def _is_kill(hold: HoldPlaced) -> bool:
-    return hold.cause == KILL_SWITCH
-
-
-def _trips(state: State, limits: LossLimits) -> Iterator[str]:
-    """Yield why trading is stopped or reduced by itself: holds on everything, and loss limits.
-
-    The figures are those the gate holds against these limits at the next order.
-    """
-    for hold in state.holds.active.values():
-        if hold.scope is HoldScope.ALL and not _is_kill(hold):
-            yield f"{hold.level}: {hold.cause}"
-    uncharged, pnl = state.cash.uncharged_max, state.pnl
-    loss = max(uncharged - pnl.day_pnl, _ZERO)
-    if limits.max_daily_loss_usd is not None and loss >= limits.max_daily_loss_usd:
-        allowed = money(limits.max_daily_loss_usd)
-        yield f"{HoldLevel.REDUCE}: the day's loss of {money(loss)} reached its limit of {allowed}"
-    if limits.max_drawdown is not None and pnl.peak_equity > 0:
-        drawdown = 1 - (pnl.equity - uncharged) / pnl.peak_equity
-        if drawdown >= limits.max_drawdown:
-            allowed = percent(limits.max_drawdown)
-            yield (
-                f"{HoldLevel.REDUCE}: the drawdown of {percent(drawdown)} "
-                f"reached its limit of {allowed}"
-            )
 
 
 def _data_age(state: State, symbol: Symbol, now: datetime) -> DataAge:

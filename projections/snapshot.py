@@ -17,6 +17,10 @@ class SnapshotUnusable(Exception):
     """The snapshot cannot stand in for the journal; the text says why."""
 
 
+class SnapshotOutdated(SnapshotUnusable):
+    """It is whole, and other code made it: an upgrade leaves such."""
+
+
 class StrategyPart(msgspec.Struct, frozen=True):
     """One strategy's memory, and the hash of the code that made it."""
 
@@ -62,7 +66,7 @@ def decode(content: bytes, fold_code: str) -> Snapshot:
         raise SnapshotUnusable(message) from error
     if header.form != FORM or header.fold_code != fold_code:
         message = "other code made it"
-        raise SnapshotUnusable(message)
+        raise SnapshotOutdated(message)
     if sha256(body).hexdigest() != header.sha256:
         message = "its content does not have the hash it should have"
         raise SnapshotUnusable(message)

@@ -15,6 +15,7 @@ from daemon.permit import Permit, permit_path
 from daemon.snapshots import SnapshotFolder
 from daemon.strategies import Strategy
 from daemon.strategy_runs import StrategyRun
+from daemon.surroundings import DiskTerms
 from events import (
     BarClosed,
     Record,
@@ -26,6 +27,9 @@ from projections import State
 from tests.builders import a_bar, utc
 from tests.core_desk import OPENED, OPENING, A, kinds
 from tests.gate_desk import WIDE
+
+ROOM = 1_000_000
+"""What must stay free of the disk, in bytes; it is looked at each time."""
 
 
 class Blocks:
@@ -100,7 +104,7 @@ async def works(
         broker,
         FeedClock(nanoseconds(utc("2024-01-02T12:00"))),
         SnapshotFolder(journal.path),
-        EngineSettings(dry_run, every, 2),
+        EngineSettings(dry_run, every, 2, DiskTerms(ROOM, 0)),
         a_switch(journal.path),
     )
     await engine.take(OPENED)

@@ -6,11 +6,12 @@ from pathlib import Path
 import click
 import msgspec
 
-from events import HoldPlaced, utc_from_nanoseconds
+from events import KILL_SWITCH, HoldPlaced, utc_from_nanoseconds
 from ops.books import read_books
 from ops.opened import opened
 from ops.options import journal_option, json_option
 from ops.render import moment, print_json, print_table, say
+from ops.stops import breaker_text, is_killed, kill_text, trips_of
 
 _TITLES = ("hold", "on", "level", "cause", "by", "why", "lifts", "placed")
 
@@ -38,7 +39,8 @@ def command(*, journal: Path, history: int, as_json: bool) -> None:
     Example: traded holds --history 10
     """
     with opened(journal) as reader:
-        books = read_books(reader).state.holds
+        state = read_books(reader).state
+    books, trips, killed = state.holds, trips_of(state), is_killed(state)
     active = [
         HoldLine(hold, utc_from_nanoseconds(books.placed_at.get(hold.hold_id, 0)))
         for hold in books.active.values()
@@ -54,8 +56,10 @@ def command(*, journal: Path, history: int, as_json: bool) -> None:
         for each in books.history[len(books.history) - history :]
     ]
     if as_json:
-        print_json({"active": active, "history": past})
+        words = {"kill_switch_engaged": killed, "circuit_breaker_trips": trips}
+        print_json({**words, "active": active, "history": past})
         return
+    say(f"{KILL_SWITCH}: {kill_text(killed=killed)}", f"circuit breaker: {breaker_text(trips)}", "")
     if active:
         print_table(_TITLES, [_row(each) for each in active])
     else:

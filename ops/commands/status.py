@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from events import utc_from_nanoseconds
+from events import KILL_SWITCH, utc_from_nanoseconds
 from events.lock import holder, lock_path
 from ops.books import read_books
 from ops.moments import now_of, seq_of
@@ -25,7 +25,8 @@ from ops.render import (
     span,
 )
 from ops.sentences import hold_text
-from ops.standing import KILL_SWITCH, SessionStanding, Status, StrategyStanding, status_of
+from ops.standing import SessionStanding, Status, StrategyStanding, status_of
+from ops.stops import breaker_text, kill_text
 from projections.calendar import ALWAYS_OPEN
 
 SYMBOLS_NAMED = 8
@@ -52,8 +53,8 @@ def command(*, journal: Path, at: str | None, as_json: bool) -> None:
         print_json(status)
         return
     print_fields([*_about_the_daemon(status, is_past=at is not None)])
-    say(f"{KILL_SWITCH}: {'ENGAGED' if status.kill_switch_engaged else 'off'}")
-    say(f"circuit breaker: {_circuit_breaker_text(status)}")
+    say(f"{KILL_SWITCH}: {kill_text(killed=status.kill_switch_engaged)}")
+    say(f"circuit breaker: {breaker_text(status.circuit_breaker_trips)}")
     print_fields([*_about_the_books(status)])
     if status.data:
         say("")
@@ -85,12 +86,6 @@ def _about_the_daemon(status: Status, *, is_past: bool) -> Iterator[tuple[str, s
     yield "last event", f"{status.seq:,} at {moment(status.at)} UTC{then}"
 
 
-def _circuit_breaker_text(status: Status) -> str:
-    if not status.circuit_breaker_tripped:
-        return "ok"
-    return f"TRIPPED ({'; '.join(map(one_line, status.circuit_breaker_reasons))})"
-
-
 def _daemon_text(status: Status) -> str:
     if status.running:
         return f"running (process {status.pid})" if status.pid else "running"
@@ -106,6 +101,8 @@ def _past_text(status: Status) -> str:
 def _about_the_books(status: Status) -> Iterator[tuple[str, str]]:
     for hold in status.holds:
         yield "hold", hold_text(hold)
+    if status.disk.is_low:
+        yield "disk", status.disk.text
     yield "equity", f"{money(status.equity_usd)} USD, the day's P&L {money(status.day_pnl_usd)}"
     drawdown, worst = percent(status.drawdown), percent(status.drawdown_max)
     yield "drawdown", f"{drawdown} below the peak, {worst} at worst"

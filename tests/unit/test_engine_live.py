@@ -88,6 +88,10 @@ class SetBack:
 
     def set(self, at: int) -> None: ...
 
+    def jump(self) -> None: ...
+
+    def agree(self) -> None: ...
+
 
 @pytest.fixture
 async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
