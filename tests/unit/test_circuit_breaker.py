@@ -148,6 +148,67 @@ def test_a_drawdown_holds_until_an_operator_lifts_it() -> None:
     assert desk.holds == [hold.hold_id]
 
 
+def test_leverage_below_the_emergency_holds_nothing() -> None:
+    # 100 shares at 100 are a hundredth of the 1,000,000 that are there.
+    assert tripped(under(limits(emergency_leverage="0.0100001")).step(at("100"))) == []
+
+
+def test_leverage_at_the_emergency_lets_only_reducing_orders_pass_until_an_operator_lifts_it() -> (
+    None
+):
+    desk = under(limits(emergency_leverage="0.01"))
+    (hold,) = of(desk.step(at("100")), HoldPlaced)
+    assert (hold.cause, hold.scope, hold.level) == (
+        "EMERGENCY_LEVERAGE",
+        HoldScope.ALL,
+        HoldLevel.REDUCE,
+    )
+    assert (hold.lifts, hold.working) == (HoldLifts.OPERATOR, WorkingOrders.CANCEL_INCREASING)
+    assert hold.why == (
+        "10000.00 USD are held with 1000000.00 USD of equity, the limit is 0.01 times; "
+        "reduce, then lift this"
+    )
+    desk.step(at("50", "2024-01-03T15:00"))
+    assert desk.holds == [hold.hold_id], "less leverage and the next session do not lift it"
+    desk.step(said(OperatorLifted, hold.hold_id))
+    assert tripped(desk.step(at("51", "2024-01-03T15:01"))) == []
+
+
+def test_leverage_that_is_still_there_trips_again_with_the_next_price() -> None:
+    desk = under(limits(emergency_leverage="0.01"))
+    desk.step(at("100"))
+    desk.step(said(OperatorLifted, desk.holds[0]))
+    assert tripped(desk.step(at("101", "2024-01-02T15:31"))) == ["EMERGENCY_LEVERAGE"]
+
+
+def test_longs_and_shorts_add_up_to_leverage() -> None:
+    # 100 of A are held; 100 of B sold short make it 20,000 of 1,000,000, net of nothing.
+    desk = under(limits(emergency_leverage="0.02"))
+    assert tripped(desk.step(at("100"))) == []
+    desk.step(a_fill("-100", execution_id="short", order_id="o9", symbol="B"))
+    assert desk.state.pnl.value == 0
+    assert desk.state.pnl.gross == 20_000
+    assert "EMERGENCY_LEVERAGE" in [hold.cause for hold in desk.state.holds.active.values()]
+
+
+def test_a_fee_that_is_not_yet_known_is_no_equity_to_lever() -> None:
+    # 110 shares at 100 are 11,000 of 1,000,000 less the fee: 10 at the most, nobody has named it.
+    for charged, trips in (("0", []), (None, ["EMERGENCY_LEVERAGE"])):
+        desk = Told()
+        order = desk.sends("10")
+        desk.step(a_fill("10", execution_id="late", order_id=order, executed_at="2024-01-02T15:20"))
+        if charged is not None:
+            desk.step(a_commission(charged, execution_id="late", order_id=order))
+        desk.core.use(CoreSettings(limits(emergency_leverage="0.0110001")))
+        assert tripped(desk.step(at("100"))) == trips
+
+
+def test_nothing_held_is_no_leverage_even_without_equity() -> None:
+    desk = Told(bought="0")
+    desk.core.use(CoreSettings(limits(emergency_leverage="0.01")))
+    assert tripped(desk.step(a_withdrawal("1000000"))) == []
+
+
 def test_both_may_trip_at_once_and_are_lifted_apart() -> None:
     desk = under(limits(max_daily_loss_usd="500", max_drawdown="0.0005"))
     assert tripped(desk.step(at("95"))) == ["DAILY_LOSS_EXCEEDED", "DRAWDOWN_EXCEEDED"]
