@@ -127,7 +127,7 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
         clock = build_clock(feed, recovered.state, system)
         now = utc_from_nanoseconds(clock.now())
         aside = read_aside(journal_path)
-        doubts = journal_doubts(recovered, journal, aside)
+        doubts = journal_doubts(recovered, journal_path, aside)
         opens = opening(config, broker, feed, actions, recovered, runs, now, doubts)
         notices = (*opens.notices, *feed.notices) if isinstance(feed, FileFeed) else opens.notices
         started(Prepared(journal_path, is_new, recovered, feed.bars_total, notices))

@@ -159,15 +159,7 @@ class Core:
             ):
                 self.recorder.take(event, at)  # The gate reads it; nothing comes due by it.
             case SessionStarted():
-                doubt = doubt_of_session(self.state, event)
-                self.recorder.take(event, at)
-                self._start_on_halt(doubt)
-                for found in doubts_of_journal(self.state, event):
-                    self.holds.halt_everything(Trip.JOURNAL_DOUBT, found, found)
-                for name, why in event.diverged.items():
-                    self.desk.fail_strategy(name, why)
-                self._emit_all(data_holds(self.state, self.recorder.root))
-                self.deadlines.restart()
+                self._session(event, at)
             case CalendarLoaded():
                 self.recorder.take(event, at)
                 self._emit_all(renewed_calendars(self.state))
@@ -196,6 +188,18 @@ class Core:
             self.holds.halt_everything(AT_START, doubt, doubt)
 
     # Inputs, each folded first and answered then.
+
+    def _session(self, started: SessionStarted, at: int) -> None:
+        doubt = doubt_of_session(self.state, started)
+        self.recorder.take(started, at)
+        self._start_on_halt(doubt)
+        found = doubts_of_journal(self.state, started)
+        if found:
+            self.holds.halt_everything(Trip.JOURNAL_DOUBT, found, found)
+        for name, why in started.diverged.items():
+            self.desk.fail_strategy(name, why)
+        self._emit_all(data_holds(self.state, self.recorder.root))
+        self.deadlines.restart()
 
     def _bar(self, bar: BarClosed, at: int) -> None:
         state, symbol = self.state, bar.symbol

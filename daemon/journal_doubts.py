@@ -4,23 +4,23 @@ What refuses it is the journal's own: a broken chain, a witness that is ahead or
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from daemon.recovery import Recovered
 from daemon.side_file import Offline
 from events.codec import TAGS
-from events.journal import Journal
 from events.witness import read_witness, witness_path
 
 
 def journal_doubts(
-    recovered: Recovered, journal: Journal, aside: Sequence[Offline]
+    recovered: Recovered, journal: Path, aside: Sequence[Offline]
 ) -> tuple[str, ...]:
     """Return each doubt in a sentence; `aside` is what the side file had."""
     doubts = []
-    seen = read_witness(witness_path(journal.path))
+    seen = read_witness(witness_path(journal))
     # A crash may come before the witness of its last rows; an end in order comes behind it.
-    if seen is not None and seen.seq < journal.head.seq and recovered.state.identity.ended:
-        found = f"the journal ended in order at event {journal.head.seq}"
+    if seen is not None and seen.seq < recovered.head.seq and recovered.state.identity.ended:
+        found = f"the journal ended in order at event {recovered.head.seq}"
         doubts.append(f"{found}, its witness remembers only {seen.seq}: run `traded verify`")
     doubts += [f"snapshot {each}: look at the disk" for each in recovered.snapshots_doubtful]
     own = [each for each in recovered.differences if not each.strategy]

@@ -22,14 +22,14 @@ def doubt_of_session(state: State, started: SessionStarted) -> str:
     return f"the code or parameters of {', '.join(changed)} changed" if changed else ""
 
 
-def doubts_of_journal(state: State, started: SessionStarted) -> tuple[str, ...]:
-    """Return what the start found doubtful, where orders leave the process.
+def doubts_of_journal(state: State, started: SessionStarted) -> str:
+    """Say what the start found doubtful, where orders leave the process; nothing elsewhere.
 
     Where the broker is inside, its book is a fold of the very journal: there is no other truth.
     """
     opened = state.identity.opened
     outside = opened is not None and opened.mode in {Mode.BROKER_PAPER, Mode.LIVE}
-    return started.doubts if outside else ()
+    return "; ".join(started.doubts) if outside else ""
 
 
 def doubt_of_config(state: State, loaded: ConfigLoaded) -> str:
