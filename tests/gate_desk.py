@@ -14,6 +14,7 @@ from daemon.gate.limits import (
     OrderRules,
     PriceLimits,
     RateLimits,
+    TripLimits,
     TurnoverLimits,
 )
 from events import (
@@ -80,6 +81,7 @@ WIDE = Limits(
     ),
     orders=OrderRules(allow_opposite=True, require_shortable_data=False),
     rates=RateLimits(max_orders=OFTEN, max_messages=OFTEN, max_intents=OFTEN),
+    trips=TripLimits(max_rate_refusals=OFTEN, max_broker_errors=OFTEN),
     turnover=TurnoverLimits(max_a_day=OFTEN),
     margin=MarginLimits(cushion=Decimal("-1e9"), max_batch_share=MANY),
 )

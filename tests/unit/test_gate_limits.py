@@ -366,6 +366,12 @@ def test_the_defaults_are_those_of_the_contract_and_what_may_be_lost_has_none() 
             "require_shortable_data": True,
         },
         "rates": {"window_s": 60, "max_orders": 60, "max_messages": 120, "max_intents": 100},
+        "trips": {
+            "max_rate_refusals": 20,
+            "max_broker_errors": 5,
+            "broker_quiet_s": 5 * 60,
+            "broker_trips_max": 3,
+        },
         "turnover": {"max_a_day": 10, "min_ratio": Decimal("2.0"), "cost_bps": Decimal(5)},
         "margin": {
             "account_type": "margin",

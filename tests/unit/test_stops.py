@@ -31,6 +31,10 @@ def held(cause: str, lifts: HoldLifts = HoldLifts.OPERATOR, target: str = "") ->
     )
 
 
+def limited(**account: str) -> ConfigLoaded:
+    return ConfigLoaded({"limits": {"account": account}}, a_config("A").symbols)
+
+
 def words(state: State) -> tuple[str, str]:
     return kill_text(killed=is_killed(state)), breaker_text(trips_of(state))
 
