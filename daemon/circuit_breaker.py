@@ -54,21 +54,19 @@ class CircuitBreaker:
         All is compared without dividing: this is looked at with every bar.
         """
         pnl = self._state.pnl
-        uncharged = self._state.cash.uncharged_max
-        loss = uncharged - pnl.day_pnl
+        equity = pnl.equity - self._state.cash.uncharged_max
+        loss = pnl.day_start_equity + pnl.day_flows - equity
         if self._loss_max is not None and loss >= self._loss_max:
             why = f"the day's loss is {loss:.2f} USD, its limit {self._loss_max}"
             self._trip(Trip.DAILY_LOSS, why, lifts=self._daily_loss_lifts)
         gross, leverage_max = pnl.gross, self._leverage_max
-        if gross and leverage_max is not None:
-            equity = pnl.equity - uncharged
-            if gross >= leverage_max * equity:
-                held = f"{gross:.2f} USD are held with {equity:.2f} USD of equity"
-                why = f"{held}, the limit is {leverage_max} times; reduce, then lift this"
-                self._trip(Trip.LEVERAGE, why)
+        if gross and leverage_max is not None and gross >= leverage_max * equity:
+            held = f"{gross:.2f} USD are held with {equity:.2f} USD of equity"
+            why = f"{held}, the limit is {leverage_max} times; reduce, then lift this"
+            self._trip(Trip.LEVERAGE, why)
         if self._drawdown_max is None or pnl.peak_equity <= 0:
             return
-        fallen = pnl.peak_equity - pnl.equity + uncharged
+        fallen = pnl.peak_equity - equity
         if fallen >= self._drawdown_max * pnl.peak_equity:
             why = (
                 f"{fallen / pnl.peak_equity:.4f} below the peak, the limit is {self._drawdown_max}"
