@@ -45,6 +45,8 @@ class Renewed(msgspec.Struct, frozen=True):
     incomparable: dict[str, str]
 
 
+_TRIPPED_BY_STRATEGIES = frozenset({Trip.RUNAWAY, Trip.ORDER_RATE})
+
 Renew = Callable[[ConfigLoaded, Sequence[StrategyRun], int], Renewed]
 """Configuration loaded, the runs so far, the seq reached -> what runs from here on."""
 
@@ -150,15 +152,22 @@ class Comparing(Recorder):
     def _strategy_of(self, event: object) -> str:
         if isinstance(event, OrderIntended | StrategyDeclined | StrategyFailed):
             return event.strategy
-        if isinstance(event, IntentApproved | IntentRefused | OrderSending) or (
-            isinstance(event, CancelSending) and event.reason == Trip.RUNAWAY
-        ):
+        if isinstance(event, IntentApproved | IntentRefused | OrderSending):
             order = self.state.orders.find(event.client_order_id)
             return order.intent.strategy if order else ""
         if isinstance(event, HoldPlaced) and event.scope is HoldScope.STRATEGY:
             return event.target
         if isinstance(event, HoldPlaced) and event.cause == Trip.ORDER_RATE:
             return event.subject  # By whose order it was tripped.
+        return self._strategy_behind(event) if isinstance(event, CancelSending) else ""
+
+    def _strategy_behind(self, cancel: CancelSending) -> str:
+        """Return the strategy that tripped what asks for the cancel, if one did."""
+        order = self.state.orders.find(cancel.client_order_id)
+        if order is not None and cancel.reason in _TRIPPED_BY_STRATEGIES:
+            for hold in self.state.holds.in_scope(order.intent.strategy, order.symbol):
+                if hold.cause == cancel.reason:
+                    return hold.subject or hold.target
         return ""
 
 

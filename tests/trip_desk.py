@@ -64,13 +64,17 @@ class TripDesk(CoreDesk):
         text = msgspec.json.encode(self.state)
         return TripDesk(self.limits, *self.each, state=msgspec.json.decode(text, type=State))
 
-    def decided_again(self) -> tuple[list[Difference], State]:
-        """Make every decision again; return what comes out otherwise, and the books."""
+    def decided_again(self, changed: str = "") -> tuple[list[Difference], State]:
+        """Make every decision again; return what comes out otherwise, and the books.
+
+        The strategy `changed` cannot be compared: today it wants nothing.
+        """
         runs = [
-            StrategyRun(run.name, Storm(each), "code", frozenset({A}))
+            StrategyRun(run.name, Storm(0 if run.name == changed else each), "code", frozenset({A}))
             for run, each in zip(self.runs, self.each, strict=True)
         ]
-        renewed = Renewed(runs, CoreSettings(self.limits, 30), {})
+        settings = CoreSettings(self.limits, 30)
+        renewed = Renewed(runs, settings, {changed: "another"} if changed else {})
         again = ReplayCore(State(), renewed, lambda *_: renewed, compare_all=True)
         for turn in turns(self.told):
             again.follow(turn)

@@ -243,6 +243,10 @@ def test_all_mistakes_of_all_layers_are_listed_in_one_run(tmp_path: Path) -> Non
         ),
         ('strategies.x.class = "m.C"', "strategies.x.class: 'm.C' is not module:Class"),
         ('strategies.x.class = "m:C()"', "strategies.x.class: 'm:C()' is not module:Class"),
+        (
+            "journal.disk_halt_mb = 1001",
+            "journal.disk_warn_mb: is below disk_halt_mb: nobody would be warned",
+        ),
         ('broker.kind = "ibkr"', "broker.kind: 'ibkr' is neither 'paper' nor module:Class"),
         ('feed.kind = "csv"', "feed.kind: 'csv' is neither 'file' nor module:Class"),
         (

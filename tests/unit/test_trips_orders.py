@@ -136,6 +136,19 @@ def test_once_resumed_it_is_obeyed_again_until_it_runs_away_again() -> None:
     assert desk.held_by == ["RUNAWAY"]
 
 
+def test_what_a_changed_strategy_led_to_is_no_decision_of_the_core_to_compare() -> None:
+    for limits, cause in ((runaway_at(10), "RUNAWAY"), (rated(5, refusals=3), "ORDER_RATE")):
+        desk = TripDesk(limits, 2, 20)
+        order_id = desk.working(0)
+        assert desk.held_by == [cause]
+        # Where everything is stopped, orders of the strategy that is not to blame are cancelled too.
+        is_cancelled = desk.state.orders.open[order_id].cancel_requested
+        assert is_cancelled == (cause == "ORDER_RATE")
+        differences, state = desk.decided_again(changed="other")
+        assert differences == []
+        assert state.holds == desk.state.holds
+
+
 # Too many orders of all.
 
 
