@@ -281,6 +281,7 @@ def balances(state: State) -> None:
     assert cash.receivable == sum(cash.receivables.values())
     assert pnl.equity == cash.balance + cash.receivable + pnl.value
     assert pnl.value == sum(pnl.values.values())
+    assert pnl.gross == sum(map(abs, pnl.values.values()))
 
 
 def parts_sum_to_the_whole(state: State) -> None:

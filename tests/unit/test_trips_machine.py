@@ -25,8 +25,9 @@ from events import (
     nanoseconds,
     utc_from_nanoseconds,
 )
-from events.codec import Input
+from events.codec import Input, decode, encode
 from events.journal import Journal
+from ops.sentences import sentence
 from tests.broker_desk import PLAIN
 from tests.builders import utc
 from tests.core_desk import Scripted, kinds, of
@@ -102,6 +103,24 @@ def test_a_low_disk_says_how_low_and_how_much_is_needed() -> None:
     assert desk.hold.why == (
         "250 MB are free for the journal, 250 are needed; make room, then lift this"
     )
+
+
+@pytest.mark.parametrize(
+    ("event", "text"),
+    [
+        (
+            AHEAD,
+            (
+                "the machine's clock jumped: 3600.000 s ahead of the time that has passed, "
+                "0.000 s asleep"
+            ),
+        ),
+        (LOW, "the disk is low: 250 MB are free, 250 MB are needed"),
+    ],
+)
+def test_each_reads_as_a_sentence(event: ClockJumped | DiskLow, text: str) -> None:
+    assert sentence(event) == text
+    assert decode(encode(event)) == event
 
 
 # Looking around.
@@ -238,13 +257,14 @@ async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
 async def in_silence(
     journal: Journal, happens: Callable[[Machine], None], *, free: int = 10**9
 ) -> list[str]:
-    """Return what an engine on a silent live feed records until it has placed a hold."""
+    """Return what an engine on a silent live feed records from where something `happens` on."""
     machine = Machine()
     async with works(journal, PaperBroker(PLAIN), Scripted()) as at:
         at.engine.clock = SystemClock(machine)
+        running = asyncio.create_task(at.take(Silent()))
+        await until(lambda: at.bars == [0])  # It waits for bars from here on.
         at.engine.surroundings.free_bytes = lambda: free
         happens(machine)
-        running = asyncio.create_task(at.take(Silent()))
         await until(lambda: "hold.placed" in kinds(at.written()))
         at.engine.request_stop("enough")
         await running

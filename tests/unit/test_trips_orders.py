@@ -141,7 +141,7 @@ def test_what_a_changed_strategy_led_to_is_no_decision_of_the_core_to_compare() 
         desk = TripDesk(limits, 2, 20)
         order_id = desk.working(0)
         assert desk.held_by == [cause]
-        # Where everything is stopped, orders of the strategy that is not to blame are cancelled too.
+        # Where everything is stopped, orders of who is not to blame are cancelled too.
         is_cancelled = desk.state.orders.open[order_id].cancel_requested
         assert is_cancelled == (cause == "ORDER_RATE")
         differences, state = desk.decided_again(changed="other")
