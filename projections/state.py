@@ -378,8 +378,11 @@ class State(msgspec.Struct):
                     self.strategies.move(event, self.pnl.days)
 
     def _report(self, event: OrderReport, record: Record) -> None:
+        before = self.orders.find(event.client_order_id)
         self.orders.apply(event, record.seq, record.at, record.trace)
-        self.broker_errors.apply(event, record.at)
+        after = self.orders.find(event.client_order_id)
+        if before is not None and after is not None and before.state is not after.state:
+            self.broker_errors.apply(event, record.at)  # The same word again is no news.
         if self.commands.flattening:
             self.commands.keep(self._busy())
 
