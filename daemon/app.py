@@ -20,7 +20,7 @@ from daemon.brokers import Broker
 from daemon.brokers.faults import with_faults
 from daemon.brokers.paper import PaperBroker
 from daemon.clock import Clock, FeedClock, SystemClock
-from daemon.config import Config
+from daemon.config import PAPER, Config, OnStop
 from daemon.config_file import ConfigError, to_event
 from daemon.control.address import socket_path
 from daemon.control.dispatch import Dispatch
@@ -38,6 +38,7 @@ from daemon.recovery import Recovered, Recovery
 from daemon.session import Opening, live_calendars, opening
 from daemon.side_file import Offline, drop_aside, read_aside
 from daemon.snapshots import SnapshotFolder
+from daemon.stopping import Parting, part
 from events import (
     CorporateActionAnnounced,
     Mode,
@@ -71,7 +72,8 @@ class Prepared(msgspec.Struct):
 class Outcome(msgspec.Struct):
     """What a run came to. `snapshot_problem` is why the last snapshot could not be written.
 
-    `feed_lost` says that a live feed ended, which no live feed should.
+    `feed_lost` says that a live feed ended, which no live feed should. `parting` is what became of
+    the orders at a broker outside.
     """
 
     state: State
@@ -81,6 +83,7 @@ class Outcome(msgspec.Struct):
     repeats_dropped: int
     snapshot_problem: str
     feed_lost: bool
+    parting: Parting | None
 
 
 async def run(  # noqa: PLR0913 - what a run is made of, and who is told
@@ -142,7 +145,7 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
         with listening(engine, journal_path, config, reread or (lambda: config)):
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(engine.run(feed, progress, once=once), name="trading engine")
-            return await _end_session(engine, recovered)
+            return await _end_session(engine, recovered, config.daemon.on_stop)
     finally:
         # The last connection that goes folds the log into the file, unless it only reads: a journal
         # that recovery refuses is left as it was found.
@@ -174,7 +177,7 @@ def assert_mode(config: Config, broker: Broker, feed: Feed) -> None:
     Raises:
         ConfigError: mode, broker and feed do not go together.
     """
-    if not broker.outside or config.dry_run:
+    if not broker.outside or config.is_dry_run:
         return
     if config.mode not in {Mode.BROKER_PAPER, Mode.LIVE}:
         modes = f"{Mode.BROKER_PAPER.value!r} or {Mode.LIVE.value!r}"
@@ -186,7 +189,7 @@ def assert_mode(config: Config, broker: Broker, feed: Feed) -> None:
 def engine_settings(config: Config) -> EngineSettings:
     """Return what the engine needs of `config`."""
     return EngineSettings(
-        config.dry_run,
+        config.is_dry_run,
         config.journal.snapshot_every_events,
         config.journal.snapshots_kept,
     )
@@ -209,7 +212,7 @@ def build_feed(config: Config, base: Path) -> Feed:
 
 def build_broker(config: Config) -> Broker:
     """Return the configured broker, not yet connected."""
-    if config.broker.kind == "paper":
+    if config.broker.kind == PAPER:
         try:
             return with_faults(PaperBroker(config.broker), config.broker.params)
         except ValueError as error:
@@ -264,10 +267,11 @@ async def _open_session(
     await engine.connect_broker()
 
 
-async def _end_session(engine: Engine, recovered: Recovered) -> Outcome:
+async def _end_session(engine: Engine, recovered: Recovered, on_stop: OnStop) -> Outcome:
     core = engine.core
     await engine.commit()
-    await engine.take(SessionEnded(engine.stop_reason))
+    parting = await part(engine, on_stop)
+    await engine.take(SessionEnded(engine.stop_reason, parting.left if parting else ()))
     await engine.write_snapshot()
     fields = {run.name: run.fields() for run in core.desk.runs.values()}
     return Outcome(
@@ -278,4 +282,5 @@ async def _end_session(engine: Engine, recovered: Recovered) -> Outcome:
         repeats_dropped=core.recorder.repeats_dropped,
         snapshot_problem=engine.snapshot_problem,
         feed_lost=engine.feed_lost,
+        parting=parting,
     )

@@ -31,6 +31,9 @@ _SECRET_NAME = re.compile(
 )
 _ACCOUNT = re.compile(r"[A-Z]{1,2}[0-9]{6,9}")
 """How Interactive Brokers numbers accounts: U1234567, DU1234567."""
+_FLAGS = (bool, bool | None)
+_YES_OR_NO = {"1": "true", "0": "false"}
+"""How a variable of the environment may say yes and no besides."""
 _CLASS_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
@@ -83,8 +86,14 @@ def load_layered(
     if isinstance(config, Config):
         _check_together(config, problems)
     if problems:
-        raise ConfigError([f"{path}: {problem}" for problem in problems])
+        raise ConfigError([f"{path}: {_with_source(problem, sources)}" for problem in problems])
     return Layered(config, sources)
+
+
+def _with_source(problem: str, sources: Mapping[str, str]) -> str:
+    """Return `problem` with the name of the variable that is wrong, where the file is not."""
+    source = sources.get(problem.partition(": ")[0], "")
+    return f"{problem} (set by {source})" if source.startswith(ENVIRONMENT_PREFIX) else problem
 
 
 def find_config(explicit: Path | None, environment: Mapping[str, str], folder: Path) -> Path | None:
@@ -117,7 +126,8 @@ def journal_path(config: Config, config_path: Path, environment: Mapping[str, st
 
 def to_event(config: Config) -> ConfigLoaded:
     """Return `config` as it goes into the journal: whole, defaults included."""
-    builtins: dict[str, object] = msgspec.json.decode(msgspec.json.encode(config))
+    effective = msgspec.structs.replace(config, dry_run=config.is_dry_run)
+    builtins: dict[str, object] = msgspec.json.decode(msgspec.json.encode(effective))
     sessions = config.sessions
     terms = {
         name: SymbolTerms(
@@ -203,7 +213,8 @@ def _settings(
     """Yield what is set outside the file: where, the option's path, the value as it is written."""
     for name, text in sorted(environment.items()):
         if name.startswith(ENVIRONMENT_PREFIX) and name not in ENVIRONMENT_ELSEWHERE:
-            yield name, _spelled(name.removeprefix(ENVIRONMENT_PREFIX).split("__"), Config), text
+            keys, kind = _spelled(name.removeprefix(ENVIRONMENT_PREFIX).split("__"), Config)
+            yield name, keys, _YES_OR_NO.get(text, text) if kind in _FLAGS else text
     for override in overrides:
         dotted, equals, text = override.partition("=")
         if equals:
@@ -248,8 +259,8 @@ def _set(
     return True
 
 
-def _spelled(keys: Sequence[str], kind: type[msgspec.Struct]) -> list[str]:
-    """Return environment keys in the spelling of the options; names of the operator's keep theirs.
+def _spelled(keys: Sequence[str], kind: type[msgspec.Struct]) -> tuple[list[str], object]:
+    """Return environment keys in the spelling of the options, and the type of that option.
 
     Options are lower case. In a table keyed by the operator (symbols, strategies, params) the key
     is taken as it is written.
@@ -264,7 +275,7 @@ def _spelled(keys: Sequence[str], kind: type[msgspec.Struct]) -> list[str]:
         else:
             spelled.append(key)
             inner = get_args(inner)[1] if get_origin(inner) is dict else None
-    return spelled
+    return spelled, inner
 
 
 def _leaf_paths(tree: Mapping[str, Any], prefix: str) -> list[str]:

@@ -62,6 +62,7 @@ from events.session import (
     JournalOpened,
     SessionEnded,
     SessionStarted,
+    SessionStopping,
     TimerFired,
 )
 from events.strategy import StrategyDeclined, StrategyFailed
@@ -104,6 +105,7 @@ Input = (
     | MarginUnavailable
     | JournalOpened
     | SessionStarted
+    | SessionStopping
     | SessionEnded
     | ConfigLoaded
     | CalendarLoaded

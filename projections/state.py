@@ -46,6 +46,7 @@ from events import (
     Record,
     SessionEnded,
     SessionStarted,
+    SessionStopping,
     ShortSaleReported,
     StrategyDeclined,
     StrategyFailed,
@@ -102,6 +103,7 @@ RareEvent = (
     | CalendarLoaded
     | ConfigLoaded
     | SessionStarted
+    | SessionStopping
     | JournalOpened
     | SessionEnded
     | Command
@@ -191,8 +193,8 @@ class State(msgspec.Struct):
                 self._fire(event)
             case BarMissing():
                 self.freshness.miss(event)
-            case BrokerUnparsed() | PermitLost():
-                pass  # It moves no book; what follows from it is the hold behind it.
+            case BrokerUnparsed() | PermitLost() | SessionStopping():
+                pass  # It moves no book; what follows from it are the holds and cancels behind.
             case SymbolHalted():
                 self.halts.apply(event)
                 self.freshness.halt(event.symbol, utc_from_nanoseconds(record.at))
@@ -335,6 +337,7 @@ class State(msgspec.Struct):
         self._settle()
 
     def _load_config(self, event: ConfigLoaded, seq: int, at: int) -> None:
+        self.strategies.load(self.identity.config, event.config, self.pnl.days)
         self.corporate_actions.take_limits(self.identity.config, event.config)
         self.identity.apply(event, seq, at)
         self.commands.reloading = False

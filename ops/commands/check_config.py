@@ -81,5 +81,5 @@ def _notes(config: Config) -> Iterator[str]:
         yield f"no order will pass: limits.account lacks {', '.join(missing)}"
     if not config.strategies:
         yield "no strategies: bars are recorded, nothing is decided"
-    if config.dry_run:
-        yield "dry_run is on: nothing is sent"
+    if config.is_dry_run:
+        yield "DRY RUN: all is decided and recorded, nothing is sent (dry_run = false sends)"
