@@ -48,7 +48,7 @@ from events import (
     nanoseconds,
     utc_from_nanoseconds,
 )
-from events.errors import JournalForeign
+from events.errors import JournalOfAnotherAccount
 from events.journal import Journal, JournalReader
 from projections import State
 from projections.canonical import state_hash
@@ -243,7 +243,7 @@ def _assert_same_account(state: State, config: Config, path: Path) -> None:
         f"{path} is the journal of {opened.account} in mode {opened.mode}, "
         f"the configuration says {config.account} in mode {config.mode}"
     )
-    raise JournalForeign(message, "set journal.path to another file, or mode and account back")
+    raise JournalOfAnotherAccount(message)
 
 
 def _stop_on_signals(engine: Engine) -> None:

@@ -94,7 +94,7 @@ class Strategies(msgspec.Struct):
 
         Only a promotion lets one out: an option that is gone may have been lost.
         """
-        for strategy in sorted(_shadowed(config) - _shadowed(before)):
+        for strategy in sorted(shadowed_in(config) - shadowed_in(before)):
             answers = self._answers_of(strategy)
             if not answers.shadow:
                 answers.move(shadow=True, days=days)
@@ -128,13 +128,13 @@ class Strategies(msgspec.Struct):
         return answers
 
 
-def _shadowed(config: Mapping[str, object]) -> set[str]:
+def shadowed_in(config: Mapping[str, object]) -> frozenset[str]:
     """Return the strategies that a recorded configuration wants in their shadow."""
     tables = config.get("strategies")
     if not isinstance(tables, Mapping):
-        return set()
-    return {
+        return frozenset()
+    return frozenset(
         name
         for name, table in tables.items()
         if isinstance(table, Mapping) and table.get("shadow") is True
-    }
+    )

@@ -101,8 +101,10 @@ class Dispatch:
             return None
 
     async def _pong(self) -> Answer:
-        seq = self._engine.core.state.seq
-        return Answer(VERSION, 0, (f"the trading loop answers, at event {seq}",))
+        engine = self._engine
+        troubles = (engine.calendar_problem, engine.snapshot_problem)
+        answers = f"the trading loop answers, at event {engine.core.state.seq}"
+        return Answer(VERSION, 0, (answers, *filter(None, troubles)))
 
     async def _obey(self, command: Command, token: str, read: Config) -> Answer:
         if isinstance(command, OperatorReloaded) and (restart := needs_restart(command.changes)):

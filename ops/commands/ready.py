@@ -18,7 +18,8 @@ from ops.render import print_json, print_table, say
 def command(*, journal: Path, as_json: bool) -> None:
     """Look at everything a session needs, point by point; exit 3 if any of it is missing.
 
-    Journal, disk, clock, calendar, data, holds, permit, orders, strategies, daemon, broker, money.
+    Journal, disk, clock, calendar, data, holds, permit, orders, strategies, daemon, broker, money,
+    whether orders are sent at all (a dry run is ready, and says so), margin.
 
     Example: traded ready && echo go
     """
