@@ -24,9 +24,13 @@ class Ended(msgspec.Struct, frozen=True):
 
 
 class Parting(msgspec.Struct, frozen=True):
-    """What a stop came to at a broker outside: the orders that ended, and those that are open."""
+    """What a stop came to at a broker outside: the orders that ended, and those that are open.
+
+    `cancelled` says that cancels were asked for.
+    """
 
     on_stop: OnStop
+    cancelled: bool
     ended: tuple[Ended, ...]
     still_open: tuple[Ended, ...]
 
@@ -45,7 +49,8 @@ async def part(engine: Engine, on_stop: OnStop, wait_s: float = ANSWER_S) -> Par
     if not engine.broker.outside:
         return None
     asked = tuple(order.client_order_id for order in orders.at_broker)
-    if asked and on_stop is OnStop.CANCEL and not engine.settings.dry_run:
+    cancels = bool(asked) and on_stop is OnStop.CANCEL and not engine.settings.dry_run
+    if cancels:
         await engine.take(SessionStopping(engine.stop_reason))
         ends = monotonic_s() + wait_s
         while any(each in orders.open for each in asked) and monotonic_s() < ends:
@@ -57,4 +62,4 @@ async def part(engine: Engine, on_stop: OnStop, wait_s: float = ANSWER_S) -> Par
         if order is not None:
             ended.append(Ended(each, order.state))
     still = (Ended(order.client_order_id, order.state) for order in orders.at_broker)
-    return Parting(on_stop, tuple(ended), tuple(still))
+    return Parting(on_stop, cancels, tuple(ended), tuple(still))

@@ -147,11 +147,14 @@ def parting_lines(parting: Parting) -> Iterator[str]:
 
 def _parting_text(parting: Parting) -> str:
     still = len(parting.still_open)
-    if not parting.ended:
-        return f"{still} orders stay open at the broker" if still else "no order is at the broker"
+    if not (parting.ended or still):
+        return "no order is at the broker"
+    if not parting.cancelled:
+        return f"{still} orders stay open at the broker"
     counts = Counter(each.state.lower() for each in parting.ended)
     over = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
-    return f"{over}; {f'NOT confirmed, and open: {still}' if still else 'no order is open'}"
+    open_ = f"NOT confirmed, and open: {still}" if still else "no order is open"
+    return f"{over or '0 confirmed'}; {open_}"
 
 
 def as_json(outcome: Outcome, config: Config) -> dict[str, object]:
