@@ -138,12 +138,10 @@ def _asked(
 
 
 def _headroom(check: Check, strategy: str, symbol: Symbol) -> Headroom | None:
-    whose = {
-        **dict.fromkeys(ACCOUNT, ""),
-        **dict.fromkeys(OF_SYMBOL, symbol),
-        **dict.fromkeys(OF_STRATEGY, strategy),
-        **dict.fromkeys(OF_BOTH, f"{strategy} {symbol}"),
-    }
+    whose = dict.fromkeys(ACCOUNT, "") | dict.fromkeys(OF_SYMBOL, symbol)
+    if strategy != BY_HAND:
+        whose |= dict.fromkeys(OF_STRATEGY, strategy)
+        whose |= dict.fromkeys(OF_BOTH, f"{strategy} {symbol}")
     of, value, limit, headroom = whose.get(check.name), check.value, check.limit, check.headroom
     if of is None or value is None or limit is None or headroom is None:
         return None

@@ -73,7 +73,7 @@ def command(*, journal: Path, at: str | None, as_json: bool) -> None:
         _print_data(status.data)
     further = [
         *[line for each in status.strategies for line in _about_strategy(each)],
-        *[(f"session {each.exchange}", _session_text(each)) for each in status.sessions],
+        *[(f"session {each.exchange}", session_text(each)) for each in status.sessions],
     ]
     if further:
         say("")
@@ -194,7 +194,8 @@ def _about_strategy(strategy: StrategyStanding) -> Iterator[tuple[str, str]]:
         yield name, f"no trade in {named}: {why}"
 
 
-def _session_text(session: SessionStanding) -> str:
+def session_text(session: SessionStanding) -> str:
+    """Return how a session stands, and what changes that when."""
     if session.exchange == ALWAYS_OPEN:
         return "always open"
     if session.changes_in_s is None:

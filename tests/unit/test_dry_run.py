@@ -9,6 +9,7 @@ from daemon.backtest_id import backtest_id
 from daemon.brokers.paper import PaperBroker
 from daemon.config import BrokerConfig, Config
 from daemon.config_file import ConfigError, load, to_event
+from daemon.core import CoreSettings
 from daemon.recovery import Recovered
 from daemon.session import Opening, opening
 from daemon.start_doubts import doubt_of_config
@@ -114,8 +115,8 @@ def starts(*events: JournalEvent, dry: bool = True, outside: bool = True) -> Ope
     config = Config(dry_run=dry, broker=BrokerConfig(kind="mine:Market"))
     broker = OutsideBroker(PLAIN) if outside else PaperBroker(PLAIN)
     recovered = Recovered(
-        state, [], settings=None, head=Head(), decisions=0, differences=[], events_folded=0
-    )  # type: ignore[arg-type] # not looked at
+        state, [], CoreSettings(), Head(), decisions=0, differences=[], events_folded=0
+    )
     return opening(config, broker, Blocks(), [], recovered, [], NOON)
 
 
