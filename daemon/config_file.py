@@ -73,6 +73,31 @@ def load_layered(
     path: Path, environment: Mapping[str, str], overrides: Sequence[str] = ()
 ) -> Layered:
     """Return what `load` returns, with the source of each option that was set."""
+    layered, problems = _layered(path, environment, overrides)
+    if problems:
+        raise ConfigError([f"{path}: {problem}" for problem in problems])
+    return layered
+
+
+def named_journal(path: Path, environment: Mapping[str, str]) -> tuple[Path, list[str]]:
+    """Return where the journal of a configuration lies, and what is wrong with the rest of it.
+
+    Who has to stop a daemon does not wait until its file is in order.
+
+    Raises:
+        ConfigError: it cannot be read, or what names the journal is wrong.
+    """
+    layered, problems = _layered(path, environment, ())
+    naming = [each for each in problems if each.startswith(("journal", "account: ", "mode: "))]
+    if naming:
+        raise ConfigError([f"{path}: {problem}" for problem in problems])
+    return journal_path(layered.config, path, environment), problems
+
+
+def _layered(
+    path: Path, environment: Mapping[str, str], overrides: Sequence[str]
+) -> tuple[Layered, list[str]]:
+    """Return what `load_layered` returns, as far as it can be had, and what is wrong with it."""
     problems = Problems()
     tree = _read(path)
     sources = dict.fromkeys(_leaf_paths(tree, ""), str(path))
@@ -83,11 +108,9 @@ def load_layered(
                 del sources[below]
             sources[dotted] = "--set" if where.startswith("--set") else where
     config = convert(tree, Config, "", problems)
-    if isinstance(config, Config):
-        _check_together(config, problems)
-    if problems:
-        raise ConfigError([f"{path}: {_with_source(problem, sources)}" for problem in problems])
-    return Layered(config, sources)
+    assert isinstance(config, Config), "no option is required"
+    _check_together(config, problems)
+    return Layered(config, sources), [_with_source(problem, sources) for problem in problems]
 
 
 def _with_source(problem: str, sources: Mapping[str, str]) -> str:

@@ -118,7 +118,9 @@ def _needed_since(state: State, exchange: str, now: datetime) -> datetime:
 
 def _holds(journal: Path, state: State, _now: datetime) -> Iterator[Point]:
     causes = ", ".join(sorted({hold.cause for hold in state.holds.active.values()}))
-    yield Point("holds", not causes, causes or "none", "`traded holds`, then `traded lift`")
+    yield Point(
+        "holds", not causes, causes or "none", "`traded holds`, then `traded lift` or `resume`"
+    )
     granted = Permit(permit_path(journal)).granted
     yield Point("permit", granted, "there" if granted else "gone", "`traded resume`")
 

@@ -110,7 +110,8 @@ class Dispatch:
         if isinstance(command, OperatorReloaded) and (restart := needs_restart(command.changes)):
             why = f"refused: a running daemon does not take {', '.join(restart)}: restart it"
             return Answer(VERSION, EXIT_REFUSED, (why,))
-        numbers = numbers_of(command, self._engine.core.state)
+        core = self._engine.core
+        numbers = numbers_of(command, core.state, core.operator.rule)
         if numbers.facts and not self._confirmations.fits(token, command, numbers):
             changed = ("the token is not the one for these numbers:",) if token else ()
             made = self._confirmations.token(command, numbers)

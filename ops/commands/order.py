@@ -7,7 +7,8 @@ import click
 from ops.told import tell, telling
 
 
-@click.command()
+# A quantity of -5 is then an argument, which is told what is wrong with it, and no option.
+@click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("side", type=click.Choice(["buy", "sell"]))
 @click.argument("quantity")
 @click.argument("symbol")
@@ -38,6 +39,9 @@ def command(  # noqa: PLR0913 - one parameter an option
 
     Example: traded order buy 10 AAPL --limit 190.00 --why "the hedge of yesterday was short"
     """
+    for given in (quantity, symbol):
+        if given.startswith("--"):
+            raise click.UsageError(f"there is no option {given}")
     if quantity.startswith("-"):
         raise click.UsageError("QUANTITY is unsigned: say `sell` to sell")
     kinds = {(False, False): "MKT", (True, False): "LMT", (False, True): "STP"}
