@@ -27,6 +27,7 @@ HORIZON_MIN: Final = timedelta(days=30)
 DATA_AGE_MAX: Final = timedelta(minutes=30)
 AHEAD_MAX: Final = timedelta(seconds=2)
 ANSWER_S: Final = 5.0
+DRY_RUN: Final = "DRY RUN: nothing is sent"
 
 
 class Point(msgspec.Struct, frozen=True):
@@ -150,7 +151,7 @@ def _daemon(journal: Path, _state: State, _now: datetime) -> Iterator[Point]:
 
 def _sending(_journal: Path, state: State, now: datetime) -> Iterator[Point]:
     """Say whether orders leave at all; and how much margin is in use."""
-    yield Point("sending", True, "DRY RUN: nothing is sent" if is_dry_run(state) else "on")  # noqa: FBT003 - a Point
+    yield Point("sending", True, DRY_RUN if is_dry_run(state) else "orders leave")  # noqa: FBT003 - a Point
     limits = limits_of(state)
     use = margin_use(headrooms(state, limits, now), limits)
     if use is not None:

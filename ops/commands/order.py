@@ -1,5 +1,7 @@
 """`traded order`: one order by hand."""
 
+import re
+from itertools import pairwise
 from pathlib import Path
 
 import click
@@ -7,8 +9,21 @@ import click
 from ops.told import tell, telling
 
 
-# A quantity of -5 is then an argument, which is told what is wrong with it, and no option.
-@click.command(context_settings={"ignore_unknown_options": True})
+_NEGATIVE = re.compile(r"-[\d.]+")
+
+
+class OrderCommand(click.Command):
+    """A command to which -5 is a quantity that must not be, and no option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take the words of the command line; see click."""
+        for before, word in pairwise(["", *args]):
+            if _NEGATIVE.fullmatch(word) and not before.startswith("--"):
+                raise click.UsageError("QUANTITY is unsigned: say `sell` to sell", ctx)
+        return super().parse_args(ctx, args)
+
+
+@click.command(cls=OrderCommand)
 @click.argument("side", type=click.Choice(["buy", "sell"]))
 @click.argument("quantity")
 @click.argument("symbol")
@@ -39,11 +54,6 @@ def command(  # noqa: PLR0913 - one parameter an option
 
     Example: traded order buy 10 AAPL --limit 190.00 --why "the hedge of yesterday was short"
     """
-    for given in (quantity, symbol):
-        if given.startswith("--"):
-            raise click.UsageError(f"there is no option {given}")
-    if quantity.startswith("-"):
-        raise click.UsageError("QUANTITY is unsigned: say `sell` to sell")
     kinds = {(False, False): "MKT", (True, False): "LMT", (False, True): "STP"}
     args = {
         "symbol": symbol,
