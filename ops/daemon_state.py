@@ -14,6 +14,9 @@ ANSWER_S: Final = 2.0
 """How long the trading loop may take before it counts as hung."""
 
 
+NO_SOCKET: Final = "its control socket is off, another user's, or not there yet"
+
+
 class Running(StrEnum):
     """What the daemon does. UNHEARD: it runs, and cannot be asked whether it answers."""
 
@@ -40,8 +43,8 @@ def daemon_state(journal: Path, wait_s: float = ANSWER_S) -> DaemonState:
     process = pid or None
     try:
         answer = call(journal, Request(VERSION, "ping", "state-look"), wait_s)
-    except NotRunning as error:
-        return DaemonState(Running.UNHEARD, process, str(error))
+    except NotRunning:
+        return DaemonState(Running.UNHEARD, process, NO_SOCKET)
     except NoAnswer as error:
         return DaemonState(Running.HUNG, process, str(error))
     said, *troubles = answer.lines

@@ -12,12 +12,14 @@ from ops.render import say
 Command = Callable[..., Any]
 
 
-def journal_option(command: Command) -> Command:
-    """Add `--journal FILE`; without it the journal is the one the configuration names."""
+def journal_option(command: Command, *, is_read: bool = True) -> Command:
+    """Add `--journal FILE`; without it the journal is the one the configuration names.
+
+    Who only tells the daemon something need not be able to read it: then it is not `is_read`.
+    """
     return click.option(
         "--journal",
-        # Who may tell the daemon something need not be able to read its journal.
-        type=click.Path(dir_okay=False, readable=False, path_type=Path),
+        type=click.Path(dir_okay=False, readable=is_read, path_type=Path),
         callback=lambda _context, _option, given: given or default_journal(),
         metavar="FILE",
         help="The journal. [default: the one the configuration names]",

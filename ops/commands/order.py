@@ -8,7 +8,6 @@ import click
 
 from ops.told import tell, telling
 
-
 _NEGATIVE = re.compile(r"-[\d.]+")
 
 

@@ -244,7 +244,11 @@ def test_an_answer_may_be_had_for_a_machine(daemon: Daemon) -> None:
         (["flatten", "ZZZ", *WHY], 5, "there is nothing to close"),
         (["order", "buy", "-3", "E", *WHY], 2, "QUANTITY is unsigned: say `sell` to sell"),
         (["order", "buy", "3", "--lmit", "E", *WHY], 2, "No such option '--lmit'"),
-        (["order", "buy", "3", "ZZZ", *WHY], 5, "refused by symbol_allowed"),
+        (
+            ["order", "buy", "3", "ZZZ", *WHY],
+            5,
+            "refused by valid_input: the symbol is not configured",
+        ),
         (["order", "buy", "3000000", "E", *WHY, "--confirm", "x"], 5, "the token is not the one"),
         (["order", "hold", "3", "E", *WHY], 2, "'hold' is not one of"),
         (["order", "buy", "none", "E", *WHY], 2, "'none', which is no number"),
