@@ -1,5 +1,6 @@
 """What a stop does to orders at a broker outside: left as they are, or cancelled and counted."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime
 from decimal import Decimal
@@ -66,7 +67,10 @@ class Outside:
             fill = a_fill("10", order_id=client_order_id, executed_at="2024-01-02T15:00")
             self._report(fill)
         elif number not in self.silent:
-            self._report(OrderCancelled(client_order_id, "asked for"))
+            self.confirm(client_order_id)
+
+    def confirm(self, client_order_id: ClientOrderId) -> None:
+        self._report(OrderCancelled(client_order_id, "asked for"))
 
     def observe(self, bar: BarClosed) -> None: ...
     def advance(self, now: datetime) -> None: ...
@@ -169,6 +173,21 @@ async def test_a_dry_run_cancels_nothing(journal: Journal) -> None:
         parting = await part(at.engine, OnStop.CANCEL, SOON)
         assert states(parting) == ([], [S.ACKNOWLEDGED] * 3)
         assert market.asked == []
+        assert "session.stopping" not in kinds(at.written())
+
+
+async def test_an_answer_that_takes_its_time_is_waited_for(journal: Journal) -> None:
+    market = Outside()
+    market.silent = {0, 1, 2}
+    async with works(journal, market, resting()) as at:
+        await at.run(minutes(0, 0))
+        parting = asyncio.create_task(part(at.engine, OnStop.CANCEL, 5))
+        async with asyncio.timeout(5):
+            while len(market.asked) < 3:  # noqa: ASYNC110 - what is waited for is the broker's
+                await asyncio.sleep(0.01)
+        for order_id in market.orders:
+            market.confirm(order_id)
+        assert states(await parting) == ([S.CANCELLED] * 3, [])
 
 
 async def test_without_an_order_there_is_nothing_to_record(journal: Journal) -> None:
