@@ -20,7 +20,7 @@ from daemon.brokers import Broker
 from daemon.brokers.faults import with_faults
 from daemon.brokers.paper import PaperBroker
 from daemon.clock import Clock, FeedClock, SystemClock
-from daemon.config import Config
+from daemon.config import PAPER, Config, OnStop
 from daemon.config_file import ConfigError, to_event
 from daemon.control.address import socket_path
 from daemon.control.dispatch import Dispatch
@@ -40,6 +40,7 @@ from daemon.recovery import Recovered, Recovery
 from daemon.session import Opening, live_calendars, opening
 from daemon.side_file import Offline, drop_aside, read_aside
 from daemon.snapshots import SnapshotFolder
+from daemon.stopping import Parting, part
 from daemon.surroundings import DiskTerms
 from events import (
     CorporateActionAnnounced,
@@ -50,7 +51,7 @@ from events import (
     nanoseconds,
     utc_from_nanoseconds,
 )
-from events.errors import JournalForeign
+from events.errors import JournalOfAnotherAccount
 from events.journal import Journal, JournalReader
 from projections import State
 from projections.canonical import state_hash
@@ -74,7 +75,8 @@ class Prepared(msgspec.Struct):
 class Outcome(msgspec.Struct):
     """What a run came to. `snapshot_problem` is why the last snapshot could not be written.
 
-    `feed_lost` says that a live feed ended, which no live feed should.
+    `feed_lost` says that a live feed ended, which no live feed should. `parting` is what became of
+    the orders at a broker outside.
     """
 
     state: State
@@ -84,6 +86,7 @@ class Outcome(msgspec.Struct):
     repeats_dropped: int
     snapshot_problem: str
     feed_lost: bool
+    parting: Parting | None
 
 
 async def run(  # noqa: PLR0913 - what a run is made of, and who is told
@@ -147,7 +150,7 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
         with listening(engine, journal_path, config, reread or (lambda: config)):
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(engine.run(feed, progress, once=once), name="trading engine")
-            return await _end_session(engine, recovered)
+            return await _end_session(engine, recovered, config.daemon.on_stop)
     finally:
         # The last connection that goes folds the log into the file, unless it only reads: a journal
         # that recovery refuses is left as it was found.
@@ -179,7 +182,7 @@ def assert_mode(config: Config, broker: Broker, feed: Feed) -> None:
     Raises:
         ConfigError: mode, broker and feed do not go together.
     """
-    if not broker.outside or config.dry_run:
+    if not broker.outside or config.is_dry_run:
         return
     if config.mode not in {Mode.BROKER_PAPER, Mode.LIVE}:
         modes = f"{Mode.BROKER_PAPER.value!r} or {Mode.LIVE.value!r}"
@@ -192,7 +195,7 @@ def engine_settings(config: Config) -> EngineSettings:
     """Return what the engine needs of `config`."""
     journal = config.journal
     return EngineSettings(
-        config.dry_run,
+        config.is_dry_run,
         journal.snapshot_every_events,
         journal.snapshots_kept,
         DiskTerms(journal.disk_halt_mb * BYTES_A_MB, journal.disk_look_s),
@@ -219,7 +222,7 @@ def build_feed(config: Config, base: Path, clock: SystemClock) -> Feed:
 
 def build_broker(config: Config) -> Broker:
     """Return the configured broker, not yet connected."""
-    if config.broker.kind == "paper":
+    if config.broker.kind == PAPER:
         try:
             return with_faults(PaperBroker(config.broker), config.broker.params)
         except ValueError as error:
@@ -250,7 +253,7 @@ def _assert_same_account(state: State, config: Config, path: Path) -> None:
         f"{path} is the journal of {opened.account} in mode {opened.mode}, "
         f"the configuration says {config.account} in mode {config.mode}"
     )
-    raise JournalForeign(message, "set journal.path to another file, or mode and account back")
+    raise JournalOfAnotherAccount(message)
 
 
 def _stop_on_signals(engine: Engine) -> None:
@@ -274,10 +277,11 @@ async def _open_session(
     await engine.connect_broker()
 
 
-async def _end_session(engine: Engine, recovered: Recovered) -> Outcome:
+async def _end_session(engine: Engine, recovered: Recovered, on_stop: OnStop) -> Outcome:
     core = engine.core
     await engine.commit()
-    await engine.take(SessionEnded(engine.stop_reason))
+    parting = await part(engine, on_stop)
+    await engine.take(SessionEnded(engine.stop_reason, parting.left if parting else ()))
     await engine.write_snapshot()
     fields = {run.name: run.fields() for run in core.desk.runs.values()}
     return Outcome(
@@ -288,4 +292,5 @@ async def _end_session(engine: Engine, recovered: Recovered) -> Outcome:
         repeats_dropped=core.recorder.repeats_dropped,
         snapshot_problem=engine.snapshot_problem,
         feed_lost=engine.feed_lost,
+        parting=parting,
     )

@@ -14,7 +14,9 @@ from daemon.config import Config
 
 def backtest_id(config: Config) -> str:
     """Return the journal id of a backtest under `config`: the same again for the same options."""
-    return sha256(msgspec.json.encode(_chosen(config), order="deterministic")).hexdigest()[:16]
+    # Sending is the default of a backtest, whether the file says so or nothing.
+    chosen = _chosen(msgspec.structs.replace(config, dry_run=config.is_dry_run or None))
+    return sha256(msgspec.json.encode(chosen, order="deterministic")).hexdigest()[:16]
 
 
 def _chosen(value: object) -> object:

@@ -88,10 +88,14 @@ class FreshnessConfig(_Table, frozen=True):
 
 
 class StrategyConfig(_Table, frozen=True):
-    """One strategy: its class as `module:Class`, its symbols (empty: all), its own parameters."""
+    """One strategy: its class as `module:Class`, its symbols (empty: all), its own parameters.
+
+    With `shadow` it starts in its shadow, where it decides and sends nothing, until promoted.
+    """
 
     strategy_class: str = msgspec.field(name="class")
     symbols: tuple[Symbol, ...] = ()
+    shadow: bool = False
     params: dict[str, object] = {}
 
 
@@ -103,6 +107,10 @@ class Commission(StrEnum):
     NONE = "none"
 
 
+PAPER = "paper"
+"""The broker inside the process."""
+
+
 class BrokerConfig(_Table, frozen=True):
     """`kind` is "paper" or `module:Class`. The rest tunes the paper broker.
 
@@ -111,7 +119,7 @@ class BrokerConfig(_Table, frozen=True):
     before it counts as UNKNOWN.
     """
 
-    kind: str = "paper"
+    kind: str = PAPER
     capital_usd: PositiveDecimal = Decimal(100_000)
     commission: Commission = Commission.FIXED
     slippage_bps: BasisPoints = Decimal(1)
@@ -145,12 +153,26 @@ class ControlConfig(_Table, frozen=True):
     allowed_uids: tuple[int, ...] = ()
 
 
+class OnStop(StrEnum):
+    """What a stop does to the orders that work at a broker outside."""
+
+    LEAVE = "leave"
+    CANCEL = "cancel"
+
+
+class DaemonConfig(_Table, frozen=True):
+    """How the process itself behaves."""
+
+    on_stop: OnStop = OnStop.LEAVE
+
+
 class Config(_Table, frozen=True):
-    """The whole configuration."""
+    """The whole configuration. Ask `is_dry_run`: where the file is silent, the broker decides."""
 
     mode: Mode = Mode.BACKTEST
     account: Alias = "paper"
-    dry_run: bool = False
+    dry_run: bool | None = None
+    daemon: DaemonConfig = DaemonConfig()
     journal: JournalConfig = JournalConfig()
     symbols: dict[Symbol, SymbolConfig] = {}
     sessions: SessionsConfig = SessionsConfig()
@@ -162,3 +184,8 @@ class Config(_Table, frozen=True):
     limits: Limits = Limits()
     promotion: PromotionRule = PromotionRule()
     control: ControlConfig = ControlConfig()
+
+    @property
+    def is_dry_run(self) -> bool:
+        """Say whether nothing is sent: as configured, else so with any broker but the built-in."""
+        return self.broker.kind != PAPER if self.dry_run is None else self.dry_run

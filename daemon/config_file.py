@@ -31,6 +31,9 @@ _SECRET_NAME = re.compile(
 )
 _ACCOUNT = re.compile(r"[A-Z]{1,2}[0-9]{6,9}")
 """How Interactive Brokers numbers accounts: U1234567, DU1234567."""
+_FLAGS = (bool, bool | None)
+_YES_OR_NO = {"1": "true", "0": "false"}
+"""How a variable of the environment may say yes and no besides."""
 _CLASS_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
@@ -70,6 +73,31 @@ def load_layered(
     path: Path, environment: Mapping[str, str], overrides: Sequence[str] = ()
 ) -> Layered:
     """Return what `load` returns, with the source of each option that was set."""
+    layered, problems = _layered(path, environment, overrides)
+    if problems:
+        raise ConfigError([f"{path}: {problem}" for problem in problems])
+    return layered
+
+
+def named_journal(path: Path, environment: Mapping[str, str]) -> tuple[Path, list[str]]:
+    """Return where the journal of a configuration lies, and what is wrong with the rest of it.
+
+    Who has to stop a daemon does not wait until its file is in order.
+
+    Raises:
+        ConfigError: it cannot be read, or what names the journal is wrong.
+    """
+    layered, problems = _layered(path, environment, ())
+    naming = [each for each in problems if each.startswith(("journal", "account: ", "mode: "))]
+    if naming:
+        raise ConfigError([f"{path}: {problem}" for problem in problems])
+    return journal_path(layered.config, path, environment), problems
+
+
+def _layered(
+    path: Path, environment: Mapping[str, str], overrides: Sequence[str]
+) -> tuple[Layered, list[str]]:
+    """Return what `load_layered` returns, as far as it can be had, and what is wrong with it."""
     problems = Problems()
     tree = _read(path)
     sources = dict.fromkeys(_leaf_paths(tree, ""), str(path))
@@ -80,11 +108,15 @@ def load_layered(
                 del sources[below]
             sources[dotted] = "--set" if where.startswith("--set") else where
     config = convert(tree, Config, "", problems)
-    if isinstance(config, Config):
-        _check_together(config, problems)
-    if problems:
-        raise ConfigError([f"{path}: {problem}" for problem in problems])
-    return Layered(config, sources)
+    assert isinstance(config, Config), "no option is required"
+    _check_together(config, problems)
+    return Layered(config, sources), [_with_source(problem, sources) for problem in problems]
+
+
+def _with_source(problem: str, sources: Mapping[str, str]) -> str:
+    """Return `problem` with the name of the variable that is wrong, where the file is not."""
+    source = sources.get(problem.partition(": ")[0], "")
+    return f"{problem} (set by {source})" if source.startswith(ENVIRONMENT_PREFIX) else problem
 
 
 def find_config(explicit: Path | None, environment: Mapping[str, str], folder: Path) -> Path | None:
@@ -117,7 +149,8 @@ def journal_path(config: Config, config_path: Path, environment: Mapping[str, st
 
 def to_event(config: Config) -> ConfigLoaded:
     """Return `config` as it goes into the journal: whole, defaults included."""
-    builtins: dict[str, object] = msgspec.json.decode(msgspec.json.encode(config))
+    effective = msgspec.structs.replace(config, dry_run=config.is_dry_run)
+    builtins: dict[str, object] = msgspec.json.decode(msgspec.json.encode(effective))
     sessions = config.sessions
     terms = {
         name: SymbolTerms(
@@ -203,7 +236,8 @@ def _settings(
     """Yield what is set outside the file: where, the option's path, the value as it is written."""
     for name, text in sorted(environment.items()):
         if name.startswith(ENVIRONMENT_PREFIX) and name not in ENVIRONMENT_ELSEWHERE:
-            yield name, _spelled(name.removeprefix(ENVIRONMENT_PREFIX).split("__"), Config), text
+            keys, kind = _spelled(name.removeprefix(ENVIRONMENT_PREFIX).split("__"), Config)
+            yield name, keys, _YES_OR_NO.get(text, text) if kind in _FLAGS else text
     for override in overrides:
         dotted, equals, text = override.partition("=")
         if equals:
@@ -248,8 +282,8 @@ def _set(
     return True
 
 
-def _spelled(keys: Sequence[str], kind: type[msgspec.Struct]) -> list[str]:
-    """Return environment keys in the spelling of the options; names of the operator's keep theirs.
+def _spelled(keys: Sequence[str], kind: type[msgspec.Struct]) -> tuple[list[str], object]:
+    """Return environment keys in the spelling of the options, and the type of that option.
 
     Options are lower case. In a table keyed by the operator (symbols, strategies, params) the key
     is taken as it is written.
@@ -264,7 +298,7 @@ def _spelled(keys: Sequence[str], kind: type[msgspec.Struct]) -> list[str]:
         else:
             spelled.append(key)
             inner = get_args(inner)[1] if get_origin(inner) is dict else None
-    return spelled
+    return spelled, inner
 
 
 def _leaf_paths(tree: Mapping[str, Any], prefix: str) -> list[str]:

@@ -58,6 +58,7 @@ from events import (
     OrderWorking,
     PermitLost,
     SessionStarted,
+    SessionStopping,
     ShortSaleReported,
     Symbol,
     TimerFired,
@@ -166,6 +167,10 @@ class Core:
                 self.deadlines.restart()
             case OperatorCommand():
                 self.operator.take(event, at)
+            case SessionStopping():
+                self.recorder.take(event, at)
+                for order in self.state.orders.at_broker:
+                    self.orders.cancel(order.client_order_id, f"the daemon stops: {event.reason}")
             case PermitLost():
                 self.operator.lose_permit(event, at)
             case ClockJumped():

@@ -52,6 +52,7 @@ BAR_ON_ITS_WAY = timedelta(seconds=60)
 """How long after its end a live bar may still come: nothing ends by itself before that."""
 ROUNDS_A_TURN = 10
 """Reports and what they lead to, so many times over, before bars and timers have their turn."""
+DRY_RUN = "dry run"
 NO_PERMIT = "the permit file is gone"
 KILLED = "killed"
 _LATE_S = 0.001
@@ -416,7 +417,7 @@ class Engine:
     def _why_not(self, intent: OrderIntended) -> str:
         """Say what has come between an order's approval and its sending, nothing if it may go."""
         if self.settings.dry_run:
-            return "dry run"
+            return DRY_RUN
         if self.journal.poisoned:
             return "the journal failed to write"
         if self.stop_reason and self.broker.outside:

@@ -15,3 +15,8 @@ def moment(day: date, at: time) -> datetime:
 def midnight(day: date) -> datetime:
     """Return when `day` begins in New York, in UTC: before any of that day's trading."""
     return moment(day, time())
+
+
+def day_of(moment: datetime) -> date:
+    """Return which day it is in New York at `moment`."""
+    return moment.astimezone(_ZONE).date()

@@ -159,7 +159,7 @@ class OperatorDesk:
     def _lift(self, command: OperatorLifted) -> None:
         hold = self._state.holds.active.get(command.hold_id)
         if hold is None:
-            self._refuse(command, f"there is no hold {command.hold_id}")
+            self._refuse(command, f"there is no hold {command.hold_id}: `traded holds` lists them")
         elif hold.cause == KILL_SWITCH:
             self._refuse(command, "the kill switch is lifted by `traded resume`")
         else:

@@ -19,6 +19,7 @@ from daemon.code_hash import code_version
 from daemon.config import BrokerConfig, Config
 from daemon.config_file import ConfigError, to_event
 from daemon.data_watch import HORIZON_GOOD, HORIZON_MIN
+from daemon.engine import DRY_RUN
 from daemon.feeds import Feed
 from daemon.new_york import midnight
 from daemon.recovery import Recovered
@@ -30,11 +31,13 @@ from events import (
     CorporateActionAnnounced,
     JournalOpened,
     Mode,
+    OrderWithheld,
     SessionStarted,
     utc_from_nanoseconds,
 )
 from events.codec import Input
 from projections import State
+from projections.order_states import OrderState
 
 CALENDAR_BEFORE = timedelta(days=40)
 CALENDAR_AFTER = timedelta(days=40)
@@ -108,12 +111,14 @@ def opening(  # noqa: PLR0913, PLR0917 - all that a session depends on
         for action in wanted
         if action.action_id not in known and midnight(action.ex_date) > now
     ]
+    events += _never_sent(state)
     return Opening(
         identity=_journal_opened(config) if state.identity.opened is None else None,
         events=tuple(events),
         notices=(
             *recovered.notices,
             *doubts,
+            *(_dry_run(broker, state) if config.is_dry_run else ()),
             *_idle_capital(broker, state, deposit),
             *_late_actions(wanted, state, now),
             *_orphans(config, state),
@@ -185,6 +190,29 @@ def _diverged(recovered: Recovered, runs: Sequence[StrategyRun]) -> dict[str, st
         elif run.failed and books.of(run.name).code_hash != run.code_hash:
             diverged[run.name] = f"failed when it was shown the history: {run.failure}"
     return diverged
+
+
+def _dry_run(broker: Broker, state: State) -> Iterator[str]:
+    """Say that nothing is sent, and what that means for orders that were sent before."""
+    yield "DRY RUN: all is decided and recorded, nothing is sent (dry_run = false sends)"
+    never = {order.client_order_id for order in _never_sent(state)}
+    named = ", ".join(
+        order.client_order_id
+        for order in state.orders.at_broker
+        if order.client_order_id not in never
+    )
+    if broker.outside and named:
+        yield f"DRY RUN: no cancel leaves either, and these may stand at the broker: {named}"
+
+
+def _never_sent(state: State) -> Iterator[OrderWithheld]:
+    """Yield the end of orders that a dry run was about not to send when it was killed."""
+    identity = state.identity
+    if identity.config.get("dry_run") is not True:
+        return
+    for order in state.orders.open.values():
+        if order.state is OrderState.SENDING and order.sending_seq > identity.config_seq:
+            yield OrderWithheld(order.client_order_id, DRY_RUN)
 
 
 def _idle_capital(broker: Broker, state: State, deposit: CashMoved) -> Iterator[str]:

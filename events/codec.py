@@ -63,6 +63,7 @@ from events.session import (
     JournalOpened,
     SessionEnded,
     SessionStarted,
+    SessionStopping,
     TimerFired,
 )
 from events.strategy import StrategyDeclined, StrategyFailed
@@ -105,6 +106,7 @@ Input = (
     | MarginUnavailable
     | JournalOpened
     | SessionStarted
+    | SessionStopping
     | SessionEnded
     | ConfigLoaded
     | CalendarLoaded

@@ -31,6 +31,12 @@ class JournalForeign(JournalError):
     hint = "check the path; the file was not touched"
 
 
+class JournalOfAnotherAccount(JournalError):
+    """The journal is whole, and of another account or mode than configured."""
+
+    hint = "set journal.path to another file, or mode and account back"
+
+
 class JournalNewer(JournalError):
     """A newer traded wrote the file."""
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
-from events.base import Event, Symbol
+from events.base import ClientOrderId, Event, Symbol
 
 
 class Mode(StrEnum):
@@ -44,10 +44,20 @@ class SessionStarted(Event, frozen=True, tag="session.started"):
     doubts: tuple[str, ...] = ()
 
 
-class SessionEnded(Event, frozen=True, tag="session.ended"):
-    """The daemon process gave the journal back in order."""
+class SessionStopping(Event, frozen=True, tag="session.stopping"):
+    """The daemon stops, and asks for a cancel of every order at the broker before it ends."""
 
     reason: str
+
+
+class SessionEnded(Event, frozen=True, tag="session.ended"):
+    """The daemon process gave the journal back in order. `left` are the orders it leaves open.
+
+    They are those at a broker outside: what rests inside the process is in the books.
+    """
+
+    reason: str
+    left: tuple[ClientOrderId, ...] = ()
 
 
 class SymbolTerms(msgspec.Struct, frozen=True, gc=False):

@@ -150,7 +150,7 @@ def _usage_error(error: click.ClickException) -> list[str]:
     usage = []
     if context is not None:
         usage = [*context.get_usage().split("\n"), f"Try '{context.command_path} --help'.", ""]
-    return [*usage, f"Error: {first}", *(f"  {line.removeprefix('  ')}" for line in more)]
+    return [*usage, f"Error: {first}", *(f"  {line.strip()}" for line in more)]
 
 
 def _told(error: Exception) -> list[str]:

@@ -5,8 +5,9 @@ been given; so each answer is counted when the next one tells, and once as long 
 an order strategies count afresh: how often they said what stood before it nobody knows, so once.
 """
 
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from enum import StrEnum
 
@@ -14,14 +15,21 @@ import msgspec
 
 from events import (
     ClientOrderId,
+    ConfigLoaded,
     IntentApproved,
     IntentRefused,
+    OperatorShadowed,
     OrderIntended,
     Record,
     StrategyDeclined,
+    StrategyPromoted,
     Symbol,
     utc_from_nanoseconds,
 )
+from projections.strategies import SHADOW, shadowed_in
+
+SHADOW_MOVES = (ConfigLoaded, OperatorShadowed, StrategyPromoted)
+"""The events that say who is in shadow."""
 
 
 class Outcome(StrEnum):
@@ -40,7 +48,10 @@ class Blocker(msgspec.Struct, frozen=True):
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """One decision, made `evaluations` times in a row at least, and what stood in its way."""
+    """One decision, made `evaluations` times in a row at least, and what stood in its way.
+
+    In shadow an intent counts as approved that only the shadow kept from being sent.
+    """
 
     seq: int
     day: date
@@ -86,12 +97,12 @@ GROUPINGS: Mapping[str, Callable[[Decision], str]] = {
 def decisions_in(
     records: Iterable[Record],
     intended: Callable[[ClientOrderId], OrderIntended | None],
-    shadows: Container[str],
+    in_shadow: Callable[[str, int], bool],
 ) -> Iterator[Decision]:
     """Yield the decisions in `records`, which come newest first.
 
-    `intended` finds an order's intent. `shadows` are the strategies that only decide: the one place
-    that says whose decisions are real.
+    `intended` finds an order's intent; `in_shadow` says of a strategy whether it only decided at
+    an event.
     """
     told: dict[tuple[str, Symbol], int] = {}
     for record in records:
@@ -108,9 +119,8 @@ def decisions_in(
                     continue
                 whose, times = (intent.strategy, intent.symbol), 1
                 failed = [check.name for check in answer.checks if not check.passed]
-                blockers = [Blocker("gate", name) for name in failed]
-                is_approved = isinstance(answer, IntentApproved)
-                outcome = Outcome.APPROVED if is_approved else Outcome.REFUSED
+                blockers = [Blocker("gate", name) for name in failed if name != SHADOW]
+                outcome = Outcome.REFUSED if blockers else Outcome.APPROVED
             case _:
                 continue
         yield Decision(
@@ -118,11 +128,38 @@ def decisions_in(
             day=utc_from_nanoseconds(record.at).date(),
             strategy=whose[0],
             symbol=whose[1],
-            shadow=whose[0] in shadows,
+            shadow=in_shadow(whose[0], record.seq),
             outcome=outcome,
             evaluations=times,
             blockers=tuple(blockers),
         )
+
+
+class ShadowTimes:
+    """Which strategies were in their shadow when, by the events that move one in or out."""
+
+    def __init__(self, moves: Iterable[Record]) -> None:
+        """Follow `moves`, oldest first; other events than `SHADOW_MOVES` tell nothing."""
+        shadows, wanted = frozenset[str](), frozenset[str]()
+        self._since = [0]
+        self._shadows = [shadows]
+        for record in moves:
+            match record.event:
+                case ConfigLoaded() as loaded:
+                    before, wanted = wanted, shadowed_in(loaded.config)
+                    shadows |= wanted - before
+                case OperatorShadowed() as moved:
+                    shadows |= {moved.strategy}
+                case StrategyPromoted() as moved:
+                    shadows -= {moved.strategy}
+                case _:
+                    continue
+            self._since.append(record.seq)
+            self._shadows.append(shadows)
+
+    def __call__(self, strategy: str, seq: int) -> bool:
+        """Say whether that strategy was in its shadow at event `seq`."""
+        return strategy in self._shadows[bisect_right(self._since, seq) - 1]
 
 
 def counted(decisions: Iterable[Decision], grouping: str, top: int) -> list[Counts]:

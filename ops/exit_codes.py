@@ -39,6 +39,7 @@ _BY_ERROR: Final = {
     "JournalWriteFailed": ExitCode.JOURNAL_WRITE_FAILED,
     "BrokerFailed": ExitCode.BROKER_UNREACHABLE,
     "JournalMissing": ExitCode.FAILURE,
+    "JournalOfAnotherAccount": ExitCode.BAD_CONFIG,
     "JournalError": ExitCode.JOURNAL_DAMAGED,
     "ConfigError": ExitCode.BAD_CONFIG,
     "LoadError": ExitCode.BAD_CONFIG,

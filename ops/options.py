@@ -12,11 +12,14 @@ from ops.render import say
 Command = Callable[..., Any]
 
 
-def journal_option(command: Command) -> Command:
-    """Add `--journal FILE`; without it the journal is the one the configuration names."""
+def journal_option(command: Command, *, is_read: bool = True) -> Command:
+    """Add `--journal FILE`; without it the journal is the one the configuration names.
+
+    Who only tells the daemon something need not be able to read it: then it is not `is_read`.
+    """
     return click.option(
         "--journal",
-        type=click.Path(dir_okay=False, path_type=Path),
+        type=click.Path(dir_okay=False, readable=is_read, path_type=Path),
         callback=lambda _context, _option, given: given or default_journal(),
         metavar="FILE",
         help="The journal. [default: the one the configuration names]",
@@ -48,10 +51,11 @@ def default_journal() -> Path:
 
     Raises:
         click.UsageError: there is no configuration.
-        ConfigError: it is not a valid one.
+        ConfigError: it does not say which journal it is; whatever else is wrong with it counts
+            for nothing here.
     """
     # Only needed here: with --journal nothing of the configuration is read.
-    from daemon.config_file import find_config, journal_path, load  # noqa: PLC0415 - as above
+    from daemon.config_file import ConfigError, find_config, named_journal  # noqa: PLC0415 - as above
 
     config_file = find_config(None, os.environ, Path.cwd())
     if config_file is None:
@@ -59,8 +63,15 @@ def default_journal() -> Path:
             "no journal: give --journal FILE, such as the demo's var/demo/journal.db; "
             "no configuration that could name one was found either"
         )
-    found = journal_path(load(config_file, os.environ, []), config_file, os.environ)
+    try:
+        found, problems = named_journal(config_file, os.environ)
+    except ConfigError as error:
+        raise ConfigError(
+            [*error.problems, "next: give --journal FILE to do without it"]
+        ) from error
     say(f"journal: {found} (from {config_file})", err=True)
+    if problems:
+        say(f"note: a start would refuse {config_file}: see `traded check-config`", err=True)
     return found
 
 

@@ -8,16 +8,16 @@ from typing import Final
 
 import msgspec
 
-from daemon.control.client import NoAnswer, NotRunning, call
-from daemon.control.protocol import VERSION, Request
 from daemon.permit import Permit, permit_path
 from events import KILL_SWITCH, Mode
 from events.errors import JournalError
 from events.journal import JournalReader
-from events.lock import holder, lock_path
 from ops.books import read_books
-from ops.render import money, span
+from ops.daemon_state import Running, daemon_state
+from ops.headroom import headrooms, limits_of, margin_use
+from ops.render import money, percent, span
 from ops.room import disk_room
+from ops.standing import is_dry_run
 from ops.stops import breaker_text, is_kill, is_killed, is_trip, kill_text, trips_of
 from projections import State
 from projections.calendar import ALWAYS_OPEN
@@ -27,6 +27,7 @@ HORIZON_MIN: Final = timedelta(days=30)
 DATA_AGE_MAX: Final = timedelta(minutes=30)
 AHEAD_MAX: Final = timedelta(seconds=2)
 ANSWER_S: Final = 5.0
+DRY_RUN: Final = "DRY RUN: nothing is sent"
 
 
 class Point(msgspec.Struct, frozen=True):
@@ -137,17 +138,25 @@ def _orders(_journal: Path, state: State, _now: datetime) -> Iterator[Point]:
 
 
 def _daemon(journal: Path, _state: State, _now: datetime) -> Iterator[Point]:
-    pid = holder(lock_path(journal))
+    daemon = daemon_state(journal, ANSWER_S)
+    runs, answers = daemon.running is not Running.STOPPED, daemon.running is Running.ANSWERS
     hint = "start it: `traded run`"
-    yield Point("daemon", pid is not None, f"process {pid}" if pid else "not running", hint)
-    if pid is None:
-        return
-    try:
-        answer = call(journal, Request(VERSION, "ping", "ready-check"), ANSWER_S)
-    except (NotRunning, NoAnswer) as error:
-        yield Point("control socket", False, str(error), "`traded kill --offline` if it hangs")  # noqa: FBT003 - a Point
-    else:
-        yield Point("control socket", answer.exit_code == 0, ", ".join(answer.lines))
+    yield Point("daemon", runs, f"process {daemon.pid or '?'}" if runs else "not running", hint)
+    if runs:
+        yield Point("control socket", answers, daemon.said, "`traded kill --offline` if it hangs")
+    for trouble in daemon.troubles:
+        yield Point("daemon", False, trouble, "it goes on; see the daemon's log")  # noqa: FBT003 - a Point
+
+
+def _sending(_journal: Path, state: State, now: datetime) -> Iterator[Point]:
+    """Say whether orders leave at all; and how much margin is in use."""
+    yield Point("sending", True, DRY_RUN if is_dry_run(state) else "orders leave")  # noqa: FBT003 - a Point
+    limits = limits_of(state)
+    use = margin_use(headrooms(state, limits, now), limits)
+    if use is not None:
+        alert = percent(use.alert_share)
+        found = f"{percent(use.share)} of what there is, alert at {alert}"
+        yield Point("margin use", not use.is_high, found, "make room, or expect refusals")
 
 
 def _broker(_journal: Path, state: State, _now: datetime) -> Iterator[Point]:
@@ -179,4 +188,5 @@ _LOOKS: Final[tuple[Callable[[Path, State, datetime], Iterator[Point]], ...]] = 
     _orders,
     _daemon,
     _broker,
+    _sending,
 )

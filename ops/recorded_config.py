@@ -27,10 +27,9 @@ class RecordedLimits(msgspec.Struct, frozen=True):
 
 
 class RecordedStrategy(msgspec.Struct, frozen=True):
-    """Which symbols a strategy is asked about (empty: all), and whether it only decides."""
+    """Which symbols a strategy is asked about; empty means all."""
 
     symbols: tuple[Symbol, ...] = ()
-    shadow: bool = False
 
 
 class RecordedJournal(msgspec.Struct, frozen=True):

@@ -49,6 +49,7 @@ from events import (
     PermitLost,
     SessionEnded,
     SessionStarted,
+    SessionStopping,
     ShortSaleReported,
     StrategyDeclined,
     StrategyFailed,
@@ -122,10 +123,11 @@ def sentence(event: JournalEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one 
             return _because(stage, event.reason)
         case StrategyFailed():
             return _because(f"{one_line(event.strategy)} failed and is asked no more", event.error)
-        case JournalOpened() | SessionStarted() | SessionEnded():
+        case JournalOpened() | SessionStarted() | SessionStopping() | SessionEnded():
             return _session_text(event)
         case ConfigLoaded():
-            return f"configuration with {len(event.symbols)} symbols"
+            dry = ", DRY RUN" if event.config.get("dry_run") is True else ""
+            return f"configuration with {len(event.symbols)} symbols{dry}"
         case CalendarLoaded():
             return _calendar_text(event)
         case TimerFired():
@@ -150,7 +152,7 @@ def _machine_text(event: ClockJumped | DiskLow) -> str:
             assert_never(event)
 
 
-def _session_text(event: JournalOpened | SessionStarted | SessionEnded) -> str:
+def _session_text(event: JournalOpened | SessionStarted | SessionStopping | SessionEnded) -> str:
     match event:
         case JournalOpened():
             account = f"account {one_line(event.account)}, mode {event.mode}"
@@ -158,8 +160,11 @@ def _session_text(event: JournalOpened | SessionStarted | SessionEnded) -> str:
         case SessionStarted():
             named = one_line(", ".join(event.strategies)) or "no strategy"
             return f"traded {one_line(event.code_version)} took the journal over with {named}"
+        case SessionStopping():
+            return _because("traded stops and asks for a cancel of every order", event.reason)
         case SessionEnded():
-            return _because("traded gave the journal back", event.reason)
+            left = f" with {len(event.left)} orders left at the broker" if event.left else ""
+            return _because(f"traded gave the journal back{left}", event.reason)
         case _:
             assert_never(event)
 

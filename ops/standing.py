@@ -7,12 +7,15 @@ from pathlib import Path
 
 import msgspec
 
+from daemon.gate.limits import not_set
 from events import HoldPlaced, Mode, Symbol, utc_from_nanoseconds
+from ops.daemon_state import DaemonState, Running
+from ops.headroom import Headroom, MarginUse, headrooms, limits_of, margin_use
 from ops.recorded_config import RecordedStrategy, recorded_config
 from ops.room import DiskRoom, disk_room
+from ops.sessions_ahead import SessionStanding, sessions_ahead
 from ops.stops import Tripped, is_killed, trips_of
 from projections import State
-from projections.calendar import ALWAYS_OPEN
 from projections.order_states import OrderState
 from projections.strategies import StrategyAnswers
 
@@ -53,23 +56,20 @@ class StrategyStanding(msgspec.Struct, frozen=True):
     declined: list[Standing]
 
 
-class SessionStanding(msgspec.Struct, frozen=True):
-    """The session of an exchange that is open or comes next; both None past what is known."""
-
-    exchange: str
-    is_open: bool
-    opens: datetime | None
-    closes: datetime | None
-
-
 class Status(msgspec.Struct, frozen=True):
-    """The daemon and its books after event `seq`. Ages count from `now`; money is US dollars."""
+    """The daemon and its books after event `seq`. Ages count from `now`; money is US dollars.
+
+    `daemon` is what the daemon does now, whatever moment the rest is of. `data` has the stalest
+    first, `headroom` the tightest; without `limits_not_set` no order passes.
+    """
 
     journal: str
     running: bool
     pid: int | None
+    daemon: DaemonState
     ended: str
     mode: Mode | None
+    dry_run: bool
     account: str
     seq: int
     at: datetime
@@ -91,20 +91,30 @@ class Status(msgspec.Struct, frozen=True):
     data: list[DataAge]
     strategies: list[StrategyStanding]
     sessions: list[SessionStanding]
+    headroom: list[Headroom]
+    limits_not_set: list[str]
+    margin_use: MarginUse | None
 
 
-def status_of(state: State, journal: Path, pid: int | None, now: datetime) -> Status:
-    """Return how things stand in `state` at `now`; `pid` holds the journal, None: nobody does."""
+def status_of(state: State, journal: Path, daemon: DaemonState, now: datetime) -> Status:
+    """Return how things stand in `state` at `now`, beside what the `daemon` does."""
     opened, pnl = state.identity.opened, state.pnl
     config = recorded_config(state.identity.config)
     orders = state.orders.open.values()
     trips = trips_of(state)
+    limits = limits_of(state)
+    headroom = headrooms(state, limits, now)
+    data = [
+        _data_age(state, symbol, now) for symbol in sorted({*state.symbols, *state.market.last})
+    ]
     return Status(
         journal=str(journal),
-        running=pid is not None,
-        pid=pid or None,
+        running=daemon.running is not Running.STOPPED,
+        pid=daemon.pid,
+        daemon=daemon,
         ended=state.identity.ended,
         mode=opened.mode if opened else None,
+        dry_run=is_dry_run(state),
         account=opened.account if opened else "",
         seq=state.seq,
         at=utc_from_nanoseconds(state.at),
@@ -127,12 +137,18 @@ def status_of(state: State, journal: Path, pid: int | None, now: datetime) -> St
         circuit_breaker_trips=trips,
         disk=disk_room(state, journal),
         holds=list(state.holds.active.values()),
-        data=[
-            _data_age(state, symbol, now) for symbol in sorted({*state.symbols, *state.market.last})
-        ],
+        data=sorted(data, key=_staleness, reverse=True),
         strategies=list(_strategies(state.strategies.answers, config.strategies)),
-        sessions=list(_sessions(state, now)),
+        sessions=list(sessions_ahead(state, now)),
+        headroom=headroom,
+        limits_not_set=not_set(limits),
+        margin_use=margin_use(headroom, limits),
     )
+
+
+def is_dry_run(state: State) -> bool:
+    """Say whether nothing is sent under the configuration in force."""
+    return state.identity.config.get("dry_run") is True
 
 
 def _data_age(state: State, symbol: Symbol, now: datetime) -> DataAge:
@@ -140,6 +156,10 @@ def _data_age(state: State, symbol: Symbol, now: datetime) -> DataAge:
     if bar is None:
         return DataAge(symbol, None, None, None)
     return DataAge(symbol, bar.close, bar.end, (now - bar.end) / timedelta(seconds=1))
+
+
+def _staleness(data: DataAge) -> float:
+    return float("inf") if data.age_s is None else data.age_s
 
 
 def _strategies(
@@ -154,22 +174,10 @@ def _strategies(
             reasons.setdefault((declined.stage, declined.reason), []).append(symbol)
         yield StrategyStanding(
             name=name,
-            shadow=name in configured and configured[name].shadow,
+            shadow=answer.shadow,
             intended=answer.intended,
             approved=answer.approved,
             refused=answer.refused,
             failed=answer.failed,
             declined=[Standing(*why, symbols) for why, symbols in reasons.items()],
         )
-
-
-def _sessions(state: State, now: datetime) -> Iterator[SessionStanding]:
-    for exchange in sorted({terms.exchange for terms in state.symbols.values()}):
-        sessions = state.calendar.exchanges.get(exchange)
-        if exchange == ALWAYS_OPEN:
-            yield SessionStanding(exchange, is_open=True, opens=None, closes=None)
-        elif sessions is None or (hours := sessions.first_ending_after(now)) is None:
-            yield SessionStanding(exchange, is_open=False, opens=None, closes=None)
-        else:
-            is_open = hours.open <= now
-            yield SessionStanding(exchange, is_open, hours.open, hours.close)

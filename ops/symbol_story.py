@@ -137,7 +137,7 @@ def _answer(
     return StrategyAnswer(
         strategy=name,
         asked=configured is not None and symbol in (configured.symbols or (symbol,)),
-        shadow=configured is not None and configured.shadow,
+        shadow=answers.shadow,
         failed=answers.failed,
         stage=declined.stage if declined else "",
         reason=declined.reason if declined else "",

@@ -28,7 +28,7 @@ def telling(*, why_needed: bool = True, confirmed: bool = False) -> Callable[[Co
     """
 
     def decorate(command: Command) -> Command:
-        command = json_option(journal_option(command))
+        command = json_option(journal_option(command, is_read=False))
         if confirmed:
             text = "The token the daemon gave with its numbers; asked for on a terminal."
             command = click.option("--confirm", metavar="TOKEN", default="", help=text)(command)

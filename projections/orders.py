@@ -145,6 +145,11 @@ class Orders(msgspec.Struct):
         """Return the open orders for `symbol`, oldest first."""
         return [order for order in self.open.values() if order.intent.symbol == symbol]
 
+    @property
+    def at_broker(self) -> list[Order]:
+        """The open orders that a broker may have, oldest first."""
+        return [order for order in self.open.values() if order.sending_seq]
+
     def is_repeat(self, event: OrderFilled | CommissionCharged) -> bool:
         """Say whether this execution, or its commission, is already counted."""
         return self.executions.is_repeat(event)

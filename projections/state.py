@@ -48,6 +48,7 @@ from events import (
     Record,
     SessionEnded,
     SessionStarted,
+    SessionStopping,
     ShortSaleReported,
     StrategyDeclined,
     StrategyFailed,
@@ -117,6 +118,7 @@ RareEvent = (
     | CalendarLoaded
     | ConfigLoaded
     | SessionStarted
+    | SessionStopping
     | JournalOpened
     | SessionEnded
     | Command
@@ -210,8 +212,8 @@ class State(msgspec.Struct):
                 self.freshness.miss(event)
             case BrokerUnparsed():
                 self.broker_errors.apply(event, record.at)
-            case PermitLost() | ClockJumped() | DiskLow():
-                pass  # It moves no book; what follows from it is the hold behind it.
+            case PermitLost() | ClockJumped() | DiskLow() | SessionStopping():
+                pass  # It moves no book; what follows from it are the holds and cancels behind.
             case SymbolHalted():
                 self.halts.apply(event)
                 self.freshness.halt(event.symbol, utc_from_nanoseconds(record.at))
@@ -358,6 +360,7 @@ class State(msgspec.Struct):
         self._settle()
 
     def _load_config(self, event: ConfigLoaded, seq: int, at: int) -> None:
+        self.strategies.load(self.identity.config, event.config, self.pnl.days)
         self.corporate_actions.take_limits(self.identity.config, event.config)
         self.identity.apply(event, seq, at)
         self.commands.reloading = False

@@ -1,5 +1,6 @@
 """What each strategy answered, counted from the journal, and whether it has failed."""
 
+from collections.abc import Mapping
 from typing import Final, assert_never
 
 import msgspec
@@ -47,6 +48,12 @@ class StrategyAnswers(msgspec.Struct):
     shadow_passed: int = 0
     shadow_refused: int = 0
 
+    def move(self, *, shadow: bool, days: int) -> None:
+        """Go into the shadow or out of it, after `days` closed days."""
+        self.shadow = shadow
+        self.shadow_since = days
+        self.shadow_passed = self.shadow_refused = 0
+
 
 class Strategies(msgspec.Struct):
     """Answers by strategy name."""
@@ -80,9 +87,17 @@ class Strategies(msgspec.Struct):
         """Put a strategy into its shadow, or let it out, after `days` closed days."""
         answers = self.answers.get(event.strategy)
         if answers is not None:
-            answers.shadow = isinstance(event, OperatorShadowed)
-            answers.shadow_since = days
-            answers.shadow_passed = answers.shadow_refused = 0
+            answers.move(shadow=isinstance(event, OperatorShadowed), days=days)
+
+    def load(self, before: Mapping[str, object], config: Mapping[str, object], days: int) -> None:
+        """Put into their shadow the strategies that `config` wants there and `before` did not.
+
+        Only a promotion lets one out: an option that is gone may have been lost.
+        """
+        for strategy in sorted(shadowed_in(config) - shadowed_in(before)):
+            answers = self._answers_of(strategy)
+            if not answers.shadow:
+                answers.move(shadow=True, days=days)
 
     def apply(self, event: StrategyEvent, strategy: str) -> None:
         """Count one answer of `strategy`."""
@@ -111,3 +126,15 @@ class Strategies(msgspec.Struct):
         if answers is None:
             answers = self.answers[strategy] = StrategyAnswers()
         return answers
+
+
+def shadowed_in(config: Mapping[str, object]) -> frozenset[str]:
+    """Return the strategies that a recorded configuration wants in their shadow."""
+    tables = config.get("strategies")
+    if not isinstance(tables, Mapping):
+        return frozenset()
+    return frozenset(
+        name
+        for name, table in tables.items()
+        if isinstance(table, Mapping) and table.get("shadow") is True
+    )

@@ -5,10 +5,12 @@ from collections.abc import Iterator, Sequence
 from daemon.control.protocol import VERSION, Answer
 from events import (
     CancelSending,
+    Check,
     CommandRefused,
     HoldLifted,
     HoldPlaced,
     IntentRefused,
+    OperatorCancelAsked,
     OperatorFlattenAsked,
     OperatorKilled,
     OperatorShadowed,
@@ -47,6 +49,8 @@ def _left_unsaid(events: Sequence[JournalEvent]) -> Iterator[str]:
             yield "the kill switch is engaged already"
         case OperatorFlattenAsked() if OrderIntended not in kinds:
             yield "what is held is closed as soon as the cancels are answered"
+        case OperatorCancelAsked(order=None) if CancelSending not in kinds:
+            yield "there is nothing to cancel"
         case OperatorShadowed(strategy=strategy):
             yield f"{strategy} decides from here, and sends nothing"
         case _:
@@ -69,8 +73,15 @@ def _lines(event: JournalEvent) -> Iterator[str]:
             yield "  passed the gate"
         case IntentRefused():
             failed = (each for each in event.checks if not each.passed)
-            yield from (f"  refused by {each.name}: {each.note or each.value}" for each in failed)
+            yield from (f"  refused by {each.name}: {_why_failed(each)}" for each in failed)
         case StrategyPromoted():
             yield f"{event.strategy} sends its orders from here"
         case _:
             pass
+
+
+def _why_failed(check: Check) -> str:
+    """Return what a check found too much, and of how much, or its own words."""
+    if check.note or check.value is None:
+        return check.note
+    return f"{check.value}" if check.limit is None else f"{check.value} of at most {check.limit}"

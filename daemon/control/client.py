@@ -36,7 +36,7 @@ def call(journal: Path, request: Request, wait_s: float = ANSWER_S) -> Answer:
         try:
             _connect(connection, str(path), wait_s)
         except (FileNotFoundError, ConnectionRefusedError) as error:
-            raise NotRunning(f"no daemon runs for {journal}") from error
+            raise NotRunning(_nobody_for(journal)) from error
         except PermissionError as error:
             raise NotRunning(f"{path} is not this user's: {error}") from error
         except OSError as error:
@@ -84,4 +84,18 @@ def _listening(journal: Path) -> Path:
     """Return the socket of `journal`: where this user's would be, else systemd's."""
     own = socket_path(journal, os.environ)
     systemd = socket_path(journal, {"RUNTIME_DIRECTORY": "/run/traded"})
-    return systemd if not own.exists() and systemd.exists() else own
+    try:
+        return systemd if not own.exists() and systemd.exists() else own
+    except PermissionError:
+        return own  # To be told so when it is called.
+
+
+def _nobody_for(journal: Path) -> str:
+    """Say that nobody listens, and for whom one might: each user has a socket of his own."""
+    try:
+        owner = journal.stat().st_uid
+    except OSError:
+        owner = os.geteuid()
+    if owner == os.geteuid():
+        return f"no daemon runs for {journal}"
+    return f"no daemon of this user's runs for {journal}, which is user {owner}'s"

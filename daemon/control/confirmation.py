@@ -14,6 +14,7 @@ from hashlib import sha256
 import msgspec
 
 from daemon.operator_desk import LIFTED_BY_RESUME
+from daemon.promotion import PromotionRule, unmet
 from events import (
     HoldPlaced,
     HoldScope,
@@ -62,8 +63,11 @@ class Confirmations:
         return hmac.compare_digest(token.encode(), self.token(command, numbers).encode())
 
 
-def numbers_of(command: Command, state: State) -> Numbers:  # noqa: PLR0911 - one branch a command
-    """Return what is to be confirmed of `command`, nothing for one that cannot increase risk."""
+def numbers_of(command: Command, state: State, rule: PromotionRule) -> Numbers:  # noqa: PLR0911 - one branch a command
+    """Return what is to be confirmed of `command`: nothing where it cannot increase risk.
+
+    What will be refused in any case, by `rule` say, is not asked about either.
+    """
     match command:
         case OperatorResumed():
             return _resume(command, state)
@@ -74,13 +78,19 @@ def numbers_of(command: Command, state: State) -> Numbers:  # noqa: PLR0911 - on
         case OperatorOrderAsked():
             return _order(command, state)
         case OperatorPromoteAsked():
-            facts = (f"lets the orders of {command.strategy} be sent", *_unknown(state))
-            return Numbers(facts, _standing(state))
+            return _promote(command, state, rule)
         case OperatorReloaded():
             took = (f"{key}: {old} -> {new}" for key, (old, new) in command.changes.items())
             return Numbers(tuple(took))
         case _:
             return Numbers()
+
+
+def _promote(command: OperatorPromoteAsked, state: State, rule: PromotionRule) -> Numbers:
+    if unmet(state, command.strategy, rule):
+        return Numbers()  # It will be refused.
+    facts = (f"lets the orders of {command.strategy} be sent", *_unknown(state))
+    return Numbers(facts, _standing(state))
 
 
 def _lift(command: OperatorLifted, state: State) -> Numbers:
@@ -142,6 +152,8 @@ def _flatten(command: OperatorFlattenAsked, state: State) -> Numbers:
 
 
 def _order(command: OperatorOrderAsked, state: State) -> Numbers:
+    if command.symbol not in state.symbols:
+        return Numbers()  # The gate will refuse it.
     held = state.positions.held(command.symbol).quantity
     side = "buys" if command.quantity > 0 else "sells"
     price = command.limit_price or command.stop_price

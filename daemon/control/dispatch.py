@@ -101,14 +101,17 @@ class Dispatch:
             return None
 
     async def _pong(self) -> Answer:
-        seq = self._engine.core.state.seq
-        return Answer(VERSION, 0, (f"the trading loop answers, at event {seq}",))
+        engine = self._engine
+        troubles = (engine.calendar_problem, engine.snapshot_problem)
+        answers = f"the trading loop answers, at event {engine.core.state.seq}"
+        return Answer(VERSION, 0, (answers, *filter(None, troubles)))
 
     async def _obey(self, command: Command, token: str, read: Config) -> Answer:
         if isinstance(command, OperatorReloaded) and (restart := needs_restart(command.changes)):
             why = f"refused: a running daemon does not take {', '.join(restart)}: restart it"
             return Answer(VERSION, EXIT_REFUSED, (why,))
-        numbers = numbers_of(command, self._engine.core.state)
+        core = self._engine.core
+        numbers = numbers_of(command, core.state, core.operator.rule)
         if numbers.facts and not self._confirmations.fits(token, command, numbers):
             changed = ("the token is not the one for these numbers:",) if token else ()
             made = self._confirmations.token(command, numbers)

@@ -93,9 +93,7 @@ class Arguments:
     def symbol(self, name: str = "symbol") -> Symbol:
         """Return a symbol."""
         found = self.text(name)
-        if not is_symbol(found):
-            raise BadRequest(f"{found!r} is not a symbol")
-        return Symbol(found)
+        return as_symbol(found)
 
     def one_of(self, name: str, kind: type[Choice], default: str | None = None) -> Choice:
         """Return a value of an enumeration."""
@@ -132,11 +130,22 @@ class Arguments:
             raise BadRequest(f"{self._verb} takes no {', '.join(sorted(self._left))}")
 
 
+def as_symbol(text: str) -> Symbol:
+    """Return `text` as a symbol.
+
+    Raises:
+        BadRequest: it cannot be one.
+    """
+    if not is_symbol(text):
+        raise BadRequest(f"{text!r} is not a symbol: A-Z, 0-9, blank, '.', '/', '-'")
+    return Symbol(text)
+
+
 def _hold(who: Who, arguments: Arguments) -> Command:
     scope = arguments.one_of("scope", HoldScope, HoldScope.ALL.value)
     target = "" if scope is HoldScope.ALL else arguments.text("target")
-    if scope is HoldScope.SYMBOL and not is_symbol(target):
-        raise BadRequest(f"{target!r} is not a symbol")
+    if scope is HoldScope.SYMBOL:
+        as_symbol(target)
     level = arguments.one_of("level", HoldLevel, HoldLevel.HALT.value)
     working = arguments.one_of("working", WorkingOrders, WorkingOrders.KEEP.value)
     return OperatorHeld(*who, scope, level, target, working)

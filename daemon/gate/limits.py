@@ -150,13 +150,14 @@ class MarginLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `initial_share` is the margin reckoned with where the broker said nothing, a share of gross
     exposure. `cushion` is the share of equity that stays free; `max_batch_share` is the most a
     whole batch may need, a share of net liquidation. With `ask`, the broker's own answer on each
-    order is needed.
+    order is needed. From `alert_share` of what there is in use, a person is told.
     """
 
     account_type: AccountType = AccountType.MARGIN
     initial_share: Share | None = Decimal("0.50")
     cushion: Share | None = Decimal("0.20")
     max_batch_share: Share | None = Decimal("0.80")
+    alert_share: Share = Decimal("0.60")
     ask: bool = False
 
 
@@ -172,3 +173,13 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     trips: TripLimits = TripLimits()
     turnover: TurnoverLimits = TurnoverLimits()
     margin: MarginLimits = MarginLimits()
+
+
+def not_set(limits: Limits) -> list[str]:
+    """Return the account's limits without which no order passes, and that are not set."""
+    account = limits.account
+    return [
+        field.name
+        for field in msgspec.structs.fields(type(account))
+        if getattr(account, field.name) is None and field.name not in MAY_BE_LEFT_OUT
+    ]

@@ -6,13 +6,12 @@ from functools import partial
 from pathlib import Path
 
 import click
-import msgspec
 
 from daemon.app import build_broker, build_feed
 from daemon.config import Config
 from daemon.config_file import ConfigError, load
 from daemon.corporate_actions_file import BadCorporateActions, read_corporate_actions
-from daemon.gate.limits import MAY_BE_LEFT_OUT
+from daemon.gate.limits import not_set
 from daemon.loading import LoadError, build_strategy, look_in
 from ops.exit_codes import ExitCode
 from ops.options import config_option, json_option, required_config, set_option
@@ -71,15 +70,10 @@ def _load_problems(config: Config, base: Path) -> Iterator[str]:
 
 def _notes(config: Config) -> Iterator[str]:
     """Say what is allowed and probably not meant."""
-    account = config.limits.account
-    missing = [
-        field.name
-        for field in msgspec.structs.fields(type(account))
-        if getattr(account, field.name) is None and field.name not in MAY_BE_LEFT_OUT
-    ]
+    missing = not_set(config.limits)
     if missing:
         yield f"no order will pass: limits.account lacks {', '.join(missing)}"
     if not config.strategies:
         yield "no strategies: bars are recorded, nothing is decided"
-    if config.dry_run:
-        yield "dry_run is on: nothing is sent"
+    if config.is_dry_run:
+        yield "DRY RUN: all is decided and recorded, nothing is sent (dry_run = false sends)"

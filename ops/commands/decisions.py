@@ -11,7 +11,6 @@ import click
 
 from events import (
     ClientOrderId,
-    ConfigLoaded,
     IntentApproved,
     IntentRefused,
     JournalOpened,
@@ -20,10 +19,17 @@ from events import (
     StrategyDeclined,
 )
 from events.journal import JournalReader
-from ops.decision_counts import GROUPINGS, Counts, Decision, counted, decisions_in
+from ops.decision_counts import (
+    GROUPINGS,
+    SHADOW_MOVES,
+    Counts,
+    Decision,
+    ShadowTimes,
+    counted,
+    decisions_in,
+)
 from ops.opened import opened
 from ops.options import journal_option, json_option
-from ops.recorded_config import recorded_config
 from ops.render import NOTHING, print_json, print_table, say
 
 _KINDS = (StrategyDeclined, IntentApproved, IntentRefused)
@@ -59,8 +65,8 @@ def command(  # noqa: PLR0913 - one parameter an option
     """Show how often strategies declined and the gate refused, and the top reasons why.
 
     A decision is an answer of a strategy not to trade, or the gate's answer to an intent; an
-    answer that was given again and again is one decision of many evaluations. Strategies in shadow
-    are counted apart.
+    answer that was given again and again is one decision of many evaluations. Decisions in shadow
+    are counted apart; approved is there what would have been sent.
 
     Example: traded decisions --last 500 --top 3
     """
@@ -76,7 +82,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     with opened(journal) as reader:
         first = reader.record(1)
         mode = first.event.mode if first and isinstance(first.event, JournalOpened) else NOTHING
-        every = decisions_in(_newest(reader), _intents(reader), _shadows(reader))
+        every = decisions_in(_newest(reader), _intents(reader), _shadow_times(reader))
         decisions = list(islice(filter(is_wanted, every), count))
     groups = {name: counted(decisions, name, top) for name in GROUPINGS}
     if as_json:
@@ -110,13 +116,10 @@ def _intents(reader: JournalReader) -> Callable[[ClientOrderId], OrderIntended |
     return intent_of
 
 
-def _shadows(reader: JournalReader) -> frozenset[str]:
-    """Return the strategies that only decide, by the last configuration."""
-    last = next(reader.records_back(kind=ConfigLoaded), None)
-    if last is None or not isinstance(last.event, ConfigLoaded):
-        return frozenset()
-    tables = recorded_config(last.event.config).strategies
-    return frozenset(name for name, table in tables.items() if table.shadow)
+def _shadow_times(reader: JournalReader) -> ShadowTimes:
+    moves = (reader.records_back(kind=kind) for kind in SHADOW_MOVES)
+    newest_first = heapq.merge(*moves, key=lambda record: record.seq, reverse=True)
+    return ShadowTimes(reversed(list(newest_first)))
 
 
 def _print(decisions: list[Decision], data: list[Counts], grouping: str, mode: str) -> None:

@@ -39,5 +39,9 @@ def command(  # noqa: PLR0913 - one parameter an option
 
     Example: traded hold symbol AAPL --level REDUCE --why "earnings tonight"
     """
+    if scope == "all" and target is not None:
+        raise click.UsageError(f"`hold all` holds everything: {target} is too much")
+    if scope != "all" and target is None:
+        raise click.UsageError(f"say which {scope}: traded hold {scope} NAME")
     args = {"scope": scope, "target": target, "level": level, "working": working}
     tell(journal, "hold", args, why, as_json=as_json)

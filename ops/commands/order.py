@@ -1,13 +1,28 @@
 """`traded order`: one order by hand."""
 
+import re
+from itertools import pairwise
 from pathlib import Path
 
 import click
 
 from ops.told import tell, telling
 
+_NEGATIVE = re.compile(r"-[\d.]+")
 
-@click.command()
+
+class OrderCommand(click.Command):
+    """A command to which -5 is a quantity that must not be, and no option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take the words of the command line; see click."""
+        for before, word in pairwise(["", *args]):
+            if _NEGATIVE.fullmatch(word) and not before.startswith("--"):
+                raise click.UsageError("QUANTITY is unsigned: say `sell` to sell", ctx)
+        return super().parse_args(ctx, args)
+
+
+@click.command(cls=OrderCommand)
 @click.argument("side", type=click.Choice(["buy", "sell"]))
 @click.argument("quantity")
 @click.argument("symbol")
@@ -38,8 +53,6 @@ def command(  # noqa: PLR0913 - one parameter an option
 
     Example: traded order buy 10 AAPL --limit 190.00 --why "the hedge of yesterday was short"
     """
-    if quantity.startswith("-"):
-        raise click.UsageError("QUANTITY is unsigned: say `sell` to sell")
     kinds = {(False, False): "MKT", (True, False): "LMT", (False, True): "STP"}
     args = {
         "symbol": symbol,

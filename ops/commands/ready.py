@@ -8,7 +8,7 @@ import click
 
 from ops.exit_codes import ExitCode
 from ops.options import journal_option, json_option
-from ops.readiness import checklist
+from ops.readiness import DRY_RUN, checklist
 from ops.render import print_json, print_table, say
 
 
@@ -18,14 +18,16 @@ from ops.render import print_json, print_table, say
 def command(*, journal: Path, as_json: bool) -> None:
     """Look at everything a session needs, point by point; exit 3 if any of it is missing.
 
-    Journal, disk, clock, calendar, data, holds, permit, orders, strategies, daemon, broker, money.
+    Journal, disk, clock, calendar, data, holds, permit, orders, strategies, daemon, broker, money,
+    whether orders are sent at all (a dry run is ready, and says so), margin.
 
     Example: traded ready && echo go
     """
     points = checklist(journal, datetime.now(UTC))
     ready = all(point.passed for point in points)
+    dry_run = any(point.found == DRY_RUN for point in points)
     if as_json:
-        print_json({"ready": ready, "points": points})
+        print_json({"ready": ready, "dry_run": dry_run, "points": points})
     else:
         rows = [
             (
@@ -37,5 +39,5 @@ def command(*, journal: Path, as_json: bool) -> None:
             for each in points
         ]
         print_table(("", "what", "found", "next"), rows)
-        say("", "ready" if ready else "NOT READY")
+        say("", f"{'ready' if ready else 'NOT READY'}{f', {DRY_RUN}' if dry_run else ''}")
     sys.exit(ExitCode.OK if ready else ExitCode.FINDINGS)

@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -10,7 +12,14 @@ import msgspec
 from daemon.app import Outcome
 from daemon.bounds import is_symbol
 from daemon.config import Config, SymbolConfig
-from daemon.config_file import ConfigError, journal_path, load
+from daemon.config_file import (
+    ENVIRONMENT_PREFIX,
+    ConfigError,
+    journal_path,
+    load,
+    load_layered,
+)
+from daemon.stopping import Parting
 from events import Symbol
 from ops.daemon_run import run_daemon
 from ops.exit_codes import ExitCode
@@ -49,7 +58,8 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
 
     The configuration is --config, else $TRADED_CONFIG, ./traded.toml,
     $XDG_CONFIG_HOME/traded/traded.toml or /etc/traded/traded.toml. Stop it with Ctrl-C or SIGTERM:
-    it finishes the turn in hand, records why, and starts again where it was.
+    it finishes the turn in hand, does with orders at the broker what `daemon.on_stop` says, records
+    why, and starts again where it was.
 
     Example: traded run --config traded.toml --symbols AAPL,MSFT --capital 50000
     """
@@ -67,19 +77,31 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
         return found if symbols is None else only_symbols(found, symbols)
 
     config = read()
+    set_by = load_layered(path, os.environ, overrides).sources.get("dry_run", "")
     if output and not output.absolute().parent.is_dir():
         raise click.UsageError(f"--output {output}: there is no folder {output.parent}")
     journal = journal_path(config, path, os.environ)
     say(f"config: {path}", err=True)
+    if set_by.startswith(ENVIRONMENT_PREFIX):
+        said = "a DRY RUN" if config.is_dry_run else "no dry run"
+        say(f"note: {set_by} says that this is {said}, whatever the file says", err=True)
     outcome = run_daemon(config, path.parent, journal, once=once, verbose=verbose, reread=read)
-    if outcome.snapshot_problem:
-        say(f"{outcome.snapshot_problem}; the next start takes longer", err=True)
-    say(summary(outcome, config))
-    if output:
-        output.write_bytes(msgspec.json.format(msgspec.json.encode(as_json(outcome)), indent=2))
+    _tell(outcome, config, output)
     if outcome.feed_lost:
         say("the live feed ended, and nothing comes any more", err=True)
         sys.exit(ExitCode.FAILURE)
+
+
+def _tell(outcome: Outcome, config: Config, output: Path | None) -> None:
+    """Say what the run came to, and write it to `output`."""
+    if outcome.snapshot_problem:
+        say(f"{outcome.snapshot_problem}; the next start takes longer", err=True)
+    if outcome.parting is not None:
+        say(*parting_lines(outcome.parting))
+    say(summary(outcome, config))
+    if output:
+        found = msgspec.json.encode(as_json(outcome, config))
+        output.write_bytes(msgspec.json.format(found, indent=2))
 
 
 def only_symbols(config: Config, names: str) -> Config:
@@ -108,7 +130,7 @@ def only_symbols(config: Config, names: str) -> Config:
 def summary(outcome: Outcome, config: Config) -> str:
     """Return the run in one line."""
     state = outcome.state
-    dry = "DRY RUN, nothing was sent: " if config.dry_run else ""
+    dry = "DRY RUN, nothing was sent: " if config.is_dry_run else ""
     return (
         f"{dry}{state.market.bars} bars, {state.seq} events, {state.orders.fills} fills, "
         f"{state.orders.refused} refused; equity {money(state.pnl.equity)} USD, "
@@ -117,12 +139,32 @@ def summary(outcome: Outcome, config: Config) -> str:
     )
 
 
-def as_json(outcome: Outcome) -> dict[str, object]:
+def parting_lines(parting: Parting) -> Iterator[str]:
+    """Say what became of the orders at the broker, each that is not over by its name."""
+    yield f"on_stop = {parting.on_stop}: {_parting_text(parting)}"
+    yield from (f"  {each.state} {each.client_order_id}" for each in parting.still_open)
+
+
+def _parting_text(parting: Parting) -> str:
+    still = len(parting.still_open)
+    if not (parting.ended or still):
+        return "no order is at the broker"
+    if not parting.cancelled:
+        return f"{still} orders stay open at the broker"
+    counts = Counter(each.state.lower() for each in parting.ended)
+    over = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+    open_ = f"NOT confirmed, and open: {still}" if still else "no order is open"
+    return f"{over or '0 confirmed'}; {open_}"
+
+
+def as_json(outcome: Outcome, config: Config) -> dict[str, object]:
     """Return the run for a machine."""
     state = outcome.state
     return {
         "schema_version": 1,
         "reason": outcome.reason,
+        "dry_run": config.is_dry_run,
+        "parting": outcome.parting,
         "state_hash": outcome.state_hash,
         "seq": state.seq,
         "events": outcome.events,

@@ -1,13 +1,16 @@
 """`traded status`: how the daemon stands, now or at any past moment."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from pathlib import Path
+from typing import assert_never
 
 import click
 
 from events import KILL_SWITCH, utc_from_nanoseconds
-from events.lock import holder, lock_path
 from ops.books import read_books
+from ops.daemon_state import DaemonState, Running, daemon_state
+from ops.headroom import Headroom
 from ops.moments import now_of, seq_of
 from ops.opened import opened
 from ops.options import at_option, journal_option, json_option
@@ -24,13 +27,17 @@ from ops.render import (
     say,
     span,
 )
-from ops.sentences import hold_text
-from ops.standing import SessionStanding, Status, StrategyStanding, status_of
+from ops.sentences import hold_text, measure
+from ops.sessions_ahead import SessionStanding
+from ops.standing import DataAge, Status, StrategyStanding, status_of
 from ops.stops import breaker_text, kill_text
 from projections.calendar import ALWAYS_OPEN
 
 SYMBOLS_NAMED = 8
 """More symbols than that with one answer are counted, not named."""
+AGES_SHOWN = 20
+"""Of more symbols than that, those with the freshest data are counted, not shown."""
+_STEP = Decimal("0.0001")
 
 
 @click.command()
@@ -38,9 +45,10 @@ SYMBOLS_NAMED = 8
 @at_option
 @json_option
 def command(*, journal: Path, at: str | None, as_json: bool) -> None:
-    """Show how the daemon stands: running or not, money, orders, holds, data, strategies.
+    """Show how the daemon stands: running or not, money, orders, holds, limits, data, strategies.
 
-    It reads the journal, so it works on a dead daemon too; with --at it shows any past moment.
+    It reads the journal, so it works on a dead daemon too, and asks a running one whether it
+    answers; with --at it shows any past moment. `traded limits` has the history of each limit.
 
     Example: traded status --at 2013-02-28T21:00
     """
@@ -48,7 +56,9 @@ def command(*, journal: Path, at: str | None, as_json: bool) -> None:
         upto = None if at is None else seq_of(reader, at)
         state = read_books(reader, upto).state
         now = now_of(reader) if at is None else utc_from_nanoseconds(state.at)
-    status = status_of(state, journal, holder(lock_path(journal)), now)
+    # Of a past moment nobody asks what the daemon does today.
+    daemon = daemon_state(journal) if at is None else DaemonState(Running.STOPPED)
+    status = status_of(state, journal, daemon, now)
     if as_json:
         print_json(status)
         return
@@ -56,39 +66,86 @@ def command(*, journal: Path, at: str | None, as_json: bool) -> None:
     say(f"{KILL_SWITCH}: {kill_text(killed=status.kill_switch_engaged)}")
     say(f"circuit breaker: {breaker_text(status.circuit_breaker_trips)}")
     print_fields([*_about_the_books(status)])
+    if status.headroom:
+        say("", "limits, with one more order:")
+        _print_headroom(status)
     if status.data:
         say("")
-        rows = [
-            (
-                each.symbol,
-                price(each.close),
-                moment(each.bar_end),
-                "no bar yet" if each.age_s is None else span(each.age_s),
-            )
-            for each in status.data
-        ]
-        print_table(("symbol", "close", "last bar", "age"), rows, numbers={"close", "age"})
+        _print_data(status.data)
     further = [
         *[line for each in status.strategies for line in _about_strategy(each)],
-        *[(f"session {each.exchange}", _session_text(each)) for each in status.sessions],
+        *[(f"session {each.exchange}", session_text(each)) for each in status.sessions],
     ]
     if further:
         say("")
         print_fields(further)
 
 
+def _print_headroom(status: Status) -> None:
+    titles = ("limit", "of", "now", "at most", "left", "used")
+    rows = [
+        (
+            each.limit_name,
+            each.of or "the account",
+            *(_measured(each, number) for number in (each.value, each.limit, each.headroom)),
+            percent(each.share),
+        )
+        for each in status.headroom
+    ]
+    print_table(titles, rows, {"now", "at most", "left", "used"})
+
+
+def _measured(headroom: Headroom, number: Decimal) -> str:
+    return measure(headroom.limit_name, number.quantize(_STEP))
+
+
+def _print_data(data: Sequence[DataAge]) -> None:
+    rows = [
+        (
+            each.symbol,
+            price(each.close),
+            moment(each.bar_end),
+            "no bar yet" if each.age_s is None else span(each.age_s),
+        )
+        for each in data[:AGES_SHOWN]
+    ]
+    print_table(("symbol", "close", "last bar", "age"), rows, numbers={"close", "age"})
+    if len(data) > AGES_SHOWN:
+        say(f"and {len(data) - AGES_SHOWN:,} symbols with fresher data")
+
+
 def _about_the_daemon(status: Status, *, is_past: bool) -> Iterator[tuple[str, str]]:
     yield "daemon", _past_text(status) if is_past else _daemon_text(status)
+    for trouble in status.daemon.troubles:
+        yield "trouble", one_line(trouble)
     mode = status.mode or "none yet: the journal is empty"
-    yield "mode", f"{mode}, account {one_line(status.account)}"
+    dry = ", DRY RUN: nothing is sent" if status.dry_run else ""
+    yield "mode", f"{mode}, account {one_line(status.account)}{dry}"
     yield "journal", status.journal
     then = "" if is_past else f" ({age(status.at, status.now)})"
     yield "last event", f"{status.seq:,} at {moment(status.at)} UTC{then}"
 
 
 def _daemon_text(status: Status) -> str:
-    if status.running:
-        return f"running (process {status.pid})" if status.pid else "running"
+    process = f" (process {status.pid})" if status.pid else ""
+    match status.daemon.running:
+        case Running.ANSWERS:
+            return f"running{process}"
+        case Running.UNHEARD:
+            return f"running{process}, and cannot be asked: {one_line(status.daemon.said)}"
+        case Running.HUNG:
+            return (
+                f"HUNG{process}: its trading loop does not answer; `traded kill --offline` stops it"
+            )
+        case Running.STOPPED:
+            return _stopped_text(status)
+        case _:
+            assert_never(status.daemon.running)
+
+
+def _stopped_text(status: Status) -> str:
+    if not status.seq:
+        return "not running, and it never was"
     if status.ended:
         return f"not running: {one_line(status.ended)}"
     return "not running: it did not say why it stopped, so it was killed or crashed"
@@ -111,6 +168,12 @@ def _about_the_books(status: Status) -> Iterator[tuple[str, str]]:
     yield "open orders", f"{status.open_orders:,}, {len(status.unknown_orders):,} of them UNKNOWN"
     for order in status.unknown_orders:
         yield "UNKNOWN", f"{one_line(order.client_order_id)}: {one_line(order.reason)}"
+    if status.margin_use is not None:
+        use, alert = percent(status.margin_use.share), percent(status.margin_use.alert_share)
+        high = f", ABOVE {alert}" if status.margin_use.is_high else ""
+        yield "margin", f"{use} of what there is{high}"
+    if status.seq and status.limits_not_set:
+        yield "limits", f"NOT SET, so no order passes: {', '.join(status.limits_not_set)}"
 
 
 def _about_strategy(strategy: StrategyStanding) -> Iterator[tuple[str, str]]:
@@ -128,11 +191,18 @@ def _about_strategy(strategy: StrategyStanding) -> Iterator[tuple[str, str]]:
         yield name, f"no trade in {named}: {why}"
 
 
-def _session_text(session: SessionStanding) -> str:
+def session_text(session: SessionStanding) -> str:
+    """Return how a session stands, and what changes that when."""
     if session.exchange == ALWAYS_OPEN:
         return "always open"
-    if session.opens is None:
+    if session.changes_in_s is None:
         return "none known: the calendar in the journal ends before"
+    half = ", a half day" if session.is_half_day else ""
     if session.is_open:
-        return f"open until {moment(session.closes)} UTC"
-    return f"opens {moment(session.opens)} UTC, closes {moment(session.closes)} UTC"
+        return f"open{half}, closes in {span(session.changes_in_s)}, {moment(session.closes)} UTC"
+    opens = f"opens in {span(session.changes_in_s)}, {moment(session.opens)} UTC{half}"
+    closed = "".join(
+        f"; {each.day} is closed{f' ({each.name})' if each.name else ''}"
+        for each in session.closed_days
+    )
+    return f"{opens}, closes {moment(session.closes)} UTC{closed}"

@@ -351,7 +351,7 @@ def test_a_check_notes_what_is_allowed_and_probably_not_meant(place: Path) -> No
     assert sound.returncode == 0
     assert sound.stdout.splitlines() == [
         "note: no order will pass: limits.account lacks max_drawdown",
-        "note: dry_run is on: nothing is sent",
+        "note: DRY RUN: all is decided and recorded, nothing is sent (dry_run = false sends)",
         f"{place / 'traded.toml'}: ok",
     ]
 

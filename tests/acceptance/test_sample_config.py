@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from daemon.config import Config
-from daemon.config_file import load
+from daemon.config_file import load, to_event
 from tests.command_line import a_place, traded
 
 OPERATORS_OWN = "*"
@@ -110,7 +110,8 @@ def test_what_is_about_money_or_trust_has_a_conservative_alternative(sample: str
     careful += [("broker", name) for name in ("capital_usd", "slippage_bps", "volume_share_max")]
     careful += [("dry_run",), ("sessions", "allow_extended_hours"), ("broker", "commission")]
     careful += [path for path in EVERY if path[0] in {"promotion", "control"}]
-    assert len(careful) == 51
+    careful += [("daemon", "on_stop"), ("strategies", OPERATORS_OWN, "shadow")]
+    assert len(careful) == 54
     for path in careful:
         _, comment = shown[path]
         assert "onservative: " in comment, path
@@ -181,3 +182,72 @@ def test_a_variable_sets_its_option(tmp_path: Path, name: str, text: str, value:
     for key in name.removeprefix("TRADED_").lower().split("__"):
         found = found[key]
     assert found == value
+
+
+NEWCOMER: list[tuple[str, object]] = [
+    ("limits.prices.outlier_threshold", "0.30"),
+    ("limits.account.max_leverage", "1.4"),
+    ("limits.account.emergency_leverage", "3.0"),
+    ("limits.margin.cushion", "0.20"),
+    ("limits.margin.max_batch_share", "0.80"),
+    ("limits.margin.alert_share", "0.60"),
+    ("limits.turnover.min_ratio", "2.0"),
+    ("limits.turnover.max_a_day", 10),
+    ("limits.account.max_position_usd", "20000"),
+    ("limits.account.max_position_shares", "1000"),
+    ("limits.prices.max_data_age_s", 30 * 60),
+    ("broker.capital_usd", "100000"),
+    ("freshness.mode", "per_symbol"),
+    ("freshness.max_age_s", 30 * 60),
+    ("freshness.fresh_share_min", "0.90"),
+    ("sessions.enforce_trading_hours", True),
+    ("sessions.allow_extended_hours", False),
+    ("daemon.on_stop", "leave"),
+    ("dry_run", False),
+    ("strategies.trend.shadow", False),
+]
+"""What a newcomer starts from, as `config.loaded` has it."""
+
+
+def at(tree: Any, option: str) -> object:  # noqa: ANN401 - tables in tables
+    for key in option.split("."):
+        tree = tree[key]
+    return tree
+
+
+@pytest.mark.parametrize(("option", "value"), NEWCOMER)
+def test_a_newcomer_with_the_sample_starts_from_careful_values(
+    tmp_path: Path, sample: str, option: str, value: object
+) -> None:
+    path = tmp_path / "traded.toml"
+    path.write_text(sample, encoding="utf-8")
+    path.chmod(0o600)
+    assert at(to_event(load(path, {})).config, option) == value
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [each for each in NEWCOMER if not each[0].startswith(("limits.account.max_pos", "strategies"))],
+)
+def test_without_the_sample_the_same_values_are_in_effect(
+    tmp_path: Path, option: str, value: object
+) -> None:
+    path = tmp_path / "traded.toml"
+    path.write_text('symbols.AAPL = {}\nfeed.paths = ["bars"]', encoding="utf-8")
+    path.chmod(0o600)
+    assert at(to_event(load(path, {})).config, option) == value
+
+
+@pytest.mark.parametrize(
+    ("option", "careful"),
+    [
+        (("limits", "account", "max_leverage"), "1.2"),
+        (("limits", "account", "emergency_leverage"), "2.5"),
+        (("limits", "margin", "cushion"), "0.30"),
+    ],
+)
+def test_the_sample_names_the_careful_values_of_leverage_and_cushion(
+    sample: str, option: tuple[str, ...], careful: str
+) -> None:
+    _, comment = documented(sample)[option]
+    assert f"onservative: {careful}." in comment

@@ -200,14 +200,14 @@ def test_a_key_nobody_knows_is_refused_wherever_it_stands(tmp_path: Path) -> Non
         "symbols.IBM.venue = 1",
         "limits.account.max_margin = 2",
         "limits.symbols.AAPL.max_drawdown = 0.1",
-        'strategies.hold = { class = "m:C", shadow = true }',
+        'strategies.hold = { class = "m:C", shade = true }',
     )
     assert sorted(each.split(": ")[0] for each in found) == [
         "broker.slipage_bps",
         "colour",
         "limits.account.max_margin",
         "limits.symbols.AAPL.max_drawdown",
-        "strategies.hold.shadow",
+        "strategies.hold.shade",
         "symbols.IBM.venue",
     ]
     # What there is instead, is said too: the misspelled one is among them.

@@ -5,16 +5,19 @@ from decimal import Decimal
 from events import (
     Check,
     ClientOrderId,
+    ConfigLoaded,
     IntentApproved,
     IntentRefused,
+    OperatorShadowed,
     OrderIntended,
     Record,
     StrategyDeclined,
+    StrategyPromoted,
     Symbol,
     nanoseconds,
 )
 from events.codec import JournalEvent
-from ops.decision_counts import Blocker, Decision, Outcome, counted, decisions_in
+from ops.decision_counts import Blocker, Decision, Outcome, ShadowTimes, counted, decisions_in
 from tests.builders import a_bar, an_intent, utc
 
 DAY = "2024-01-02T15:00"
@@ -45,7 +48,9 @@ def decisions(
     records = [
         Record(seq, nanoseconds(utc(at)), event) for seq, event in enumerate(events, start=1)
     ]
-    return list(decisions_in(reversed(records), intents.get, shadows))
+    return list(
+        decisions_in(reversed(records), intents.get, lambda strategy, _seq: strategy in shadows)
+    )
 
 
 def test_an_answer_is_counted_as_often_as_the_next_one_says() -> None:
@@ -144,3 +149,37 @@ def test_shadow_and_live_are_counted_apart() -> None:
     live, shadow = counted(found, "data", 3)
     assert (live.group, live.evaluations) == ("live", 4)
     assert (shadow.group, shadow.evaluations) == ("shadow", 1)
+
+
+def test_in_shadow_what_only_the_shadow_kept_from_being_sent_counts_as_approved() -> None:
+    found = decisions(
+        an_intent("o1", strategy="tried"),
+        refused("o1", "shadow"),
+        an_intent("o2", strategy="tried"),
+        refused("o2", "turnover", "shadow"),
+        shadows=("tried",),
+    )
+    (shadow,) = counted(found, "data", 3)
+    assert (shadow.approved, shadow.refused) == (1, 1)
+    assert [each.name for each in shadow.blockers] == ["turnover"]
+
+
+def test_who_was_in_shadow_goes_by_the_moment_of_the_decision() -> None:
+    def config(*, shadow: bool) -> ConfigLoaded:
+        return ConfigLoaded({"strategies": {"trend": {"shadow": shadow}}}, {})
+
+    moves = [
+        Record(10, 0, config(shadow=True)),
+        Record(20, 0, StrategyPromoted("trend", "ann")),
+        Record(30, 0, config(shadow=True)),  # A restart: the promotion stands.
+        Record(40, 0, OperatorShadowed("cmd", "ann", 1, "", "trend")),
+        Record(50, 0, config(shadow=False)),  # Nobody is let out by that.
+        Record(60, 0, StrategyPromoted("trend", "ann")),
+        Record(70, 0, config(shadow=True)),
+        Record(80, 0, declined("flat")),
+    ]
+    was = ShadowTimes(moves)
+    shadow = [seq for seq in range(5, 95, 10) if was("trend", seq)]
+    assert shadow == [15, 45, 55, 75, 85]
+    assert (was("trend", 9), was("trend", 10)) == (False, True)
+    assert not was("other", 15)

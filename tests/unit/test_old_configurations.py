@@ -81,7 +81,7 @@ def a_limit_of_another_name(config: Tree) -> None:
 
 
 def a_strategy_with_new_options(config: Tree) -> None:
-    config["strategies"]["trend"]["shadow"] = True
+    config["strategies"]["trend"]["moonlight"] = True
 
 
 def a_strategy_of_another_form(config: Tree) -> None:
@@ -170,7 +170,7 @@ def test_a_strategy_with_options_this_version_does_not_know_is_not_compared_alon
     again = other.recover(from_snapshot=False)
     assert (list(again.uncompared), again.differences) == (["trend"], [])
     assert again.uncompared["trend"].decisions == count_of(other, "trend")
-    assert "strategies.trend.shadow" in again.notices[0]
+    assert "strategies.trend.moonlight" in again.notices[0]
 
 
 def test_a_strategys_table_of_another_form_leaves_the_others_as_they_were(

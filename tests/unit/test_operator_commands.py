@@ -36,7 +36,7 @@ LIMIT: dict[str, Any] = {"order_type": OrderType.LIMIT, "limit_price": Decimal(9
 REFUSED: list[tuple[Command, str]] = [
     (held(HoldScope.STRATEGY, "nobody"), "there is no strategy nobody; there is other, trend"),
     (held(HoldScope.SYMBOL, "ZZZ"), "ZZZ is not configured"),
-    (said(OperatorLifted, "hold-9"), "there is no hold hold-9"),
+    (said(OperatorLifted, "hold-9"), "there is no hold hold-9: `traded holds` lists them"),
     (said(OperatorResumed, "nobody"), "nothing holds the strategy nobody"),
     (said(OperatorResumed, "trend"), "nothing holds the strategy trend"),
     (said(OperatorCancelAsked, ClientOrderId("Z")), "Z: no open order begins so"),
