@@ -13,11 +13,13 @@ from events import (
     IntentRefused,
     OperatorFlattenAsked,
     OperatorKilled,
+    OperatorShadowed,
     OrderIntended,
     OrderSending,
     OrderType,
     OrderUnknown,
     Record,
+    SessionStarted,
     Symbol,
 )
 from projections.order_states import OrderState
@@ -131,6 +133,15 @@ def test_flatten_of_all_closes_every_symbol_and_flatten_of_one_only_that() -> No
 def test_a_flatten_passes_the_kill_switch() -> None:
     desk = Told()
     desk.step(said(OperatorKilled))
+    taken = desk.step(FLATTEN)
+    assert intended(taken) == [("trend", "A", Decimal(-100))]
+    assert of(taken, OrderSending)
+
+
+def test_what_a_strategy_in_shadow_holds_is_closed_like_anything_else() -> None:
+    desk = Told()
+    desk.step(SessionStarted("v1", {"trend": "code"}, {}, {}, live_feed=False))
+    desk.step(said(OperatorShadowed, "trend", command_id="cmd-shadow"))
     taken = desk.step(FLATTEN)
     assert intended(taken) == [("trend", "A", Decimal(-100))]
     assert of(taken, OrderSending)
