@@ -6,11 +6,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from daemon.gate.limits import OrderRules
 from events import (
     CancelSending,
     ClientOrderId,
     CommandRefused,
     IntentRefused,
+    OperatorCancelAsked,
     OperatorFlattenAsked,
     OperatorKilled,
     OperatorShadowed,
@@ -197,6 +199,28 @@ def test_trusting_the_broker_closes_what_the_books_hold_all_the_same() -> None:
     taken = desk.step(msgspec.structs.replace(FLATTEN, trust_broker=True))
     assert intended(taken) == [("trend", "A", Decimal(-100))]
     assert of(taken, OrderSending)
+
+
+@pytest.mark.parametrize(
+    ("quantity", "price"), [("5", "95"), ("-5", "105"), ("-50", "105")], ids=["buy", "sell", "all"]
+)
+def test_the_order_that_is_not_there_does_not_stand_in_the_way_of_a_flatten_that_trusts(
+    quantity: str, price: str
+) -> None:
+    # Under an operator's first limits: no shorts, and no order against one of our own.
+    careful = msgspec.structs.replace(limits(allow_short=False), orders=OrderRules())
+    desk = Told(under=careful, bought="50")
+    order = desk.sends(quantity, order_type=OrderType.LIMIT, limit_price=Decimal(price))
+    desk.step(said(OperatorCancelAsked, command_id="cmd-cancel"))
+    assert of(desk.pass_time("2024-01-02T16:00"), OrderUnknown)
+    desk.step(said(OperatorKilled, command_id="cmd-kill"))
+    taken = desk.step(msgspec.structs.replace(FLATTEN, trust_broker=True))
+    assert of(taken, IntentRefused) == []
+    assert intended(taken) == [("trend", "A", Decimal(-50))]
+    # For every other order it may be there, and counts.
+    still_there = desk.state.orders.find(order)
+    assert still_there is not None
+    assert still_there.reserved == Decimal(quantity)
 
 
 def test_a_second_flatten_is_refused_and_does_not_undo_the_first() -> None:
