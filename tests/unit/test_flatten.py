@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from daemon.core import CoreSettings
 from daemon.gate.limits import OrderRules
 from events import (
     CancelSending,
@@ -147,6 +148,18 @@ def test_what_a_strategy_in_shadow_holds_is_closed_like_anything_else() -> None:
     taken = desk.step(FLATTEN)
     assert intended(taken) == [("trend", "A", Decimal(-100))]
     assert of(taken, OrderSending)
+
+
+@pytest.mark.parametrize("lists", [{"deny_symbols": (A,)}, {"allow_symbols": (B,)}])
+def test_what_may_not_be_traded_any_more_can_be_flattened(lists: dict[str, Any]) -> None:
+    desk = Told()
+    desk.core.use(CoreSettings(limits(**lists)))
+    (sent,) = of(desk.step(FLATTEN), OrderSending)
+    desk.fill(sent.client_order_id, "-100")
+    assert desk.state.positions.held(A).quantity == 0
+    # Nothing else may be done in it.
+    (refused,) = of(desk.step(an_order_by_hand("1")), IntentRefused)
+    assert [check.name for check in refused.failed] == ["symbol_allowed"]
 
 
 def test_a_flatten_passes_the_limits_on_one_order_and_no_other_check() -> None:
