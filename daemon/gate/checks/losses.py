@@ -67,9 +67,10 @@ def daily_loss(question: Question) -> Check:
 
 def drawdown(question: Question) -> Check:
     """Once equity is too far below its peak, only let orders pass that reduce the position."""
-    pnl = question.state.pnl
+    pnl, limit = question.state.pnl, question.limits.account.max_drawdown
+    if limit is None:
+        return unset("drawdown", "max_drawdown")
     if pnl.peak_equity <= _ZERO:
-        return Check("drawdown", passed=False, note="there is no equity")
+        return Check("drawdown", question.reduces_position, note="there is no equity")
     value = 1 - question.equity / pnl.peak_equity
-    limit = question.limits.account.max_drawdown
     return loss_within(question, "drawdown", max(value, _ZERO), limit, "max_drawdown")
