@@ -26,7 +26,8 @@ from events import (
     Symbol,
 )
 from projections.order_states import OrderState
-from tests.core_desk import A, Scripted, buy, kinds, of
+from tests.builders import a_config, a_fill
+from tests.core_desk import OPENING, A, Scripted, buy, kinds, of
 from tests.gate_desk import limits
 from tests.operators import Told, an_order_by_hand, said, why_refused
 
@@ -147,6 +148,17 @@ def test_what_a_strategy_in_shadow_holds_is_closed_like_anything_else() -> None:
     desk.step(said(OperatorShadowed, "trend", command_id="cmd-shadow"))
     taken = desk.step(FLATTEN)
     assert intended(taken) == [("trend", "A", Decimal(-100))]
+    assert of(taken, OrderSending)
+
+
+def test_what_nobody_has_a_price_of_can_be_flattened_and_nothing_else_be_done_in_it() -> None:
+    desk = Told(opening=(*OPENING, a_config("A", "B", "C")))
+    at = {"order_id": "by hand", "symbol": "C", "executed_at": "2024-01-02T15:05"}
+    desk.step(a_fill("10", "50", execution_id="x", **at))
+    more = of(desk.step(an_order_by_hand("1", symbol=Symbol("C"))), IntentRefused)
+    assert {"price_known", "data_age_s", "outlier"} <= {each.name for each in more[0].failed}
+    taken = desk.step(said(OperatorFlattenAsked, Symbol("C"), command_id="cmd-flat"))
+    assert intended(taken) == [("operator", "C", Decimal(-10))]
     assert of(taken, OrderSending)
 
 
