@@ -21,6 +21,7 @@ from daemon.core import Core
 from daemon.deadlines import NEVER
 from daemon.feeds import Feed
 from daemon.gate import RiskApproved
+from daemon.hold_desk import increasing
 from daemon.kill_switch import KillSwitch
 from daemon.recorder import Cancel, Effect, RefreshCalendars
 from daemon.snapshots import SnapshotFolder
@@ -41,6 +42,7 @@ from events import (
 )
 from events.codec import Command, Input
 from events.journal import Journal
+from projections.holds import strictest
 from projections.snapshot import Snapshot
 
 Block = Sequence[BarClosed]
@@ -431,9 +433,18 @@ class Engine:
     def _what_stops(self, intent: OrderIntended) -> str:
         if self.switch.latched:
             return KILLED
-        holds = self.core.state.holds.in_scope(intent.strategy, intent.symbol)
-        halts = [hold.cause for hold in holds if hold.level is HoldLevel.HALT]
-        return f"HALT: {', '.join(halts)}" if halts else ""
+        state = self.core.state
+        order = state.orders.open.get(intent.client_order_id)
+        holds = state.holds.in_scope(intent.strategy, intent.symbol)
+        level = strictest(holds)
+        if level is HoldLevel.HALT or (
+            level is HoldLevel.REDUCE
+            and order in increasing(state.orders.open.values(), state.positions)
+        ):
+            return f"{level}: {', '.join(hold.cause for hold in holds if hold.level is level)}"
+        if order is not None and order.cancel_requested:
+            return "its cancel was asked for before it left"
+        return ""
 
     def _cancel(self, client_order_id: ClientOrderId) -> None:
         if not self._connected:
