@@ -287,6 +287,24 @@ async def test_the_same_kill_again_gives_no_permit_back_that_somebody_else_took(
         assert not at.engine.switch.permit.granted
 
 
+async def test_a_kill_gives_no_permit_back_that_a_person_has_taken_before(
+    journal: Journal,
+) -> None:
+    broker = Quiet()
+    async with works(journal, broker, Scripted(bars=[buy("10")])) as at:
+        await bars(at, 0, 0)
+        broker.report(a_fill("10", order_id=broker.submitted[0], executed_at="2024-01-02T15:00"))
+        at.engine.switch.permit.revoke()
+        for number in range(2):  # To be on the safe side, and once more.
+            at.engine.switch.latch()
+            await told(at, said(OperatorKilled, command_id=f"cmd-kill-{number}"))
+            assert not at.engine.switch.permit.granted
+        await told(at, said(OperatorFlattenAsked, A, command_id="cmd-flat"))
+        assert len(broker.submitted) == 1
+        await told(at, RESUME)
+        assert at.engine.switch.permit.granted
+
+
 async def test_a_permit_that_cannot_be_written_is_told_who_resumes_and_the_daemon_lives(
     journal: Journal,
 ) -> None:
