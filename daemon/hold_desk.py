@@ -61,6 +61,10 @@ class HoldDesk:
     def place(self, hold: HoldPlaced) -> None:
         """Place `hold`, then ask for the cancels it wants."""
         self._recorder.emit(hold)
+        self.cancel_for(hold)
+
+    def cancel_for(self, hold: HoldPlaced) -> None:
+        """Ask for the cancels that `hold` wants."""
         for order in self._to_cancel(hold):
             self._orders.cancel(order.client_order_id, hold.cause)
 

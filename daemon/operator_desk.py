@@ -105,20 +105,20 @@ class OperatorDesk:
             self._close(symbol)
 
     def _kill(self, by: str, why: str, working: WorkingOrders) -> None:
-        if any(hold.cause == KILL_SWITCH for hold in self._state.holds.active.values()):
-            return
-        self._holds.place(
-            HoldPlaced(
-                hold_id=f"kill-{self._recorder.root}",
-                scope=HoldScope.ALL,
-                level=HoldLevel.HALT,
-                cause=KILL_SWITCH,
-                by=by,
-                why=why,
-                lifts=HoldLifts.OPERATOR,
-                working=working,
-            )
+        hold = HoldPlaced(
+            hold_id=f"kill-{self._recorder.root}",
+            scope=HoldScope.ALL,
+            level=HoldLevel.HALT,
+            cause=KILL_SWITCH,
+            by=by,
+            why=why,
+            lifts=HoldLifts.OPERATOR,
+            working=working,
         )
+        if any(each.cause == KILL_SWITCH for each in self._state.holds.active.values()):
+            self._holds.cancel_for(hold)  # It stands already; this one may want more to go.
+        else:
+            self._holds.place(hold)
 
     def _resume(self, command: OperatorResumed) -> None:
         if command.strategy:
