@@ -85,6 +85,19 @@ def test_orders_in_the_symbol_are_cancelled_first_and_nothing_is_closed_before_t
     assert intended(desk.cancelled(two)) == [("trend", "A", Decimal(-100))]
 
 
+def test_nothing_new_is_begun_in_what_is_being_flattened() -> None:
+    desk = Told()
+    order = desk.sends("5", **LIMIT)
+    desk.step(FLATTEN)
+    for quantity in ("3", "-3"):
+        by_hand = an_order_by_hand(quantity, command_id=f"cmd-{quantity}")
+        (refused,) = of(desk.step(by_hand), IntentRefused)
+        assert [each.note for each in refused.failed] == ["HALT: it is being flattened by ann"]
+    buy_b(desk)  # Elsewhere all goes on.
+    assert intended(desk.cancelled(order)) == [("trend", "A", Decimal(-100))]
+    assert of(desk.step(an_order_by_hand("3", command_id="cmd-after")), OrderSending)
+
+
 def test_what_fills_while_the_cancel_is_under_way_is_closed_as_well() -> None:
     desk = Told()
     order = desk.sends("5", **LIMIT)

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from daemon.gate import Limits
-from events import ClientOrderId, HoldLevel, OrderUnknown, Symbol
+from events import ClientOrderId, HoldLevel, OperatorFlattenAsked, OrderUnknown, Symbol
 from projections import State
 from tests.builders import (
     a_bar,
@@ -22,6 +22,7 @@ from tests.builders import (
     state_after,
 )
 from tests.gate_desk import OPENING, WIDE, A, a_hold, an, asked, failed, holding, limits, rules
+from tests.operators import said
 
 B = Symbol("B")
 NO_OPPOSITE = rules(orders={"allow_opposite": False}, account={"allow_short": False})
@@ -65,6 +66,15 @@ def test_a_flatten_needs_no_price() -> None:
     assert {"price_known", "order_usd"} <= set(
         failed(asked(unpriced(), an("-11", closing=True, **of_b)))
     )
+
+
+def test_what_is_being_flattened_is_held_for_everything_else() -> None:
+    state = fold(holding("40"), a_bar(symbol="B"), said(OperatorFlattenAsked, A))
+    checks = asked(state, an("-1"))
+    assert failed(checks) == ["holds"]
+    assert checks["holds"].note == "HALT: it is being flattened by ann"
+    assert failed(asked(state, an("1", symbol=B))) == []
+    assert failed(asked(state, an("-40", closing=True))) == []
 
 
 def test_an_unknown_order_of_another_symbol_counts_for_a_flatten_too() -> None:
