@@ -108,8 +108,11 @@ class Dispatch:
         if isinstance(command, OperatorReloaded) and (restart := needs_restart(command.changes)):
             why = f"refused: a running daemon does not take {', '.join(restart)}: restart it"
             return Answer(VERSION, EXIT_REFUSED, (why,))
-        numbers = numbers_of(command, self._engine.core.state)
-        if numbers.facts and not self._confirmations.fits(token, command, numbers):
+        state = self._engine.core.state
+        numbers = numbers_of(command, state)
+        # One that was taken already changes nothing: whoever sends it again wants its answer.
+        is_to_confirm = numbers.facts and command.command_id not in state.commands.taken
+        if is_to_confirm and not self._confirmations.use(token, command, numbers):
             changed = ("the token is not the one for these numbers:",) if token else ()
             made = self._confirmations.token(command, numbers)
             return Answer(VERSION, EXIT_REFUSED, (*changed, *numbers.lines), made)
