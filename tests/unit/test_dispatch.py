@@ -77,3 +77,16 @@ async def test_who_sends_a_confirmed_command_again_for_want_of_an_answer_is_told
             assert answer.exit_code == 0
         assert answer.lines == ("nothing to do: it was done before",)
         assert len(broker.submitted) == 2
+
+
+async def test_what_is_kept_back_at_the_last_look_is_not_said_to_be_sent(
+    journal: Journal,
+) -> None:
+    async with told(journal) as (at, broker, tell):
+        at.engine.switch.permit.revoke()
+        token = (await tell("flatten", "cmd-00001", {"symbol": "A"})).token
+        answer = await tell("flatten", "cmd-00002", {"symbol": "A"}, token)
+        assert len(broker.submitted) == 1
+        assert answer.exit_code == EXIT_REFUSED
+        assert answer.lines[-1].startswith("not sent: A-")
+        assert answer.lines[-1].endswith(": the permit file is gone")
