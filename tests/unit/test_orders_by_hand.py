@@ -18,6 +18,7 @@ from events import (
     OrderIntended,
     OrderSending,
     OrderType,
+    SessionStarted,
     StrategyPromoted,
     Symbol,
 )
@@ -226,6 +227,26 @@ def test_exactly_at_the_rule_it_is_met() -> None:
     desk = shadowed(buy("10"), buy("101"))  # Half of two, one session.
     next_session(desk)
     assert unmet(desk.state, "trend", RULE) == []
+
+
+def test_what_other_code_has_shown_promotes_nothing() -> None:
+    desk = shadowed()
+    desk.step(SessionStarted("v1", {"trend": "code 1"}, {}))
+    run = desk.core.desk.runs["trend"].strategy
+    assert isinstance(run, Scripted)
+    run.bars = [buy("10"), buy("20")]
+    desk.minute("15:30")
+    desk.minute("15:31")
+    next_session(desk)
+    assert unmet(desk.state, "trend", RULE) == []
+    desk.step(SessionStarted("v1", {"trend": "code 1"}, {}))
+    assert unmet(desk.state, "trend", RULE) == [], "the same code goes on"
+    desk.step(SessionStarted("v1", {"trend": "code 2"}, {}))
+    assert unmet(desk.state, "trend", RULE)[:2] == [
+        "sessions in shadow: 0, asked is at least 1",
+        "intents in shadow: 0, asked is at least 2",
+    ]
+    assert desk.state.strategies.shadows("trend")
 
 
 def test_what_is_not_in_shadow_is_not_promoted() -> None:
