@@ -344,10 +344,7 @@ class Oracle:
         age = self.age(asked.symbol)
         if rules["max_data_age_s"] is None or age is None or age * 60 > rules["max_data_age_s"]:
             yield "data_age_s"
-        limit = rules["outlier_threshold"]
-        earlier = [Fraction(close) for _, close in seen[-3:-1]]
-        moves = [abs(Fraction(seen[-1][1]) / close - 1) for close in earlier]
-        if limit is None or not seen or (moves and min(moves) > limit):
+        if not seen or not self.is_believed(asked.symbol):
             yield "outlier"
         yield from self.collars(asked, seen)
 
@@ -600,8 +597,18 @@ class Oracle:
         allowed = self.limits["prices"]["max_data_age_s"]
         held = [symbol for symbol, size in books.held.items() if size]
         minutes = None if allowed is None else Fraction(allowed) / 60
-        if minutes is None or (not out and not all(self.is_fresh(each, minutes) for each in held)):
+        known = minutes is not None and all(
+            self.is_fresh(each, minutes) and self.is_believed(each) for each in held
+        )
+        if minutes is None or not (known or out):
             yield "equity_known"
+
+    def is_believed(self, symbol: str) -> bool:
+        """Say whether the last price is near one of the two before it, or the first."""
+        limit, seen = self.limits["prices"]["outlier_threshold"], self.books.seen.get(symbol, [])
+        earlier = [Fraction(close) for _, close in seen[-3:-1]]
+        moves = [abs(Fraction(seen[-1][1]) / close - 1) for close in earlier]
+        return limit is not None and (not moves or min(moves) <= limit)
 
     def is_fresh(self, symbol: str, minutes: Fraction) -> bool:
         """Say whether the next minute bar is late by no more than `minutes` of session."""

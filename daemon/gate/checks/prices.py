@@ -53,12 +53,23 @@ def outlier(question: Question) -> Check:
         return unset("outlier", "outlier_threshold")
     if found is None or question.last is None:
         return unless_flatten(question, within("outlier", None, limit, "", "no price"))
-    if found.before is None:
+    move = jump(found, limit)
+    if move is None:
         return passes("outlier", "the first bar")
+    return unless_flatten(question, within("outlier", move, limit, ""))
+
+
+def jump(found: Reference, limit: Decimal) -> Decimal | None:
+    """Return how far the last bar is from the one before it, or from that before where nearer.
+
+    The second is looked at only where the first is beyond `limit`. None at the first bar.
+    """
+    if found.before is None:
+        return None
     move = distance(found.last, found.before)
     if move > limit and found.long_before is not None:
         move = min(move, distance(found.last, found.long_before))
-    return unless_flatten(question, within("outlier", move, limit, ""))
+    return move
 
 
 def collar_last(question: Question) -> Check:
