@@ -137,6 +137,32 @@ def test_where_owners_stand_against_each_other_the_account_is_closed_as_one() ->
     assert intended(desk.step(FLATTEN)) == [("operator", "A", Decimal(-70))]
 
 
+def by_hand_at_the_broker(desk: Told, quantity: str) -> None:
+    fill = a_fill(quantity, order_id="?", execution_id="?", executed_at="2024-01-02T15:10")
+    desk.step(fill)
+
+
+def test_what_is_nobodys_is_closed_beside_what_a_strategy_holds() -> None:
+    desk = Told()
+    by_hand_at_the_broker(desk, "50")
+    taken = desk.step(FLATTEN)
+    assert intended(taken) == [("operator", "A", Decimal(-50)), ("trend", "A", Decimal(-100))]
+    for sent in of(taken, OrderIntended):
+        desk.fill(sent.client_order_id, str(sent.quantity))
+    assert desk.state.positions.held(A).quantity == 0
+    assert desk.state.positions.held_by("trend", A).quantity == 0
+
+
+@pytest.mark.parametrize(("fraction", "closed"), [("0.5", "-100"), ("-0.5", "-99")])
+def test_of_a_share_that_comes_whole_the_whole_ones_are_closed(fraction: str, closed: str) -> None:
+    desk = Told()
+    by_hand_at_the_broker(desk, fraction)
+    taken = desk.step(FLATTEN)
+    refused = {each.client_order_id for each in of(taken, IntentRefused)}
+    sent = [each for each in of(taken, OrderIntended) if each.client_order_id not in refused]
+    assert [each.quantity for each in sent] == [Decimal(closed)]
+
+
 def test_flatten_of_all_closes_every_symbol_and_flatten_of_one_only_that() -> None:
     for command, closed in (
         (said(OperatorFlattenAsked), {"A", "B"}),
