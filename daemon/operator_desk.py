@@ -259,6 +259,7 @@ class OperatorDesk:
             command.time_in_force,
             command.limit_price,
             command.stop_price,
+            outside_rth=command.outside_rth,
         )
         self._intend(command, intent, at, BY_HAND, 0)
 
@@ -293,6 +294,7 @@ class OperatorDesk:
             intent.limit_price,
             intent.stop_price,
             closing=isinstance(command, OperatorFlattenAsked),
+            outside_rth=intent.outside_rth,
         )
         seq = self._recorder.emit(intended)
         if self._state.orders.find(order_id) is not None:

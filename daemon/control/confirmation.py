@@ -154,8 +154,10 @@ def _flatten(command: OperatorFlattenAsked, state: State) -> Numbers:
 def _order(command: OperatorOrderAsked, state: State) -> Numbers:
     held = state.positions.held(command.symbol).quantity
     side = "buys" if command.quantity > 0 else "sells"
-    price = command.limit_price or command.stop_price
-    at = f" at {price}" if price else " at the market"
+    limit, stop = command.limit_price, command.stop_price
+    at = f" at {limit}" if limit is not None else " at the market"
+    at += f" once it trades at {stop}" if stop is not None else ""
+    at += ", also outside regular hours" if command.outside_rth else ""
     return Numbers(
         (
             f"{side} {abs(command.quantity)} {command.symbol}{at}, {command.time_in_force}",
