@@ -21,7 +21,7 @@ from daemon.core import Core
 from daemon.deadlines import NEVER
 from daemon.feeds import Feed
 from daemon.gate import RiskApproved
-from daemon.hold_desk import increasing
+from daemon.hold_desk import stopped_since
 from daemon.kill_switch import KillSwitch
 from daemon.recorder import Cancel, Effect, RefreshCalendars
 from daemon.snapshots import SnapshotFolder
@@ -31,7 +31,6 @@ from events import (
     CalendarLoaded,
     ClientOrderId,
     CorporateActionApplied,
-    HoldLevel,
     OrderIntended,
     OrderWithheld,
     PermitLost,
@@ -42,7 +41,6 @@ from events import (
 )
 from events.codec import Command, Input
 from events.journal import Journal
-from projections.holds import strictest
 from projections.snapshot import Snapshot
 
 Block = Sequence[BarClosed]
@@ -427,24 +425,9 @@ class Engine:
             return f"stopped: {self.stop_reason}"
         if not self.switch.permit.granted:
             return KILLED if self.switch.latched else NO_PERMIT
-        # An operator's flatten passes the holds, and the latch of the kill switch.
-        return "" if intent.closing else self._what_stops(intent)
-
-    def _what_stops(self, intent: OrderIntended) -> str:
-        if self.switch.latched:
-            return KILLED
-        state = self.core.state
-        order = state.orders.open.get(intent.client_order_id)
-        holds = state.holds.in_scope(intent.strategy, intent.symbol)
-        level = strictest(holds)
-        if level is HoldLevel.HALT or (
-            level is HoldLevel.REDUCE
-            and order in increasing(state.orders.open.values(), state.positions)
-        ):
-            return f"{level}: {', '.join(hold.cause for hold in holds if hold.level is level)}"
-        if order is not None and order.cancel_requested:
-            return "its cancel was asked for before it left"
-        return ""
+        if intent.closing:
+            return ""  # An operator's flatten passes the holds, and the kill switch's latch.
+        return KILLED if self.switch.latched else stopped_since(intent, self.core.state)
 
     def _cancel(self, client_order_id: ClientOrderId) -> None:
         if not self._connected:
