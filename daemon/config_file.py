@@ -16,7 +16,7 @@ import msgspec
 
 from daemon.bounds import Problems, convert
 from daemon.config import Config, Exchange
-from events import BY_HAND, ConfigLoaded, FreshnessTerms, Mode, SymbolTerms
+from events import BY_HAND, ConfigLoaded, FreshnessTerms, Mode, Symbol, SymbolTerms
 
 ENVIRONMENT_PREFIX = "TRADED_"
 ENVIRONMENT_ELSEWHERE = frozenset({"TRADED_CONFIG"})
@@ -34,6 +34,7 @@ _ACCOUNT = re.compile(r"[A-Z]{1,2}[0-9]{6,9}")
 _FLAGS = (bool, bool | None)
 _YES_OR_NO = {"1": "true", "0": "false"}
 """How a variable of the environment may say yes and no besides."""
+_SEPARATORS = re.compile(r"[ ./-]")
 _CLASS_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
@@ -313,6 +314,7 @@ def _leaf_paths(tree: Mapping[str, Any], prefix: str) -> list[str]:
 
 def _check_together(config: Config, problems: Problems) -> None:
     """Look at options that only make sense together."""
+    _check_symbols(config, problems)
     _check_strategies(config, problems)
     _check_limits(config, problems)
     for key, kind, built_in in (
@@ -349,6 +351,15 @@ def _check_secrets(config: Config, problems: Problems) -> None:
                 problems.add(f"{where}.params.{name}", f"{what}: read it from the environment")
 
 
+def _check_symbols(config: Config, problems: Problems) -> None:
+    """Refuse two names of one share: each would have limits and a position of its own."""
+    spelled: dict[str, Symbol] = {}
+    for symbol in config.symbols:
+        other = spelled.setdefault(_SEPARATORS.sub(".", symbol), symbol)
+        if other != symbol:
+            problems.add(f"symbols.{symbol}", f"is {other} written otherwise: keep one of them")
+
+
 def _check_strategies(config: Config, problems: Problems) -> None:
     for name, table in config.strategies.items():
         where = f"strategies.{name}"
@@ -362,6 +373,12 @@ def _check_strategies(config: Config, problems: Problems) -> None:
 
 
 def _check_limits(config: Config, problems: Problems) -> None:
+    account = config.limits.account
+    lists = (("allow_symbols", account.allow_symbols), ("deny_symbols", account.deny_symbols))
+    for name, symbols in lists:
+        for symbol in symbols:
+            if symbol not in config.symbols:
+                problems.add(f"limits.account.{name}", f"{symbol} is not under [symbols]")
     for symbol in config.limits.symbols:
         if symbol not in config.symbols:
             problems.add(f"limits.symbols.{symbol}", "is not under [symbols]")

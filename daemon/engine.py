@@ -23,6 +23,7 @@ from daemon.deadlines import NEVER
 from daemon.disk import free_bytes
 from daemon.feeds import Feed
 from daemon.gate import RiskApproved
+from daemon.hold_desk import stopped_since
 from daemon.kill_switch import KillSwitch
 from daemon.recorder import Cancel, Effect, RefreshCalendars
 from daemon.snapshots import SnapshotFolder
@@ -32,7 +33,6 @@ from events import (
     CalendarLoaded,
     ClientOrderId,
     CorporateActionApplied,
-    HoldLevel,
     OrderIntended,
     OrderWithheld,
     Record,
@@ -424,15 +424,9 @@ class Engine:
             return f"stopped: {self.stop_reason}"
         if not self.switch.permit.granted:
             return KILLED if self.switch.latched else NO_PERMIT
-        # An operator's flatten passes the holds, and the latch of the kill switch.
-        return "" if intent.closing else self._what_stops(intent)
-
-    def _what_stops(self, intent: OrderIntended) -> str:
-        if self.switch.latched:
-            return KILLED
-        holds = self.core.state.holds.in_scope(intent.strategy, intent.symbol)
-        halts = [hold.cause for hold in holds if hold.level is HoldLevel.HALT]
-        return f"HALT: {', '.join(halts)}" if halts else ""
+        if intent.closing:
+            return ""  # An operator's flatten passes the holds, and the kill switch's latch.
+        return KILLED if self.switch.latched else stopped_since(intent, self.core.state)
 
     def _cancel(self, client_order_id: ClientOrderId) -> None:
         if not self._connected:

@@ -12,11 +12,13 @@ from events import (
     HoldLifts,
     HoldPlaced,
     HoldScope,
+    OrderIntended,
     OrderType,
     Symbol,
     WorkingOrders,
 )
-from projections.holds import covers
+from projections import State
+from projections.holds import covers, strictest
 from projections.orders import Order
 from projections.positions import Positions
 
@@ -61,6 +63,10 @@ class HoldDesk:
     def place(self, hold: HoldPlaced) -> None:
         """Place `hold`, then ask for the cancels it wants."""
         self._recorder.emit(hold)
+        self.cancel_for(hold)
+
+    def cancel_for(self, hold: HoldPlaced) -> None:
+        """Ask for the cancels that `hold` wants."""
         for order in self._to_cancel(hold):
             self._orders.cancel(order.client_order_id, hold.cause)
 
@@ -106,3 +112,18 @@ def increasing(orders: Iterable[Order], positions: Positions) -> list[Order]:
         else:
             found.append(order)
     return found
+
+
+def stopped_since(intent: OrderIntended, state: State) -> str:
+    """Say which hold, or cancel, has come between the approval of `intent` and now; "" for none."""
+    order = state.orders.open.get(intent.client_order_id)
+    holds = state.holds.in_scope(intent.strategy, intent.symbol)
+    level = strictest(holds)
+    if level is HoldLevel.HALT or (
+        level is HoldLevel.REDUCE
+        and order in increasing(state.orders.open.values(), state.positions)
+    ):
+        return f"{level}: {', '.join(hold.cause for hold in holds if hold.level is level)}"
+    if order is not None and order.cancel_requested:
+        return "its cancel was asked for before it left"
+    return ""

@@ -9,13 +9,17 @@ from daemon.permit import Permit
 
 
 class KillSwitch:
-    """`latched` stops every order at the send point; `latches` counts how often it was set."""
+    """`latched` stops every order at the send point; `latches` counts how often it was set.
+
+    `took` says that it was this switch that took the permit away, and has not given it back.
+    """
 
     def __init__(self, permit: Permit) -> None:
         """Go by `permit`."""
         self.permit = permit
         self.latched = False
         self.latches = 0
+        self.took = False
 
     def latch(self) -> None:
         """Let no order leave from here on, whatever the loop is doing.
@@ -25,17 +29,20 @@ class KillSwitch:
         """
         self.latches += 1
         self.latched = True
+        self.took = self.took or self.permit.granted
         self.permit.revoke()
 
     def recorded(self, latches: int) -> None:
         """Give the permit back behind a durable kill: its hold stops now, and a flatten may pass.
 
-        `latches` is the count when the kill came; one that came since keeps the permit away.
+        `latches` is the count when the kill came; one that came since keeps the permit away. So
+        does whoever took it by hand before the kill: it comes back by a resume alone.
         """
-        if latches == self.latches:
+        if latches == self.latches and self.took:
             # Without a permit nothing leaves at all, which is no less safe.
             with suppress(OSError):
                 self.permit.grant()
+                self.took = False
 
     def release(self, latches: int) -> None:
         """Let orders leave again, unless a kill has come since `latches` were counted.
@@ -45,4 +52,4 @@ class KillSwitch:
         """
         if latches == self.latches:
             self.permit.grant()
-            self.latched = False
+            self.latched = self.took = False

@@ -4,7 +4,7 @@ A command is recorded first and carried out then. What cannot be carried out is 
 event, and changes nothing.
 """
 
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Final, assert_never
 
 from daemon.hold_desk import HoldDesk
@@ -105,20 +105,20 @@ class OperatorDesk:
             self._close(symbol)
 
     def _kill(self, by: str, why: str, working: WorkingOrders) -> None:
-        if any(hold.cause == KILL_SWITCH for hold in self._state.holds.active.values()):
-            return
-        self._holds.place(
-            HoldPlaced(
-                hold_id=f"kill-{self._recorder.root}",
-                scope=HoldScope.ALL,
-                level=HoldLevel.HALT,
-                cause=KILL_SWITCH,
-                by=by,
-                why=why,
-                lifts=HoldLifts.OPERATOR,
-                working=working,
-            )
+        hold = HoldPlaced(
+            hold_id=f"kill-{self._recorder.root}",
+            scope=HoldScope.ALL,
+            level=HoldLevel.HALT,
+            cause=KILL_SWITCH,
+            by=by,
+            why=why,
+            lifts=HoldLifts.OPERATOR,
+            working=working,
         )
+        if any(each.cause == KILL_SWITCH for each in self._state.holds.active.values()):
+            self._holds.cancel_for(hold)  # It stands already; this one may want more to go.
+        else:
+            self._holds.place(hold)
 
     def _resume(self, command: OperatorResumed) -> None:
         if command.strategy:
@@ -213,21 +213,33 @@ class OperatorDesk:
             if not (command.trust_broker and order.state is OrderState.UNKNOWN):
                 return
         for leg, (owner, held) in enumerate(self._owners(symbol)):
-            self._intend(command, Intent(symbol, -held), self._state.at, owner, leg)
+            intent = Intent(symbol, -self._closable(symbol, held))
+            self._intend(command, intent, self._state.at, owner, leg)
+
+    def _closable(self, symbol: Symbol, held: Decimal) -> Decimal:
+        """Return what of `held` an order may be for: where no parts of a share, the whole ones."""
+        terms = self._state.symbols.get(symbol)
+        if terms is None or terms.fractions:
+            return held
+        return held.to_integral_value(ROUND_DOWN) or held  # Less than one: the gate says why not.
 
     def _owners(self, symbol: Symbol) -> list[tuple[str, Decimal]]:
         """Return who holds how much, so that each strategy hears of its own closing fill.
 
-        Where strategies stand against each other, the account's position is closed as one.
+        What is nobody's, such as a trade at the broker, is the operator's. Where strategies stand
+        against each other, the account's position is closed as one.
         """
         total = self._state.positions.held(symbol).quantity
-        shares = [
-            (name, book[symbol].quantity)
-            for name, book in sorted(self._state.positions.by_strategy.items())
+        shares = {
+            name: book[symbol].quantity
+            for name, book in self._state.positions.by_strategy.items()
             if symbol in book and book[symbol].quantity
-        ]
-        if sum(held for _, held in shares) == total and all(held * total > 0 for _, held in shares):
-            return shares
+        }
+        nobodys = total - sum(shares.values())
+        if nobodys:
+            shares[BY_HAND] = shares.get(BY_HAND, Decimal(0)) + nobodys
+        if all(held * total > 0 for held in shares.values()):
+            return sorted(shares.items())
         return [(BY_HAND, total)] if total else []
 
     def _promote(self, command: OperatorPromoteAsked) -> None:
@@ -247,6 +259,7 @@ class OperatorDesk:
             command.time_in_force,
             command.limit_price,
             command.stop_price,
+            outside_rth=command.outside_rth,
         )
         self._intend(command, intent, at, BY_HAND, 0)
 
@@ -281,6 +294,7 @@ class OperatorDesk:
             intent.limit_price,
             intent.stop_price,
             closing=isinstance(command, OperatorFlattenAsked),
+            outside_rth=intent.outside_rth,
         )
         seq = self._recorder.emit(intended)
         if self._state.orders.find(order_id) is not None:

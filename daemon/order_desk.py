@@ -37,9 +37,7 @@ class OrderDesk:
         now = utc_from_nanoseconds(self._state.at)
         (decision,) = gate.check((intended,), self._state, self.limits, now)
         order_id = intended.client_order_id
-        if not isinstance(decision, RiskApproved) or self._state.strategies.shadows(
-            intended.strategy
-        ):
+        if not isinstance(decision, RiskApproved) or self._is_in_shadow(intended):
             checks = decision.checks
             if isinstance(decision, RiskApproved):
                 checks = (*checks, Check(SHADOW, passed=False, note="nothing is sent in shadow"))
@@ -54,6 +52,10 @@ class OrderDesk:
         if sent is not None:
             self._deadlines.watch_order(sent)
         return None
+
+    def _is_in_shadow(self, intended: OrderIntended) -> bool:
+        """Say whether it is only decided: what an operator closes for its owner is sent."""
+        return not intended.closing and self._state.strategies.shadows(intended.strategy)
 
     def cancel(self, order_id: ClientOrderId, reason: str) -> None:
         """Ask for a cancel of an order that may still fill, unless the answer to one is awaited."""

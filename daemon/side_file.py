@@ -3,6 +3,7 @@
 One line of JSON a command, each on disk before anybody is told that it was taken.
 """
 
+import errno
 import os
 from pathlib import Path
 
@@ -33,7 +34,12 @@ def write_aside(journal: Path, command: Offline) -> None:
         side_file_path(journal), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600
     )
     try:
-        os.write(descriptor, msgspec.json.encode(command) + b"\n")
+        before = os.fstat(descriptor).st_size
+        line = msgspec.json.encode(command) + b"\n"
+        if os.write(descriptor, line) < len(line):
+            # What was there before can still be read.
+            os.ftruncate(descriptor, before)
+            raise OSError(errno.ENOSPC, "only a part of the command could be written")
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -76,7 +76,10 @@ class OperatorFlattenAsked(OperatorCommand, frozen=True, tag="operator.flatten-a
 
 
 class OperatorOrderAsked(OperatorCommand, frozen=True, tag="operator.order-asked"):
-    """Make one order by hand, through the same gate as any other."""
+    """Make one order by hand, through the same gate as any other.
+
+    `outside_rth` lets a limit order trade outside regular hours too.
+    """
 
     symbol: Symbol
     quantity: Decimal
@@ -84,6 +87,7 @@ class OperatorOrderAsked(OperatorCommand, frozen=True, tag="operator.order-asked
     time_in_force: TimeInForce
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
+    outside_rth: bool = False
 
 
 class OperatorShadowed(OperatorCommand, frozen=True, tag="operator.shadowed"):

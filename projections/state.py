@@ -242,7 +242,7 @@ class State(msgspec.Struct):
                 self._load_config(event, record.seq, record.at)
             case SessionStarted():
                 self.identity.apply(event, record.seq, record.at)
-                self.strategies.start_session(event)
+                self.strategies.start_session(event, self.pnl.days)
                 self.freshness.start(record.at, live=event.live_feed)
             case JournalOpened() | SessionEnded():
                 self.identity.apply(event, record.seq, record.at)

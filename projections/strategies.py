@@ -64,13 +64,18 @@ class Strategies(msgspec.Struct):
         """Return that strategy's answers so far."""
         return self.answers.get(strategy) or StrategyAnswers()
 
-    def start_session(self, started: SessionStarted) -> None:
-        """Take in which code each strategy runs on from here."""
+    def start_session(self, started: SessionStarted, days: int) -> None:
+        """Take in which code each strategy runs on from here, after `days` closed days.
+
+        What other code has shown in the shadow says nothing of this one.
+        """
         for strategy, code_hash in started.strategies.items():
             answers = self._answers_of(strategy)
             if answers.code_hash != code_hash:
                 answers.code_hash = code_hash
                 answers.failed = ""
+                answers.shadow_since = days
+                answers.shadow_passed = answers.shadow_refused = 0
 
     def forgive(self, strategy: str, seq: int) -> None:
         """Take in that the hold behind a failure is lifted: the strategy is asked again."""

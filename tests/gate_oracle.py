@@ -344,10 +344,7 @@ class Oracle:
         age = self.age(asked.symbol)
         if rules["max_data_age_s"] is None or age is None or age * 60 > rules["max_data_age_s"]:
             yield "data_age_s"
-        limit = rules["outlier_threshold"]
-        earlier = [Fraction(close) for _, close in seen[-3:-1]]
-        moves = [abs(Fraction(seen[-1][1]) / close - 1) for close in earlier]
-        if limit is None or not seen or (moves and min(moves) > limit):
+        if not seen or not self.is_believed(asked.symbol):
             yield "outlier"
         yield from self.collars(asked, seen)
 
@@ -490,14 +487,14 @@ class Oracle:
             ("position_usd", price and worst * price, False, out),
         ):
             limit = self.tightest(f"max_{check}", asked, strategy_too=strategy_too)
-            if limit is None or value is None or (value > limit and not forgiven):
+            if limit is None or ((value is None or value > limit) and not forgiven):
                 yield check
         own = self.limits["strategies"].get(asked.strategy, {})
         _, most, least = self.extremes(ahead, asked.symbol, asked.strategy)
         worst, out = max(abs(most), abs(least)), self.reduces(ahead, asked.strategy)
         shares, usd = own.get("max_position_shares"), own.get("max_position_usd")
         if (shares is not None and worst > shares and not out) or (
-            usd is not None and (price is None or (worst * price > usd and not out))
+            usd is not None and (price is None or worst * price > usd) and not out
         ):
             yield "strategy_position"
 
@@ -506,19 +503,18 @@ class Oracle:
         times, emergency = account["max_leverage"], account["emergency_leverage"]
         for check, number in (("gross_usd", 0), ("net_usd", 1)):
             own = account[f"max_{check}"]
-            if times is None or found is None:
+            if times is None:
                 yield check
                 continue
             most = times * self.equity
             most = most if own is None else min(most, own)
-            if found[number] > most and not out:
+            if not out and (found is None or found[number] > most):
                 yield check
-        gross, now = (None, None) if found is None else (found[0], found[2])
-        equity = self.equity
-        if times is None or gross is None or (not out and (equity <= 0 or gross > times * equity)):
+        equity, unknown = self.equity, found is None or self.equity <= 0
+        gross, now = (Fraction(0), Fraction(0)) if found is None else (found[0], found[2])
+        if times is None or (not out and (unknown or gross > times * equity)):
             yield "leverage"
-        unknown = emergency is None or now is None
-        if now is None or unknown or (not out and (equity <= 0 or now >= emergency * equity)):
+        if emergency is None or (not out and (unknown or now >= emergency * equity)):
             yield "emergency_leverage"
 
     def money(self, ahead: Sequence[Asked], batch: Sequence[Asked]) -> Iterator[str]:
@@ -533,8 +529,8 @@ class Oracle:
             yield "margin_usd"
         whole, share = self.exposure(batch), rules["initial_share"]
         most = rules["max_batch_share"]
-        unknown = share is None or most is None or whole is None
-        if whole is None or unknown or (whole[0] * share > have * most and not out):
+        unset = share is None or most is None
+        if unset or (not out and (whole is None or whole[0] * share > have * most)):
             yield "batch_margin_usd"
 
     def no_margin(self, ahead: Sequence[Asked], have: Fraction, *, out: bool) -> bool:
@@ -545,15 +541,17 @@ class Oracle:
         answer = self.world.answers.get(asked.name) if answered else None
         if (answered and answer is None) or (not answered and rules["ask"]):
             return True
-        if rules["initial_share"] is None or found is None:
+        if rules["initial_share"] is None:
             return True
+        if found is None or out:
+            return not out
         needed = found[0] * rules["initial_share"]
         if self.world.account is not None:
             more = (found[0] - found[2]) * rules["initial_share"]
             needed = max(needed, self.world.account[1] + more)
         if answer is not None:
             needed, have = max(needed, Fraction(answer[0])), min(have, Fraction(answer[1]))
-        return bool(needed > have * (1 - rules["cushion"])) and not out
+        return bool(needed > have * (1 - rules["cushion"]))
 
     def settled(self, ahead: Sequence[Asked]) -> Iterator[str]:
         cost = Fraction(0)
@@ -594,13 +592,23 @@ class Oracle:
             yield "daily_loss"
         most = account["max_drawdown"]
         lost = max(books.peak - self.equity, Fraction(0))
-        if books.peak <= 0 or most is None or (lost >= most * books.peak and not out):
+        if most is None or (not out and (books.peak <= 0 or lost >= most * books.peak)):
             yield "drawdown"
         allowed = self.limits["prices"]["max_data_age_s"]
         held = [symbol for symbol, size in books.held.items() if size]
         minutes = None if allowed is None else Fraction(allowed) / 60
-        if minutes is None or (not out and not all(self.is_fresh(each, minutes) for each in held)):
+        known = minutes is not None and all(
+            self.is_fresh(each, minutes) and self.is_believed(each) for each in held
+        )
+        if minutes is None or not (known or out):
             yield "equity_known"
+
+    def is_believed(self, symbol: str) -> bool:
+        """Say whether the last price is near one of the two before it, or the first."""
+        limit, seen = self.limits["prices"]["outlier_threshold"], self.books.seen.get(symbol, [])
+        earlier = [Fraction(close) for _, close in seen[-3:-1]]
+        moves = [abs(Fraction(seen[-1][1]) / close - 1) for close in earlier]
+        return limit is not None and (not moves or min(moves) <= limit)
 
     def is_fresh(self, symbol: str, minutes: Fraction) -> bool:
         """Say whether the next minute bar is late by no more than `minutes` of session."""

@@ -3,10 +3,12 @@
 The token is made from the command and from the facts among those numbers: when they have changed
 meanwhile it does not fit any more, and the new ones are shown. What it is all worth changes with
 every bar, and what is open or held elsewhere with every fill: that is shown and not covered.
+A token confirms once: the same line typed again is a second order, and is asked about again.
 """
 
 import hmac
 import secrets
+from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
 from hashlib import sha256
@@ -51,16 +53,24 @@ class Confirmations:
     def __init__(self) -> None:
         """Draw a secret that no other process knows."""
         self._secret = secrets.token_bytes(32)
+        self._used: Counter[bytes] = Counter()
 
     def token(self, command: Command, numbers: Numbers) -> str:
         """Return the token for `command` under `numbers`; why, and the attempt, may change."""
-        bare = msgspec.structs.replace(command, command_id="", why="")
-        text = msgspec.json.encode((bare, numbers.facts))
-        return hmac.new(self._secret, text, sha256).hexdigest()[:TOKEN_LENGTH]
+        text = _confirmed(command, numbers)
+        made = hmac.new(self._secret, b"%d %b" % (self._used[text], text), sha256)
+        return made.hexdigest()[:TOKEN_LENGTH]
 
-    def fits(self, token: str, command: Command, numbers: Numbers) -> bool:
-        """Say whether `token` confirms `command` under `numbers`."""
-        return hmac.compare_digest(token.encode(), self.token(command, numbers).encode())
+    def use(self, token: str, command: Command, numbers: Numbers) -> bool:
+        """Say whether `token` confirms `command` under `numbers`; it does so only once."""
+        fits = hmac.compare_digest(token.encode(), self.token(command, numbers).encode())
+        self._used[_confirmed(command, numbers)] += fits
+        return fits
+
+
+def _confirmed(command: Command, numbers: Numbers) -> bytes:
+    bare = msgspec.structs.replace(command, command_id="", why="")
+    return msgspec.json.encode((bare, numbers.facts))
 
 
 def numbers_of(command: Command, state: State, rule: PromotionRule) -> Numbers:  # noqa: PLR0911 - one branch a command
@@ -156,8 +166,10 @@ def _order(command: OperatorOrderAsked, state: State) -> Numbers:
         return Numbers()  # The gate will refuse it.
     held = state.positions.held(command.symbol).quantity
     side = "buys" if command.quantity > 0 else "sells"
-    price = command.limit_price or command.stop_price
-    at = f" at {price}" if price else " at the market"
+    limit, stop = command.limit_price, command.stop_price
+    at = f" at {limit}" if limit is not None else " at the market"
+    at += f" once it trades at {stop}" if stop is not None else ""
+    at += ", also outside regular hours" if command.outside_rth else ""
     return Numbers(
         (
             f"{side} {abs(command.quantity)} {command.symbol}{at}, {command.time_in_force}",

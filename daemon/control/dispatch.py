@@ -1,7 +1,7 @@
 """From a caller's thread to the trading loop and back: each command in its turn, kill at once."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import TimeoutError as TookTooLong
 from typing import Final
 
@@ -18,8 +18,9 @@ from daemon.control.requests import command_of
 from daemon.control.server import EXIT_FAILURE, EXIT_REFUSED, Caller
 from daemon.engine import Engine
 from daemon.recovery import settings_of
-from events import OperatorCancelAsked, OperatorKilled, OperatorReloaded
+from events import OperatorCancelAsked, OperatorKilled, OperatorReloaded, OrderSending, Record
 from events.codec import Command
+from projections.order_states import OrderState
 
 LOOP_S: Final = 10.0
 """How long the trading loop may take for a command."""
@@ -112,17 +113,38 @@ class Dispatch:
             return Answer(VERSION, EXIT_REFUSED, (why,))
         core = self._engine.core
         numbers = numbers_of(command, core.state, core.operator.rule)
-        if numbers.facts and not self._confirmations.fits(token, command, numbers):
+        # One that was taken already changes nothing: whoever sends it again wants its answer.
+        is_to_confirm = numbers.facts and command.command_id not in core.state.commands.taken
+        if is_to_confirm and not self._confirmations.use(token, command, numbers):
             changed = ("the token is not the one for these numbers:",) if token else ()
             made = self._confirmations.token(command, numbers)
             return Answer(VERSION, EXIT_REFUSED, (*changed, *numbers.lines), made)
         if isinstance(command, OperatorReloaded):
             return await self._reload(command, read)
         records = await self._engine.obey(command)
-        answer = answer_from(records, dry_run=self._engine.settings.dry_run)
+        answer = self._with_kept_back(records, answer_from(records, dry_run=self._is_dry_run))
         if isinstance(command, OperatorCancelAsked) and command.order is None:
             return await self._until_none_open(answer)
         return answer
+
+    @property
+    def _is_dry_run(self) -> bool:
+        return self._engine.settings.dry_run
+
+    def _with_kept_back(self, records: Sequence[Record], answer: Answer) -> Answer:
+        """Return `answer`, and which of the orders it tells of did not leave after all."""
+        orders = self._engine.core.state.orders
+        ids = [
+            each.event.client_order_id for each in records if isinstance(each.event, OrderSending)
+        ]
+        found = [order for order_id in ids if (order := orders.find(order_id)) is not None]
+        kept = [order for order in found if order.state is OrderState.WITHHELD]
+        if not kept or self._is_dry_run:
+            return answer
+        lines = (f"not sent: {order.client_order_id}: {order.reason}" for order in kept)
+        return msgspec.structs.replace(
+            answer, exit_code=EXIT_REFUSED, lines=(*answer.lines, *lines)
+        )
 
     async def _reload(self, command: OperatorReloaded, read: Config) -> Answer:
         if not command.changes:

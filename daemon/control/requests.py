@@ -168,6 +168,7 @@ def _order(who: Who, arguments: Arguments) -> Command:
         arguments.one_of("tif", TimeInForce, TimeInForce.DAY.value),
         arguments.price("limit_price"),
         arguments.price("stop_price"),
+        arguments.flag("outside_rth"),
     )
 
 

@@ -28,6 +28,7 @@ class OrderCommand(click.Command):
 @click.argument("symbol")
 @click.option("--limit", metavar="PRICE", help="Limit price, US dollars a share.")
 @click.option("--stop", metavar="PRICE", help="Stop price, US dollars a share.")
+@click.option("--outside-rth", is_flag=True, help="Also outside regular hours: limit orders only.")
 @click.option(
     "--tif",
     type=click.Choice(["DAY", "GTC", "IOC", "OPG", "CLS"]),
@@ -43,6 +44,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     symbol: str,
     limit: str | None,
     stop: str | None,
+    outside_rth: bool,
     tif: str,
     why: str,
     confirm: str,
@@ -61,5 +63,6 @@ def command(  # noqa: PLR0913 - one parameter an option
         "tif": tif,
         "limit_price": limit,
         "stop_price": stop,
+        "outside_rth": outside_rth or None,
     }
     tell(journal, "order", args, why, as_json=as_json, confirm=confirm)

@@ -168,8 +168,8 @@ def test_a_strategy_in_the_environment_keeps_the_name_as_it_is_written(tmp_path:
 
 
 def test_a_key_with_a_dot_in_it_is_quoted_on_the_command_line(tmp_path: Path) -> None:
-    overrides = ['symbols."BRK.B".exchange=NASDAQ', "symbols.BRK B.exchange=NASDAQ"]
-    assert set(load(written(tmp_path), {}, overrides).symbols) == {"AAPL", "BRK.B", "BRK B"}
+    overrides = ['symbols."BRK.B".exchange=NASDAQ', "symbols.BF B.exchange=NASDAQ"]
+    assert set(load(written(tmp_path), {}, overrides).symbols) == {"AAPL", "BRK.B", "BF B"}
 
 
 def test_a_variable_of_ours_that_is_no_option_is_refused(tmp_path: Path) -> None:
@@ -241,6 +241,18 @@ def test_all_mistakes_of_all_layers_are_listed_in_one_run(tmp_path: Path) -> Non
     [
         ("limits.symbols.IBM.max_order_usd = 5", "limits.symbols.IBM: is not under [symbols]"),
         ("limits.strategies.x = {}", "limits.strategies.x: is not under [strategies]"),
+        (
+            'limits.account.deny_symbols = ["APPL"]',
+            "limits.account.deny_symbols: APPL is not under [symbols]",
+        ),
+        (
+            'limits.account.allow_symbols = ["AAPL", "IBM"]',
+            "limits.account.allow_symbols: IBM is not under [symbols]",
+        ),
+        (
+            'symbols."BRK B" = {}\nsymbols."BRK.B" = {}',
+            "symbols.BRK.B: is BRK B written otherwise: keep one of them",
+        ),
         (
             'strategies.x = { class = "m:C", symbols = ["AAPL", "IBM"] }',
             "strategies.x.symbols: IBM is not under [symbols]",

@@ -6,22 +6,28 @@ from typing import Any
 import msgspec
 import pytest
 
+from daemon.core import CoreSettings
+from daemon.gate.limits import OrderRules
 from events import (
     CancelSending,
     ClientOrderId,
     CommandRefused,
     IntentRefused,
+    OperatorCancelAsked,
     OperatorFlattenAsked,
     OperatorKilled,
+    OperatorShadowed,
     OrderIntended,
     OrderSending,
     OrderType,
     OrderUnknown,
     Record,
+    SessionStarted,
     Symbol,
 )
 from projections.order_states import OrderState
-from tests.core_desk import A, Scripted, buy, kinds, of
+from tests.builders import a_config, a_fill
+from tests.core_desk import OPENING, A, Scripted, buy, kinds, of
 from tests.gate_desk import limits
 from tests.operators import Told, an_order_by_hand, said, why_refused
 
@@ -79,6 +85,19 @@ def test_orders_in_the_symbol_are_cancelled_first_and_nothing_is_closed_before_t
     assert intended(desk.cancelled(two)) == [("trend", "A", Decimal(-100))]
 
 
+def test_nothing_new_is_begun_in_what_is_being_flattened() -> None:
+    desk = Told()
+    order = desk.sends("5", **LIMIT)
+    desk.step(FLATTEN)
+    for quantity in ("3", "-3"):
+        by_hand = an_order_by_hand(quantity, command_id=f"cmd-{quantity}")
+        (refused,) = of(desk.step(by_hand), IntentRefused)
+        assert [each.note for each in refused.failed] == ["HALT: it is being flattened by ann"]
+    buy_b(desk)  # Elsewhere all goes on.
+    assert intended(desk.cancelled(order)) == [("trend", "A", Decimal(-100))]
+    assert of(desk.step(an_order_by_hand("3", command_id="cmd-after")), OrderSending)
+
+
 def test_what_fills_while_the_cancel_is_under_way_is_closed_as_well() -> None:
     desk = Told()
     order = desk.sends("5", **LIMIT)
@@ -118,6 +137,32 @@ def test_where_owners_stand_against_each_other_the_account_is_closed_as_one() ->
     assert intended(desk.step(FLATTEN)) == [("operator", "A", Decimal(-70))]
 
 
+def by_hand_at_the_broker(desk: Told, quantity: str) -> None:
+    fill = a_fill(quantity, order_id="?", execution_id="?", executed_at="2024-01-02T15:10")
+    desk.step(fill)
+
+
+def test_what_is_nobodys_is_closed_beside_what_a_strategy_holds() -> None:
+    desk = Told()
+    by_hand_at_the_broker(desk, "50")
+    taken = desk.step(FLATTEN)
+    assert intended(taken) == [("operator", "A", Decimal(-50)), ("trend", "A", Decimal(-100))]
+    for sent in of(taken, OrderIntended):
+        desk.fill(sent.client_order_id, str(sent.quantity))
+    assert desk.state.positions.held(A).quantity == 0
+    assert desk.state.positions.held_by("trend", A).quantity == 0
+
+
+@pytest.mark.parametrize(("fraction", "closed"), [("0.5", "-100"), ("-0.5", "-99")])
+def test_of_a_share_that_comes_whole_the_whole_ones_are_closed(fraction: str, closed: str) -> None:
+    desk = Told()
+    by_hand_at_the_broker(desk, fraction)
+    taken = desk.step(FLATTEN)
+    refused = {each.client_order_id for each in of(taken, IntentRefused)}
+    sent = [each for each in of(taken, OrderIntended) if each.client_order_id not in refused]
+    assert [each.quantity for each in sent] == [Decimal(closed)]
+
+
 def test_flatten_of_all_closes_every_symbol_and_flatten_of_one_only_that() -> None:
     for command, closed in (
         (said(OperatorFlattenAsked), {"A", "B"}),
@@ -134,6 +179,38 @@ def test_a_flatten_passes_the_kill_switch() -> None:
     taken = desk.step(FLATTEN)
     assert intended(taken) == [("trend", "A", Decimal(-100))]
     assert of(taken, OrderSending)
+
+
+def test_what_a_strategy_in_shadow_holds_is_closed_like_anything_else() -> None:
+    desk = Told()
+    desk.step(SessionStarted("v1", {"trend": "code"}, {}, {}, live_feed=False))
+    desk.step(said(OperatorShadowed, "trend", command_id="cmd-shadow"))
+    taken = desk.step(FLATTEN)
+    assert intended(taken) == [("trend", "A", Decimal(-100))]
+    assert of(taken, OrderSending)
+
+
+def test_what_nobody_has_a_price_of_can_be_flattened_and_nothing_else_be_done_in_it() -> None:
+    desk = Told(opening=(*OPENING, a_config("A", "B", "C")))
+    at = {"order_id": "by hand", "symbol": "C", "executed_at": "2024-01-02T15:05"}
+    desk.step(a_fill("10", "50", execution_id="x", **at))
+    more = of(desk.step(an_order_by_hand("1", symbol=Symbol("C"))), IntentRefused)
+    assert {"price_known", "data_age_s", "outlier"} <= {each.name for each in more[0].failed}
+    taken = desk.step(said(OperatorFlattenAsked, Symbol("C"), command_id="cmd-flat"))
+    assert intended(taken) == [("operator", "C", Decimal(-10))]
+    assert of(taken, OrderSending)
+
+
+@pytest.mark.parametrize("lists", [{"deny_symbols": (A,)}, {"allow_symbols": (B,)}])
+def test_what_may_not_be_traded_any_more_can_be_flattened(lists: dict[str, Any]) -> None:
+    desk = Told()
+    desk.core.use(CoreSettings(limits(**lists)))
+    (sent,) = of(desk.step(FLATTEN), OrderSending)
+    desk.fill(sent.client_order_id, "-100")
+    assert desk.state.positions.held(A).quantity == 0
+    # Nothing else may be done in it.
+    (refused,) = of(desk.step(an_order_by_hand("1")), IntentRefused)
+    assert [check.name for check in refused.failed] == ["symbol_allowed"]
 
 
 def test_a_flatten_passes_the_limits_on_one_order_and_no_other_check() -> None:
@@ -186,6 +263,28 @@ def test_trusting_the_broker_closes_what_the_books_hold_all_the_same() -> None:
     taken = desk.step(msgspec.structs.replace(FLATTEN, trust_broker=True))
     assert intended(taken) == [("trend", "A", Decimal(-100))]
     assert of(taken, OrderSending)
+
+
+@pytest.mark.parametrize(
+    ("quantity", "price"), [("5", "95"), ("-5", "105"), ("-50", "105")], ids=["buy", "sell", "all"]
+)
+def test_the_order_that_is_not_there_does_not_stand_in_the_way_of_a_flatten_that_trusts(
+    quantity: str, price: str
+) -> None:
+    # Under an operator's first limits: no shorts, and no order against one of our own.
+    careful = msgspec.structs.replace(limits(allow_short=False), orders=OrderRules())
+    desk = Told(under=careful, bought="50")
+    order = desk.sends(quantity, order_type=OrderType.LIMIT, limit_price=Decimal(price))
+    desk.step(said(OperatorCancelAsked, command_id="cmd-cancel"))
+    assert of(desk.pass_time("2024-01-02T16:00"), OrderUnknown)
+    desk.step(said(OperatorKilled, command_id="cmd-kill"))
+    taken = desk.step(msgspec.structs.replace(FLATTEN, trust_broker=True))
+    assert of(taken, IntentRefused) == []
+    assert intended(taken) == [("trend", "A", Decimal(-50))]
+    # For every other order it may be there, and counts.
+    still_there = desk.state.orders.find(order)
+    assert still_there is not None
+    assert still_there.reserved == Decimal(quantity)
 
 
 def test_a_second_flatten_is_refused_and_does_not_undo_the_first() -> None:

@@ -137,9 +137,8 @@ def test_without_equity_only_what_reduces_passes() -> None:
     assert checks["leverage"].note == checks["emergency_leverage"].note == "there is no equity"
     assert {"leverage", "emergency_leverage", "gross_usd"} <= set(failed(checks))
     out = asked(state, an("-1"))
-    assert out["leverage"].passed
-    assert out["emergency_leverage"].passed
-    assert failed(out) == ["drawdown"]
+    assert out["drawdown"].note == "there is no equity"
+    assert failed(out) == []
 
 
 def test_where_there_never_was_equity_the_gate_says_so() -> None:
@@ -160,6 +159,19 @@ def test_what_has_no_price_makes_exposure_unknown() -> None:
         assert checks["emergency_leverage"].note == "there is no price"
     flat = fold(held, *an_order("out", "-1", symbol="B"), *free_fill("out", "-1", "50", "B"))
     assert failed(asked(flat, an("1"))) == []
+
+
+def test_what_has_no_price_keeps_nobody_in_what_has_one() -> None:
+    # Bought by hand at the broker, in a symbol of which no bar comes.
+    foreign = a_fill("10", "50", order_id="by hand", execution_id="x", symbol="B")
+    state = fold(holding("40"), foreign)
+    assert failed(asked(state, an("-40"))) == []
+    assert "gross_usd" in failed(asked(state, an("1")))
+    # A limit that is not set refuses all the same.
+    unset = asked(state, an("-40"), under=limits(max_leverage=None, emergency_leverage=None))
+    assert failed(unset) == ["gross_usd", "net_usd", "leverage", "emergency_leverage"]
+    no_drawdown = asked(state, an("-40"), under=limits(max_drawdown=None))
+    assert failed(no_drawdown) == ["drawdown"]
 
 
 def test_a_commission_to_come_is_equity_no_more() -> None:

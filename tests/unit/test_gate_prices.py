@@ -120,6 +120,45 @@ def test_after_that_day_half_an_hour_of_session_may_pass() -> None:
         assert asked(state, an("1"), now=when, under=HALF_AN_HOUR)["equity_known"].passed is fresh
 
 
+def held_beside_b() -> State:
+    """Return books with 50 of A at 100, 5,000 dollars, and a price of B."""
+    end = "2024-01-02T15:01"
+    return fold(holding("50"), a_bar("100", end=end), a_bar("100", symbol="B", end=end))
+
+
+@pytest.mark.parametrize("tick", ["300", "40"])
+def test_on_what_a_bad_tick_makes_of_equity_nothing_is_bought(tick: str) -> None:
+    # 40 of B are within 0.9 times equity, 100 are not.
+    state = held_beside_b()
+    under = rules(account={"max_leverage": "0.9"}, prices={"outlier_threshold": "0.30"})
+    buy_b, sell_a = an("40", symbol=Symbol("B")), an("-50")
+    assert failed(asked(state, buy_b, under=under)) == []
+    assert "leverage" in failed(asked(state, an("100", symbol=Symbol("B")), under=under))
+    fold(state, a_bar(tick, end="2024-01-02T15:02"))
+    for order in (buy_b, an("100", symbol=Symbol("B"))):
+        assert "equity_known" in failed(asked(state, order, under=under))
+    note = asked(state, buy_b, under=under)["equity_known"].note
+    assert note == "no fresh price of A, which jumped"
+    assert asked(state, sell_a, under=under)["equity_known"].passed
+    back = fold(state, a_bar("100", end="2024-01-02T15:03"))
+    assert failed(asked(back, buy_b, under=under)) == []
+
+
+def test_a_jump_that_a_second_bar_confirms_is_a_price_to_go_by() -> None:
+    state = held_beside_b()
+    under = rules(prices={"outlier_threshold": "0.30"})
+    assert failed(asked(state, an("1", symbol=Symbol("B")), under=under)) == []
+    fold(state, a_bar("40", end="2024-01-02T15:02"))
+    assert failed(asked(state, an("1", symbol=Symbol("B")), under=under)) == ["equity_known"]
+    fold(state, a_bar("41", end="2024-01-02T15:03"))
+    assert failed(asked(state, an("1", symbol=Symbol("B")), under=under)) == []
+    unset = rules(prices={"outlier_threshold": None})
+    assert failed(asked(state, an("1", symbol=Symbol("B")), under=unset)) == [
+        "outlier",
+        "equity_known",
+    ]
+
+
 def test_what_is_held_and_not_configured_any_more_has_no_fresh_price_for_long() -> None:
     state = holding("100")
     state.symbols = {Symbol("B"): state.symbols[A]}

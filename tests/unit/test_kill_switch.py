@@ -12,6 +12,7 @@ from daemon.engine import Engine
 from events import (
     KILL_SWITCH,
     ClientOrderId,
+    HoldLevel,
     HoldPlaced,
     HoldScope,
     OperatorCancelAsked,
@@ -129,6 +130,35 @@ async def test_a_kill_overtakes_the_orders_of_its_own_turn(journal: Journal) -> 
         await asked
         assert broker.submitted == []
         assert why_withheld(at) == [f"HALT: {KILL_SWITCH}"]
+
+
+@pytest.mark.parametrize("level", HoldLevel)
+async def test_a_hold_overtakes_the_orders_of_its_own_turn_that_it_would_not_let_pass(
+    journal: Journal, level: HoldLevel
+) -> None:
+    broker = Quiet()
+    answers = [buy("10"), None, [buy("-4"), buy("5")]]
+    async with works(journal, broker, Scripted(bars=answers)) as at:
+        await bars(at, 0, 0)
+        broker.report(a_fill("10", order_id=broker.submitted[0], executed_at="2024-01-02T15:00"))
+        await bars(at, 1, 1)
+        at.engine.take_bar(minutes(2, 2)[0])
+        await told(at, held(level=level))
+        sells = level is HoldLevel.REDUCE
+        assert why_withheld(at) == [f"{level}: operator"] * (1 if sells else 2)
+        left = [at.state.orders.find(order_id) for order_id in broker.submitted[1:]]
+        assert [order.intent.quantity for order in left if order] == [-4] * sells
+
+
+async def test_an_order_whose_cancel_is_asked_for_before_it_leaves_stays_here(
+    journal: Journal,
+) -> None:
+    broker = Quiet()
+    async with works(journal, broker, Scripted(bars=[buy("10")])) as at:
+        at.engine.take_bar(minutes(0, 0)[0])
+        await told(at, said(OperatorCancelAsked))
+        assert broker.submitted == []
+        assert why_withheld(at) == ["its cancel was asked for before it left"]
 
 
 async def test_an_order_withheld_by_the_kill_is_not_cancelled_at_the_broker(
@@ -255,6 +285,24 @@ async def test_the_same_kill_again_gives_no_permit_back_that_somebody_else_took(
         at.engine.switch.latch()
         await told(at, KILL)  # Sent again, for want of an answer to the first.
         assert not at.engine.switch.permit.granted
+
+
+async def test_a_kill_gives_no_permit_back_that_a_person_has_taken_before(
+    journal: Journal,
+) -> None:
+    broker = Quiet()
+    async with works(journal, broker, Scripted(bars=[buy("10")])) as at:
+        await bars(at, 0, 0)
+        broker.report(a_fill("10", order_id=broker.submitted[0], executed_at="2024-01-02T15:00"))
+        at.engine.switch.permit.revoke()
+        for number in range(2):  # To be on the safe side, and once more.
+            at.engine.switch.latch()
+            await told(at, said(OperatorKilled, command_id=f"cmd-kill-{number}"))
+            assert not at.engine.switch.permit.granted
+        await told(at, said(OperatorFlattenAsked, A, command_id="cmd-flat"))
+        assert len(broker.submitted) == 1
+        await told(at, RESUME)
+        assert at.engine.switch.permit.granted
 
 
 async def test_a_permit_that_cannot_be_written_is_told_who_resumes_and_the_daemon_lives(

@@ -134,6 +134,17 @@ def test_a_second_kill_is_recorded_and_places_no_second_hold() -> None:
     assert len(desk.holds) == 1
 
 
+def test_a_second_kill_takes_the_working_orders_with_it_that_the_first_has_left() -> None:
+    desk = Told()
+    stop = desk.sends("-100", order_type=OrderType.STOP, stop_price=Decimal(95))
+    desk.step(said(OperatorKilled))
+    assert desk.asked_to_cancel() == set()
+    everything = said(OperatorKilled, command_id="cmd-2", working=WorkingOrders.CANCEL_ALL)
+    assert kinds(desk.step(everything)) == ["operator.killed", "cancel.sending"]
+    assert desk.asked_to_cancel() == {stop}
+    assert len(desk.holds) == 1
+
+
 def test_a_lost_permit_is_a_kill() -> None:
     desk = Told()
     order = desk.sends("5", **LIMIT)

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from daemon.control.confirmation import numbers_of
 from daemon.core import CoreSettings
 from daemon.gate import Limits, RiskApproved
 from daemon.promotion import PromotionRule, requirements, unmet
@@ -18,11 +19,12 @@ from events import (
     OrderIntended,
     OrderSending,
     OrderType,
+    SessionStarted,
     StrategyPromoted,
     Symbol,
 )
-from tests.builders import a_bar
-from tests.core_desk import A, Scripted, buy, kinds, of
+from tests.builders import a_bar, a_config
+from tests.core_desk import OPENING, A, Scripted, buy, kinds, of
 from tests.gate_desk import WIDE, limits
 from tests.operators import Told, an_order_by_hand, held, said, why_refused
 
@@ -110,6 +112,37 @@ def test_two_orders_by_hand_that_say_the_same_are_two_orders() -> None:
     first = of(desk.step(an_order_by_hand("10", command_id="cmd-1")), OrderIntended)
     second = of(desk.step(an_order_by_hand("10", command_id="cmd-2")), OrderIntended)
     assert first[0].client_order_id != second[0].client_order_id
+
+
+def test_an_order_by_hand_may_trade_outside_regular_hours_where_it_says_so() -> None:
+    opening = (*OPENING, a_config("A", "B", extended_hours=True))
+    late = an_order_by_hand("-10", order_type=OrderType.LIMIT, limit_price=Decimal(95))
+    for outside_rth, sent in ((True, 1), (False, 0)):
+        desk = Told(opening=opening)
+        order = msgspec.structs.replace(late, outside_rth=outside_rth)
+        taken = desk.step(order, "2024-01-02T21:30")
+        assert len(of(taken, OrderSending)) == sent
+        assert [each.outside_rth for each in of(taken, OrderIntended)] == [outside_rth]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, "sells 10 A at the market, DAY"),
+        ({"stop_price": Decimal(95)}, "sells 10 A at the market once it trades at 95, DAY"),
+        (
+            {"stop_price": Decimal(95), "limit_price": Decimal(94)},
+            "sells 10 A at 94 once it trades at 95, DAY",
+        ),
+        (
+            {"limit_price": Decimal(94), "outside_rth": True},
+            "sells 10 A at 94, also outside regular hours, DAY",
+        ),
+    ],
+)
+def test_who_confirms_an_order_sees_all_of_it(changes: dict[str, Any], told: str) -> None:
+    numbers = numbers_of(an_order_by_hand("-10", **changes), Told().state, PromotionRule())
+    assert numbers.facts[0] == told
 
 
 def test_no_strategy_is_told_of_a_fill_by_hand() -> None:
@@ -226,6 +259,26 @@ def test_exactly_at_the_rule_it_is_met() -> None:
     desk = shadowed(buy("10"), buy("101"))  # Half of two, one session.
     next_session(desk)
     assert unmet(desk.state, "trend", RULE) == []
+
+
+def test_what_other_code_has_shown_promotes_nothing() -> None:
+    desk = shadowed()
+    desk.step(SessionStarted("v1", {"trend": "code 1"}, {}))
+    run = desk.core.desk.runs["trend"].strategy
+    assert isinstance(run, Scripted)
+    run.bars = [buy("10"), buy("20")]
+    desk.minute("15:30")
+    desk.minute("15:31")
+    next_session(desk)
+    assert unmet(desk.state, "trend", RULE) == []
+    desk.step(SessionStarted("v1", {"trend": "code 1"}, {}))
+    assert unmet(desk.state, "trend", RULE) == [], "the same code goes on"
+    desk.step(SessionStarted("v1", {"trend": "code 2"}, {}))
+    assert unmet(desk.state, "trend", RULE)[:2] == [
+        "sessions in shadow: 0, asked is at least 1",
+        "intents in shadow: 0, asked is at least 2",
+    ]
+    assert desk.state.strategies.shadows("trend")
 
 
 def test_what_is_not_in_shadow_is_not_promoted() -> None:

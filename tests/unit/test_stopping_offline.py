@@ -222,6 +222,17 @@ def test_a_side_file_with_anything_else_in_it_is_refused(journal: Path, text: by
         read_aside(journal)
 
 
+def test_a_disk_that_fills_up_in_the_middle_of_a_command_leaves_the_side_file_whole(
+    journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_aside(journal, KILL)
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda file, line: write(file, line[:10]))
+    with pytest.raises(OSError, match="only a part"):
+        write_aside(journal, said(OperatorCancelAsked, command_id="offline-2"))
+    assert read_aside(journal) == [KILL]
+
+
 # The permit, and the folder of the socket.
 
 

@@ -126,8 +126,6 @@ def leverage(question: Question) -> Check:
     limit = question.limits.account.max_leverage
     note = "" if equity > _ZERO else "there is no equity"
     check = within("leverage", value, limit, "max_leverage", note)
-    if value is None and limit is not None and found is not None and question.reduces_position:
-        return Check("leverage", True, None, limit, None, note)  # noqa: FBT003 - a Check starts so
     return unless_reducing(question, check)
 
 
@@ -139,8 +137,7 @@ def emergency_leverage(question: Question) -> Check:
         return unset("emergency_leverage", "emergency_leverage")
     if found is None or equity <= _ZERO:
         note = "there is no price" if found is None else "there is no equity"
-        passed = found is not None and question.reduces_position
-        return Check("emergency_leverage", passed, None, limit, None, note)
+        return Check("emergency_leverage", question.reduces_position, None, limit, None, note)
     return loss_within(question, "emergency_leverage", found.held / equity, limit, "")
 
 

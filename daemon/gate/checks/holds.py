@@ -9,7 +9,14 @@ _NONE = allowed("holds")
 
 
 def holds(question: Question) -> Check:
-    """Let nothing pass a HALT but a flatten, and what reduces the position pass a REDUCE."""
+    """Let nothing pass a HALT but a flatten, and what reduces the position pass a REDUCE.
+
+    A symbol that is being flattened is held for every other order: one more would keep it open.
+    """
+    flattening = question.state.commands.flattening
+    if question.intent.symbol in flattening and not question.intent.closing:
+        by = flattening[question.intent.symbol].by
+        return Check("holds", passed=False, note=f"HALT: it is being flattened by {by}")
     if not question.state.holds.active:
         return _NONE
     found = question.state.holds.in_scope(question.intent.strategy, question.intent.symbol)

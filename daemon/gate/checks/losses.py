@@ -4,8 +4,9 @@ from datetime import timedelta
 from decimal import Decimal
 
 from daemon.gate.checks.measures import loss_within, unset
+from daemon.gate.checks.prices import jump
 from daemon.gate.checks.question import Question
-from events import BarClosed, Check
+from events import BarClosed, Check, Symbol
 from projections.calendar import ALWAYS_OPEN
 
 _ZERO = Decimal(0)
@@ -15,7 +16,8 @@ _ALL_FRESH = Check("equity_known", True, _ZERO, _ZERO, _ZERO)  # noqa: FBT003 - 
 def equity_known(question: Question) -> Check:
     """Where something held has no fresh price, only let orders pass that reduce the position.
 
-    The value is how many symbols have none.
+    Nor is a price known that jumped and that no second bar has confirmed: what it makes of equity
+    is no ground to buy something else on. The value is how many symbols have none.
     """
     seconds = question.limits.prices.max_data_age_s
     if seconds is None:
@@ -28,12 +30,23 @@ def equity_known(question: Question) -> Check:
             bar = last.get(symbol)
             # What is young by the clock is young in session time, too.
             if bar is None or (bar.end < oldest and not _is_fresh(question, bar, longest)):
-                stale.append(symbol)
+                stale.append(str(symbol))
+            elif not _is_believed(question, symbol):
+                stale.append(f"{symbol}, which jumped")
     if not stale:
         return _ALL_FRESH
     count = Decimal(len(stale))
     note = f"no fresh price of {', '.join(stale)}"
     return Check("equity_known", question.reduces_position, count, _ZERO, -count, note)
+
+
+def _is_believed(question: Question, symbol: Symbol) -> bool:
+    limit = question.limits.prices.outlier_threshold
+    found = question.state.references.of(symbol)
+    if limit is None or found is None:
+        return limit is not None
+    move = jump(found, limit)
+    return move is None or move <= limit
 
 
 def _is_fresh(question: Question, bar: BarClosed, longest: timedelta) -> bool:
@@ -67,9 +80,10 @@ def daily_loss(question: Question) -> Check:
 
 def drawdown(question: Question) -> Check:
     """Once equity is too far below its peak, only let orders pass that reduce the position."""
-    pnl = question.state.pnl
+    pnl, limit = question.state.pnl, question.limits.account.max_drawdown
+    if limit is None:
+        return unset("drawdown", "max_drawdown")
     if pnl.peak_equity <= _ZERO:
-        return Check("drawdown", passed=False, note="there is no equity")
+        return Check("drawdown", question.reduces_position, note="there is no equity")
     value = 1 - question.equity / pnl.peak_equity
-    limit = question.limits.account.max_drawdown
     return loss_within(question, "drawdown", max(value, _ZERO), limit, "max_drawdown")

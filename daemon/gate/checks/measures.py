@@ -59,8 +59,12 @@ def counted(name: str, value: int | None, limit: int | None, option: str, note: 
 
 
 def unless_reducing(question: Question, found: Check, worst: WorstCase | None = None) -> Check:
-    """Let what only reduces the position (or else that of `worst`) stay above a limit."""
-    if found.passed or found.limit is None or found.value is None:
+    """Let what only reduces the position (or else that of `worst`) stay above a limit.
+
+    A value that is not known stops no more than one that is too large: something else is held or
+    on order without a price.
+    """
+    if found.passed or found.limit is None:
         return found
     if not (question.reduces_position if worst is None else question.reduces(worst)):
         return found

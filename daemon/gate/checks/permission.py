@@ -14,13 +14,20 @@ _NONE_NEEDED, _NOT_RESTRICTED = allowed("shortable"), allowed("short_restricted"
 
 
 def symbol_allowed(question: Question) -> Check:
-    """Require the symbol on the allow list, where there is one, and not on the deny list."""
+    """Require the symbol on the allow list, where there is one, and not on the deny list.
+
+    What is held all the same an operator can flatten.
+    """
     account, symbol = question.limits.account, question.intent.symbol
     if symbol in account.deny_symbols:
-        return allowed("symbol_allowed", "the symbol is on the deny list")
-    if account.allow_symbols and symbol not in account.allow_symbols:
-        return allowed("symbol_allowed", "the symbol is not on the allow list")
-    return _ALLOWED
+        problem = "the symbol is on the deny list"
+    elif account.allow_symbols and symbol not in account.allow_symbols:
+        problem = "the symbol is not on the allow list"
+    else:
+        return _ALLOWED
+    if question.is_flatten:
+        return passes("symbol_allowed", f"{problem}: an operator's flatten passes")
+    return allowed("symbol_allowed", problem)
 
 
 def short_allowed(question: Question) -> Check:

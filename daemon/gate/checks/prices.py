@@ -18,8 +18,10 @@ _NO_OWN_PRICE, _NONE_EITHER = allowed("collar_last"), allowed("collar_close")
 
 
 def price_known(question: Question) -> Check:
-    """Require a last price: there is never a default one."""
+    """Require a last price: there is never a default one. A flatten at the market needs none."""
     price = question.price
+    if price is None and question.is_flatten:
+        return passes("price_known", "no price: an operator's flatten passes")
     return Check("price_known", price is not None, price, None, None, "" if price else "no price")
 
 
@@ -28,7 +30,8 @@ def data_age_s(question: Question) -> Check:
     limit = question.limits.prices.max_data_age_s
     bar, terms = question.state.market.last.get(question.intent.symbol), question.terms
     if bar is None or terms is None:
-        return counted("data_age_s", None, limit, "max_data_age_s", "no price")
+        found = counted("data_age_s", None, limit, "max_data_age_s", "no price")
+        return unless_flatten(question, found)
     if bar.end >= question.clock:
         return counted("data_age_s", 0, limit, "max_data_age_s")
     exchange = terms.exchange if terms.enforce_hours else ALWAYS_OPEN
@@ -49,13 +52,24 @@ def outlier(question: Question) -> Check:
     if limit is None:
         return unset("outlier", "outlier_threshold")
     if found is None or question.last is None:
-        return within("outlier", None, limit, "", "no price")
-    if found.before is None:
+        return unless_flatten(question, within("outlier", None, limit, "", "no price"))
+    move = jump(found, limit)
+    if move is None:
         return passes("outlier", "the first bar")
+    return unless_flatten(question, within("outlier", move, limit, ""))
+
+
+def jump(found: Reference, limit: Decimal) -> Decimal | None:
+    """Return how far the last bar is from the one before it, or from that before where nearer.
+
+    The second is looked at only where the first is beyond `limit`. None at the first bar.
+    """
+    if found.before is None:
+        return None
     move = distance(found.last, found.before)
     if move > limit and found.long_before is not None:
         move = min(move, distance(found.last, found.long_before))
-    return unless_flatten(question, within("outlier", move, limit, ""))
+    return move
 
 
 def collar_last(question: Question) -> Check:

@@ -14,7 +14,7 @@ from projections.order_states import OrderState
 
 _ZERO = Decimal(0)
 _NO_LIMITS = OrderLimits()
-_INTENDED = OrderState.INTENDED
+_INTENDED, _UNKNOWN = OrderState.INTENDED, OrderState.UNKNOWN
 _OPENING, _CLOSING = TimeInForce.OPG, TimeInForce.CLS
 Answer = TypeVar("Answer")
 
@@ -94,11 +94,18 @@ class Question:
 
     @once
     def pending(self) -> list[tuple[OrderIntended, Decimal]]:
-        """Return every order that may still fill, and how much of it; not this batch."""
+        """Return every order that may still fill, and how much of it; not this batch.
+
+        A flatten is made beside an unknown order of its symbol only where the operator has said
+        that the broker has no such order any more: there it counts for nothing.
+        """
         asked = self.state.margin.asked
+        gone = self.intent.symbol if self.intent.closing else None
         found = []
         for order in self.state.orders.open.values():
             intent = order.intent
+            if order.state is _UNKNOWN and intent.symbol == gone:
+                continue
             if order.state is not _INTENDED:
                 # What is open and was approved is reserved, whatever became of it since.
                 found.append((intent, intent.quantity - order.filled))
