@@ -9,7 +9,8 @@ from daemon.replay import Difference
 from events import Check, Symbol
 from events.codec import TAGS, JournalEvent
 from events.journal import JournalReader
-from ops.sentences import check_text, sentence, symbol_of
+from ops.order_sentences import check_text
+from ops.sentences import sentence, symbol_of
 
 _GROUNDS = ("values.", "checks.")
 

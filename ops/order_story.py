@@ -22,8 +22,8 @@ from events import (
 from events.journal import JournalReader
 from ops.lines import Line, causes_of, line_of, printed
 from ops.order_records import OrderRecords
+from ops.order_sentences import check_text, order_text
 from ops.render import moment, money, one_line, price, quantity
-from ops.sentences import check_text, order_text
 from projections.order_states import OrderState
 from projections.positions import Position, Positions
 

@@ -236,3 +236,8 @@ def _print_rich_table(
         table.add_row(*map(Text, row))
     # As wide as it needs: a narrow terminal wraps it, and an order's id can be copied all the same.
     Console(width=LINE_LONGEST).print(table)
+
+
+def because(what: str, why: str) -> str:
+    """Return `what`, and behind it why, in words that are not ours."""
+    return f"{what}: {one_line(why)}" if why else what

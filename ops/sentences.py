@@ -3,7 +3,6 @@
 Texts that are not ours stand in it as `one_line` shows them.
 """
 
-from decimal import Decimal
 from typing import assert_never
 
 from events import (
@@ -12,9 +11,7 @@ from events import (
     BarMissing,
     BrokerUnparsed,
     CalendarLoaded,
-    CancelSending,
     CashMoved,
-    Check,
     ClientOrderId,
     ClockJumped,
     CommandRefused,
@@ -28,24 +25,12 @@ from events import (
     HoldLifted,
     HoldPlaced,
     HoldScope,
-    IntentApproved,
-    IntentRefused,
     JournalOpened,
     MarginReported,
     MarginRequested,
     MarginUnavailable,
     OperatorCommand,
-    OrderAcknowledged,
-    OrderCancelled,
-    OrderExpired,
-    OrderFilled,
-    OrderIntended,
-    OrderRejected,
-    OrderSending,
-    OrderType,
-    OrderUnknown,
-    OrderWithheld,
-    OrderWorking,
+    OrderEvent,
     PermitLost,
     SessionEnded,
     SessionStarted,
@@ -61,10 +46,8 @@ from events import (
 )
 from events.codec import JournalEvent
 from ops.operator_sentences import operator_sentence
-from ops.render import moment, money, one_line, percent, price, quantity, span
-
-_SHARES = frozenset({"drawdown", "outlier", "collar_last", "collar_close"})
-"""The checks that measure a share of something."""
+from ops.order_sentences import order_sentence
+from ops.render import because, moment, money, one_line, price, quantity, span
 
 
 def sentence(event: JournalEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one branch a type
@@ -74,37 +57,11 @@ def sentence(event: JournalEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one 
             return bar_text(event)
         case BarMissing():
             return f"no bar came for {moment(event.start)} to {moment(event.end)}"
-        case OrderIntended():
-            return f"{one_line(event.strategy)} wants to {order_text(event)}"
-        case IntentApproved():
-            return f"passed all {len(event.checks)} checks"
-        case IntentRefused():
-            return f"refused: {'; '.join(check_text(each) for each in event.failed)}"
-        case OrderSending():
-            return "the order is leaving"
-        case OrderWithheld():
-            return _because("the order did not leave", event.reason)
-        case OrderAcknowledged():
-            return _because("the broker has the order", event.broker_order_id)
-        case OrderWorking():
-            return "the order rests at the exchange"
-        case OrderRejected():
-            return _because("the broker refused the order", event.reason)
-        case OrderCancelled():
-            return _because("the rest of the order is cancelled", event.reason)
-        case OrderExpired():
-            return _because("the order has expired", event.reason)
-        case OrderUnknown():
-            return _because("nobody knows where the order is", event.reason)
-        case CancelSending():
-            return _because("a cancel is leaving", event.reason)
-        case OrderFilled():
-            return f"{_traded(event.quantity)} at {price(event.price)}"
-        case CommissionCharged():
-            return f"{money(event.amount)} commission"
+        case OrderEvent() | CommissionCharged():
+            return order_sentence(event)
         case BrokerUnparsed():
             what = f"the broker reported what cannot be so, {one_line(event.why)}"
-            return _because(what, event.raw)
+            return because(what, event.raw)
         case CashMoved():
             return f"{event.kind} of {money(event.amount)} ({one_line(event.reference)})"
         case CorporateActionAnnounced() | CorporateActionApplied():
@@ -117,12 +74,12 @@ def sentence(event: JournalEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one 
             return hold_text(event)
         case HoldLifted():
             lifted = f"hold {one_line(event.hold_id)} lifted by {one_line(event.by)}"
-            return _because(lifted, event.why)
+            return because(lifted, event.why)
         case StrategyDeclined():
             stage = f"{one_line(event.strategy)} does not trade: {one_line(event.stage)}"
-            return _because(stage, event.reason)
+            return because(stage, event.reason)
         case StrategyFailed():
-            return _because(f"{one_line(event.strategy)} failed and is asked no more", event.error)
+            return because(f"{one_line(event.strategy)} failed and is asked no more", event.error)
         case JournalOpened() | SessionStarted() | SessionStopping() | SessionEnded():
             return _session_text(event)
         case ConfigLoaded():
@@ -161,10 +118,10 @@ def _session_text(event: JournalOpened | SessionStarted | SessionStopping | Sess
             named = one_line(", ".join(event.strategies)) or "no strategy"
             return f"traded {one_line(event.code_version)} took the journal over with {named}"
         case SessionStopping():
-            return _because("traded stops and asks for a cancel of every order", event.reason)
+            return because("traded stops and asks for a cancel of every order", event.reason)
         case SessionEnded():
             left = f" with {len(event.left)} orders left at the broker" if event.left else ""
-            return _because(f"traded gave the journal back{left}", event.reason)
+            return because(f"traded gave the journal back{left}", event.reason)
         case _:
             assert_never(event)
 
@@ -189,64 +146,12 @@ def bar_text(bar: BarClosed) -> str:
     )
 
 
-def order_text(intent: OrderIntended) -> str:
-    """Return what an order asks for: `buy 40 at market, DAY`."""
-    match intent.order_type:
-        case OrderType.MARKET:
-            terms = "at market"
-        case OrderType.LIMIT:
-            terms = f"at {price(intent.limit_price)} or better"
-        case OrderType.STOP:
-            terms = f"at market once {price(intent.stop_price)} trades"
-        case OrderType.STOP_LIMIT:
-            stop = price(intent.stop_price)
-            terms = f"at {price(intent.limit_price)} or better once {stop} trades"
-        case _:
-            assert_never(intent.order_type)
-    side = "sell" if intent.quantity.is_signed() else "buy"
-    over = "" if intent.cancel_after_s is None else f", cancelled after {intent.cancel_after_s} s"
-    hours = ", also outside regular hours" if intent.outside_rth else ""
-    size = quantity(abs(intent.quantity))
-    return f"{side} {size} {terms}, {intent.time_in_force}{hours}{over}"
-
-
-def check_text(check: Check) -> str:
-    """Return what a check measured, against which limit, and the room left or missing."""
-    text = one_line(check.name)
-    if check.value is not None:
-        text += f" {measure(check.name, check.value)}"
-    if check.limit is not None:
-        text += f" of at most {measure(check.name, check.limit)}"
-    if check.headroom is not None:
-        room = measure(check.name, abs(check.headroom))
-        text += f", {room} too much" if check.headroom < 0 else f", {room} left"
-    return _because(text, check.note)
-
-
-def measure(name: str, value: Decimal) -> str:
-    """Return a check's value in the check's own unit, which its name says."""
-    if name.endswith(("_usd", "_loss")):
-        return money(value)
-    if name in _SHARES:
-        return percent(value)
-    return price(value) if name.startswith("price") else quantity(value)
-
-
 def hold_text(hold: HoldPlaced) -> str:
     """Return what a hold stops, who placed it and why, and what lifts it."""
     target = one_line(hold.target)
     of = {HoldScope.ALL: "everything", HoldScope.STRATEGY: f"strategy {target}"}
     placed = f"{hold.level} on {of.get(hold.scope, target)} by {one_line(hold.by)}"
     return f"{placed}: {one_line(hold.cause)}: {one_line(hold.why)} (lifted by: {hold.lifts})"
-
-
-def _because(what: str, why: str) -> str:
-    """Return `what`, and behind it why, in words that are not ours."""
-    return f"{what}: {one_line(why)}" if why else what
-
-
-def _traded(shares: Decimal) -> str:
-    return f"{'bought' if shares > 0 else 'sold'} {quantity(abs(shares))}"
 
 
 def _action_text(action: CorporateActionAnnounced | CorporateActionApplied) -> str:
@@ -291,9 +196,9 @@ def _instrument_text(
             said = "".join(f", {name} {size}" for name, size in steps if size is not None)
             return f"contract {event.contract_id}{said}"
         case SymbolHalted():
-            return _because("trading is halted", event.reason)
+            return because("trading is halted", event.reason)
         case SymbolResumed():
-            return _because("trading is resumed", event.reason)
+            return because("trading is resumed", event.reason)
         case ShortSaleReported():
             shares = event.shortable_shares
             known = (
@@ -318,6 +223,6 @@ def _margin_text(
             needs = f"needs {money(event.initial_after)} initial margin"
             return f"with them the account has {money(event.equity_after)} and {needs}"
         case MarginUnavailable():
-            return _because("nobody says what margin they need", event.reason)
+            return because("nobody says what margin they need", event.reason)
         case _:
             assert_never(event)

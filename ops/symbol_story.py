@@ -21,9 +21,10 @@ from events.journal import JournalReader
 from ops.books import Books
 from ops.lines import Line, line_of
 from ops.order_records import OrderRecords, order_records
+from ops.order_sentences import check_text, order_text
 from ops.recorded_config import RecordedStrategy, recorded_config
 from ops.render import age, moment, money, one_line, price, quantity
-from ops.sentences import bar_text, check_text, hold_text, order_id_of, order_text
+from ops.sentences import bar_text, hold_text, order_id_of
 from projections import State
 from projections.order_states import OrderState
 

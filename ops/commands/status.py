@@ -14,6 +14,7 @@ from ops.headroom import Headroom
 from ops.moments import now_of, seq_of
 from ops.opened import opened
 from ops.options import at_option, journal_option, json_option
+from ops.order_sentences import measure
 from ops.render import (
     age,
     moment,
@@ -27,7 +28,7 @@ from ops.render import (
     say,
     span,
 )
-from ops.sentences import hold_text, measure
+from ops.sentences import hold_text
 from ops.sessions_ahead import SessionStanding
 from ops.standing import DataAge, Status, StrategyStanding, status_of
 from ops.stops import breaker_text, kill_text
