@@ -12,7 +12,7 @@ from typing import assert_never
 
 import msgspec
 
-from daemon.brokers import Broker
+from daemon.brokers import AnswersMargin, Broker
 from daemon.brokers.border import checked
 from daemon.clock import Clock
 from daemon.code_hash import fold_code_hash
@@ -22,7 +22,7 @@ from daemon.deadlines import NEVER
 from daemon.feeds import Feed
 from daemon.gate import RiskApproved
 from daemon.kill_switch import KillSwitch
-from daemon.recorder import Cancel, Effect, RefreshCalendars
+from daemon.recorder import AskMargin, Cancel, Effect, RefreshCalendars
 from daemon.snapshots import SnapshotFolder
 from events import (
     KILL_SWITCH,
@@ -380,6 +380,9 @@ class Engine:
                         self._cancel(client_order_id)
                     case CorporateActionApplied():
                         self.broker.corporate_action(effect)
+                    case AskMargin(request_id, intents):
+                        if isinstance(self.broker, AnswersMargin):
+                            self.broker.ask_margin(request_id, intents)
                     case RefreshCalendars():
                         self._refresh_calendars()
                     case _:

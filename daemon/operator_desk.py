@@ -282,9 +282,9 @@ class OperatorDesk:
             intent.stop_price,
             closing=isinstance(command, OperatorFlattenAsked),
         )
-        seq = self._recorder.emit(intended)
+        self._recorder.emit(intended)
         if self._state.orders.find(order_id) is not None:
-            self._orders.decide(intended, seq)
+            self._orders.decide(intended)
 
     def _assert_strategy(self, command: Command, name: str) -> bool:
         if name in self._strategies:

@@ -128,10 +128,11 @@ class TimerKind(StrEnum):
     BAR_DEADLINE = "bar-deadline"
     DATA_WATCH = "data-watch"
     CALENDAR_REFRESH = "calendar-refresh"
+    MARGIN_DEADLINE = "margin-deadline"
 
 
 class TimerFired(Event, frozen=True, tag="timer.fired"):
-    """The moment `due` has come. `subject` is the schedule, order, action or symbol it is about."""
+    """The moment `due` has come. `subject` says what for: a schedule, an order, a symbol, ..."""
 
     kind: TimerKind
     subject: str

@@ -343,7 +343,7 @@ def _news_events(world: World) -> Iterator[JournalEvent]:
         net, initial = world.account
         yield AccountReported(dollars(net), dollars(initial), Decimal(0))
     for name in world.asked:
-        yield MarginRequested(f"m{name}", (ClientOrderId(name),))
+        yield MarginRequested(f"m{name}", (ClientOrderId(name),), moment(world.now + 1))
         if name in world.answers:
             answer = world.answers[name]
             if answer is None:

@@ -8,25 +8,31 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from daemon.gate.checks import CHECKS
+from daemon.gate.checks.account import is_to_be_asked
 from daemon.gate.checks.question import Question
-from daemon.gate.decision import RiskApproved, RiskRefused, approve
+from daemon.gate.decision import RiskApproved, RiskAsks, RiskRefused, approve
 from daemon.gate.limits import Limits
 from events import Check, OrderIntended
 from projections import State
 
-Decision = tuple[RiskApproved, ...] | tuple[RiskRefused, ...]
+Decision = tuple[RiskApproved, ...] | tuple[RiskAsks, ...] | tuple[RiskRefused, ...]
 
 
 def check(batch: Sequence[OrderIntended], state: State, limits: Limits, now: datetime) -> Decision:
     """Hold `batch` against every check; it passes or is refused as a whole.
 
-    An intent counts as reserved for those after it in the batch. `now` is the time of the input
-    that led here.
+    Where nothing is missing but the broker's word on its margin, that is to be asked for, and the
+    batch to be held against every check once more with the answer. An intent counts as reserved for
+    those after it in the batch. `now` is the time of the input that led here.
     """
     answers = [_ask_all(Question(batch, index, state, limits, now)) for index in range(len(batch))]
-    # A list: a generator would cost as much as a check.
-    if all([each.passed for checks in answers for each in checks]):  # noqa: C419 - as above
+    failed = [each for checks in answers for each in checks if not each.passed]
+    if not failed:
         return tuple(approve(intent, checks) for intent, checks in zip(batch, answers, strict=True))
+    if all(is_to_be_asked(each) for each in failed):
+        return tuple(
+            RiskAsks(intent, checks) for intent, checks in zip(batch, answers, strict=True)
+        )
     return tuple(
         RiskRefused(intent, _with_batch(checks))
         for intent, checks in zip(batch, answers, strict=True)

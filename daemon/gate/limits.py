@@ -136,14 +136,16 @@ class MarginLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `initial_share` is the margin reckoned with where the broker said nothing, a share of gross
     exposure. `cushion` is the share of equity that stays free; `max_batch_share` is the most a
     whole batch may need, a share of net liquidation. With `ask`, the broker's own answer on each
-    order is needed.
+    batch that may increase a position is needed, within `answer_deadline_s`; None, which nothing
+    passes, stands until it is known whether the broker is one to be asked.
     """
 
     account_type: AccountType = AccountType.MARGIN
     initial_share: Share | None = Decimal("0.50")
     cushion: Share | None = Decimal("0.20")
     max_batch_share: Share | None = Decimal("0.80")
-    ask: bool = False
+    ask: bool | None = None
+    answer_deadline_s: Window = 10
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -110,7 +110,7 @@ def test_what_is_about_money_or_trust_has_a_conservative_alternative(sample: str
     careful += [("broker", name) for name in ("capital_usd", "slippage_bps", "volume_share_max")]
     careful += [("dry_run",), ("sessions", "allow_extended_hours"), ("broker", "commission")]
     careful += [path for path in EVERY if path[0] in {"promotion", "control"}]
-    assert len(careful) == 47
+    assert len(careful) == 48
     for path in careful:
         _, comment = shown[path]
         assert "onservative: " in comment, path

@@ -229,7 +229,7 @@ BY_TABLE = {
     "prices": "outlier_threshold max_distance_last max_distance_close",
     "rates": "max_orders max_messages max_intents",
     "turnover": "max_a_day min_ratio cost_bps",
-    "margin": "cushion max_batch_share",
+    "margin": "cushion max_batch_share ask",
 }
 NEEDED = {name: table for table, names in BY_TABLE.items() for name in names.split()}
 """The limits that one check asks for, with their table."""
@@ -372,7 +372,8 @@ def test_the_defaults_are_those_of_the_contract_and_what_may_be_lost_has_none() 
             "initial_share": Decimal("0.50"),
             "cushion": Decimal("0.20"),
             "max_batch_share": Decimal("0.80"),
-            "ask": False,
+            "ask": None,
+            "answer_deadline_s": 10,
         },
     }
     assert Limits(margin=MarginLimits(account_type=AccountType("cash"))) != Limits()

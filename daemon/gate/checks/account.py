@@ -5,12 +5,14 @@ from decimal import Decimal
 from daemon.gate.checks.exposure import exposure, exposure_here
 from daemon.gate.checks.measures import allowed, passes, unless_reducing, unset, within
 from daemon.gate.checks.question import Question, dearest
-from daemon.gate.limits import AccountType
-from events import Check, MarginReported, MarginUnavailable
+from daemon.gate.limits import AccountType, MarginLimits
+from events import Check, MarginUnavailable
 from projections.cash import COMMISSION_FLOOR_USD, COMMISSION_SHARE_MAX
 
-_NO_NEED = passes("settled_usd", "a margin account need not wait")
 NOT_ASKED = "the broker has to be asked"
+LEFT_UNSET = "the broker left the margin unset"
+_NO_NEED = passes("settled_usd", "a margin account need not wait")
+_NO_MARGIN = passes("margin_usd", "a cash account has none")
 _ZERO = Decimal(0)
 
 
@@ -52,26 +54,37 @@ def _settled(question: Question) -> Decimal:
 def margin_usd(question: Question) -> Check:
     """Limit the margin needed to what is there, less the cushion.
 
-    It is the larger of our own estimate and what the broker says, where it has said something.
+    It is the larger of our own estimate and what the broker says, where it has said something. Of
+    an order that only reduces the position nobody has to be asked.
     """
     rules, answer = question.limits.margin, question.margin_answer
     if rules.account_type is AccountType.CASH:
-        return passes("margin_usd", "a cash account has none")
-    if rules.cushion is None:
-        return unset("margin_usd", "margin.cushion")
+        return _NO_MARGIN
+    if rules.cushion is None or rules.initial_share is None or rules.ask is None:
+        return unset("margin_usd", _unset_option(rules))
     if isinstance(answer, MarginUnavailable):
         return allowed("margin_usd", f"the broker said no margin: {answer.reason}")
-    needed = _margin_needed(question)
-    if answer is None and rules.ask:
-        return Check("margin_usd", passed=False, value=needed, note=NOT_ASKED)
-    available = question.available
-    if isinstance(answer, MarginReported):
-        available = min(available, answer.equity_after)
-        needed = None if needed is None else max(needed, answer.initial_after)
-    limit = available * (1 - rules.cushion)
-    option = "margin.initial_share"
-    found = within("margin_usd", needed, None if rules.initial_share is None else limit, option)
+    needed, available = _margin_needed(question, rules.initial_share), question.available
+    if answer is not None:
+        initial, equity = answer.initial_after, answer.equity_after
+        if initial is None or equity is None or answer.maintenance_after is None:
+            return allowed("margin_usd", LEFT_UNSET)
+        available = min(available, equity)
+        needed = None if needed is None else max(needed, initial)
+    found = within("margin_usd", needed, available * (1 - rules.cushion), "")
+    if answer is None and rules.ask and found.passed and not question.reduces_position:
+        return Check("margin_usd", False, found.value, found.limit, found.headroom, NOT_ASKED)  # noqa: FBT003 - a Check starts so
     return unless_reducing(question, found)
+
+
+def is_to_be_asked(found: Check) -> bool:
+    """Say whether nothing is wrong with what was found but that the broker was not asked."""
+    return found.note == NOT_ASKED
+
+
+def _unset_option(rules: MarginLimits) -> str:
+    options = ("cushion", "initial_share", "ask")
+    return next(f"margin.{option}" for option in options if getattr(rules, option) is None)
 
 
 def batch_margin_usd(question: Question) -> Check:
@@ -91,9 +104,9 @@ def batch_margin_usd(question: Question) -> Check:
     return unless_reducing(question, check)
 
 
-def _margin_needed(question: Question) -> Decimal | None:
-    share, found = question.limits.margin.initial_share, exposure_here(question)
-    if share is None or found is None:
+def _margin_needed(question: Question, share: Decimal) -> Decimal | None:
+    found = exposure_here(question)
+    if found is None:
         return None
     estimate = found.gross * share
     account = question.state.margin.account

@@ -14,6 +14,7 @@ from projections.calendar import ALWAYS_OPEN
 from projections.references import Reference
 
 _SECOND = timedelta(seconds=1)
+_NOT_STALE = allowed("data_stale")
 _NO_OWN_PRICE, _NONE_EITHER = allowed("collar_last"), allowed("collar_close")
 
 
@@ -40,6 +41,21 @@ def data_age_s(question: Question) -> Check:
     # Rounded up: what is older than its limit by less than a second is older.
     found = counted("data_age_s", -(-age // _SECOND), limit, "max_data_age_s")
     return unless_flatten(question, found)
+
+
+def data_stale(question: Question) -> Check:
+    """Refuse a batch with any symbol whose data has not come as expected, but for what reduces.
+
+    So what passes the hold on a stale symbol passes here, and nothing passes before that is placed.
+    """
+    if not question.state.freshness.watching:
+        return _NOT_STALE
+    symbols = sorted({intent.symbol for intent in question.batch})
+    stale = [symbol for symbol in symbols if question.state.is_stale(symbol, question.clock)]
+    if not stale:
+        return _NOT_STALE
+    note = f"no fresh data of {', '.join(stale)}"
+    return Check("data_stale", passed=question.reduces_position, note=note)
 
 
 def outlier(question: Question) -> Check:

@@ -14,7 +14,7 @@ from projections.order_states import OrderState
 
 _ZERO = Decimal(0)
 _NO_LIMITS = OrderLimits()
-_INTENDED = OrderState.INTENDED
+_INTENDED, _ASKED = OrderState.INTENDED, OrderState.MARGIN_ASKED
 _OPENING, _CLOSING = TimeInForce.OPG, TimeInForce.CLS
 Answer = TypeVar("Answer")
 
@@ -95,16 +95,14 @@ class Question:
     @once
     def pending(self) -> list[tuple[OrderIntended, Decimal]]:
         """Return every order that may still fill, and how much of it; not this batch."""
-        asked = self.state.margin.asked
         found = []
         for order in self.state.orders.open.values():
             intent = order.intent
-            if order.state is not _INTENDED:
-                # What is open and was approved is reserved, whatever became of it since.
-                found.append((intent, intent.quantity - order.filled))
-            elif intent.client_order_id in asked and not self._is_of_batch(intent):
-                # From the moment its margin is asked for, an order counts in full.
-                found.append((intent, intent.quantity))
+            # What is open and only intended is judged at this very moment. Everything else counts,
+            # whatever became of it since, but for the batch itself, back with its margin.
+            if order.state is _INTENDED or (order.state is _ASKED and self._is_of_batch(intent)):
+                continue
+            found.append((intent, intent.quantity - order.filled))
         return found
 
     def reserved(self, upto: int) -> list[tuple[OrderIntended, Decimal]]:
