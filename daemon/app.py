@@ -106,7 +106,6 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
     """
     look_in(base)
     broker = build_broker(config)
-    config = with_margin_question(config, broker)
     feed = build_feed(config, base)
     assert_mode(config, broker, feed)
     actions = read_actions(config, base)
@@ -140,8 +139,7 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
             # one computes the next block.
             sys.setswitchinterval(SWITCH_INTERVAL_S)
         _stop_on_signals(engine)
-        read = partial(_reread, reread or (lambda: config), broker)
-        with listening(engine, journal_path, config, read):
+        with listening(engine, journal_path, config, reread or (lambda: config)):
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(engine.run(feed, progress, once=once), name="trading engine")
             return await _end_session(engine, recovered)
@@ -170,36 +168,16 @@ def listening(
         server.close()
 
 
-def with_margin_question(config: Config, broker: Broker) -> Config:
-    """Return `config` with it settled whether the broker is asked for margin.
-
-    One outside that can answer is, unless the configuration says otherwise.
-
-    Raises:
-        ConfigError: it is to be asked and cannot answer.
-    """
-    can_answer = isinstance(broker, AnswersMargin)
-    ask = config.limits.margin.ask
-    if ask and not can_answer:
-        raise ConfigError(
-            [f"limits.margin.ask: {config.broker.kind} cannot say what margin orders need"]
-        )
-    ask = broker.outside and can_answer if ask is None else ask
-    margin = msgspec.structs.replace(config.limits.margin, ask=ask)
-    limits = msgspec.structs.replace(config.limits, margin=margin)
-    return msgspec.structs.replace(config, limits=limits)
-
-
-def _reread(read: Callable[[], Config], broker: Broker) -> Config:
-    return with_margin_question(read(), broker)
-
-
 def assert_mode(config: Config, broker: Broker, feed: Feed) -> None:
     """Refuse to send anything outside in a mode that is not for that, or on bars of the past.
 
     Raises:
-        ConfigError: mode, broker and feed do not go together.
+        ConfigError: mode, broker and feed do not go together, or the broker cannot be asked what it
+            is to be asked.
     """
+    if config.limits.margin.ask and not isinstance(broker, AnswersMargin):
+        cannot = f"{config.broker.kind} cannot say what margin orders need"
+        raise ConfigError([f"limits.margin.ask: {cannot}; leave it out"])
     if not broker.outside or config.dry_run:
         return
     if config.mode not in {Mode.BROKER_PAPER, Mode.LIVE}:

@@ -33,6 +33,7 @@ class SessionStarted(Event, frozen=True, tag="session.started"):
 
     `diverged` are the strategies that decide differently from what the journal has of them, with
     where: they are not asked any more. `live_feed` is false where the bars are recorded ones.
+    `asks_margin` says that the broker is outside and can say what margin orders need.
     """
 
     code_version: str
@@ -40,6 +41,7 @@ class SessionStarted(Event, frozen=True, tag="session.started"):
     libraries: dict[str, str]
     diverged: dict[str, str] = msgspec.field(default_factory=dict)
     live_feed: bool = False
+    asks_margin: bool = False
 
 
 class SessionEnded(Event, frozen=True, tag="session.ended"):

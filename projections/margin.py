@@ -36,12 +36,14 @@ class Margin(msgspec.Struct):
     """`account` is the broker's last word on the account, None before the first.
 
     `requests` are the questions whose orders are not decided yet, by id; `asked` says by which of
-    them an order was asked about.
+    them an order was asked about. `asks` says that the broker is one to be asked unless the limits
+    say otherwise.
     """
 
     account: AccountReported | None = None
     requests: dict[str, Request] = {}
     asked: dict[ClientOrderId, str] = {}
+    asks: bool = False
 
     def answer_to(self, order: ClientOrderId) -> MarginAnswer | None:
         """Return what was said of an order, None when it was not asked or not answered."""
@@ -68,8 +70,9 @@ class Margin(msgspec.Struct):
         """Take it that nobody has answered in time."""
         self._give_up(request_id, OVERDUE)
 
-    def restart(self) -> None:
+    def restart(self, *, asks: bool) -> None:
         """Take it that nobody will answer what an earlier process has asked."""
+        self.asks = asks
         for request_id in self.requests:
             self._give_up(request_id, RESTARTED)
 

@@ -226,7 +226,7 @@ class State(msgspec.Struct):
                 self.identity.apply(event, record.seq, record.at)
                 self.strategies.start_session(event)
                 self.freshness.start(record.at, live=event.live_feed)
-                self.margin.restart()
+                self.margin.restart(asks=event.asks_margin)
             case JournalOpened() | SessionEnded():
                 self.identity.apply(event, record.seq, record.at)
             case OperatorCommand() | CommandRefused() | StrategyPromoted():

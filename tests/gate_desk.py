@@ -81,7 +81,7 @@ WIDE = Limits(
     orders=OrderRules(allow_opposite=True, require_shortable_data=False),
     rates=RateLimits(max_orders=OFTEN, max_messages=OFTEN, max_intents=OFTEN),
     turnover=TurnoverLimits(max_a_day=OFTEN),
-    margin=MarginLimits(cushion=Decimal("-1e9"), max_batch_share=MANY, ask=False),
+    margin=MarginLimits(cushion=Decimal("-1e9"), max_batch_share=MANY),
 )
 """Limits nobody reaches, every permission given."""
 

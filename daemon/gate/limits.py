@@ -136,8 +136,8 @@ class MarginLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `initial_share` is the margin reckoned with where the broker said nothing, a share of gross
     exposure. `cushion` is the share of equity that stays free; `max_batch_share` is the most a
     whole batch may need, a share of net liquidation. With `ask`, the broker's own answer on each
-    batch that may increase a position is needed, within `answer_deadline_s`; None, which nothing
-    passes, stands until it is known whether the broker is one to be asked.
+    batch that may increase a position is needed, within `answer_deadline_s`; None: where the broker
+    is one outside that can answer.
     """
 
     account_type: AccountType = AccountType.MARGIN

@@ -14,6 +14,7 @@ from events import (
     MarginReported,
     MarginRequested,
     MarginUnavailable,
+    SessionStarted,
 )
 from events.codec import JournalEvent
 from projections import State
@@ -136,6 +137,19 @@ def test_a_batch_is_asked_about_as_a_whole_or_refused_as_a_whole() -> None:
     assert kinds(holding("40"), "-40", "10") == {RiskAsks}
 
 
+def test_a_broker_outside_that_can_answer_is_asked_unless_the_limits_say_otherwise() -> None:
+    for asks, ask, answer in (
+        (True, None, RiskAsks),
+        (True, False, RiskApproved),
+        (True, True, RiskAsks),
+        (False, None, RiskApproved),
+        (False, False, RiskApproved),
+        (False, True, RiskAsks),
+    ):
+        state = books(SessionStarted("1", {}, {}, asks_margin=asks))
+        assert kinds(state, "10", under=margin(ask=ask)) == {answer}
+
+
 def test_nobody_is_asked_about_what_only_reduces() -> None:
     assert kinds(holding("40"), "-40") == {RiskApproved}
     assert kinds(holding("40"), "-41") == {RiskAsks}
@@ -144,7 +158,7 @@ def test_nobody_is_asked_about_what_only_reduces() -> None:
     assert kinds(poor, "-100") == {RiskApproved}
 
 
-@pytest.mark.parametrize("option", ["cushion", "initial_share", "ask"])
+@pytest.mark.parametrize("option", ["cushion", "initial_share"])
 def test_margin_needs_each_of_its_limits(option: str) -> None:
     checks = asked(books(), an("1"), under=margin(**{option: None}))
     assert checks["margin_usd"].note == f"no limit is set: margin.{option}"

@@ -5,9 +5,10 @@ from decimal import Decimal
 from daemon.gate.checks.exposure import exposure, exposure_here
 from daemon.gate.checks.measures import allowed, passes, unless_reducing, unset, within
 from daemon.gate.checks.question import Question, dearest
-from daemon.gate.limits import AccountType, MarginLimits
+from daemon.gate.limits import AccountType
 from events import Check, MarginUnavailable
 from projections.cash import COMMISSION_FLOOR_USD, COMMISSION_SHARE_MAX
+from projections.margin import MarginAnswer
 
 NOT_ASKED = "the broker has to be asked"
 LEFT_UNSET = "the broker left the margin unset"
@@ -60,21 +61,31 @@ def margin_usd(question: Question) -> Check:
     rules, answer = question.limits.margin, question.margin_answer
     if rules.account_type is AccountType.CASH:
         return _NO_MARGIN
-    if rules.cushion is None or rules.initial_share is None or rules.ask is None:
-        return unset("margin_usd", _unset_option(rules))
-    if isinstance(answer, MarginUnavailable):
-        return allowed("margin_usd", f"the broker said no margin: {answer.reason}")
-    needed, available = _margin_needed(question, rules.initial_share), question.available
+    if rules.cushion is None:
+        return unset("margin_usd", "margin.cushion")
+    if rules.initial_share is None:
+        return unset("margin_usd", "margin.initial_share")
+    estimate, free = _margin_needed(question, rules.initial_share), 1 - rules.cushion
     if answer is not None:
-        initial, equity = answer.initial_after, answer.equity_after
-        if initial is None or equity is None or answer.maintenance_after is None:
-            return allowed("margin_usd", LEFT_UNSET)
-        available = min(available, equity)
-        needed = None if needed is None else max(needed, initial)
-    found = within("margin_usd", needed, available * (1 - rules.cushion), "")
-    if answer is None and rules.ask and found.passed and not question.reduces_position:
+        return _answered(question, answer, estimate, free)
+    found = within("margin_usd", estimate, question.available * free, "")
+    if found.passed and _must_ask(question):
         return Check("margin_usd", False, found.value, found.limit, found.headroom, NOT_ASKED)  # noqa: FBT003 - a Check starts so
     return unless_reducing(question, found)
+
+
+def _answered(
+    question: Question, answer: MarginAnswer, estimate: Decimal | None, free: Decimal
+) -> Check:
+    """Hold what the broker says against what may be needed, with our own figures where worse."""
+    if isinstance(answer, MarginUnavailable):
+        return allowed("margin_usd", f"the broker said no margin: {answer.reason}")
+    initial, equity = answer.initial_after, answer.equity_after
+    if initial is None or equity is None or answer.maintenance_after is None:
+        return allowed("margin_usd", LEFT_UNSET)
+    needed = None if estimate is None else max(estimate, initial)
+    limit = min(question.available, equity) * free
+    return unless_reducing(question, within("margin_usd", needed, limit, ""))
 
 
 def is_to_be_asked(found: Check) -> bool:
@@ -82,9 +93,10 @@ def is_to_be_asked(found: Check) -> bool:
     return found.note == NOT_ASKED
 
 
-def _unset_option(rules: MarginLimits) -> str:
-    options = ("cushion", "initial_share", "ask")
-    return next(f"margin.{option}" for option in options if getattr(rules, option) is None)
+def _must_ask(question: Question) -> bool:
+    ask = question.limits.margin.ask
+    wanted = question.state.margin.asks if ask is None else ask
+    return wanted and not question.reduces_position
 
 
 def batch_margin_usd(question: Question) -> Check:
