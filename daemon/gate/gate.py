@@ -7,6 +7,8 @@ a missing price, a number that is not finite or an exception inside a check refu
 from collections.abc import Sequence
 from datetime import datetime
 
+import msgspec
+
 from daemon.gate.checks import CHECKS
 from daemon.gate.checks.account import is_to_be_asked
 from daemon.gate.checks.question import Question
@@ -34,7 +36,7 @@ def check(batch: Sequence[OrderIntended], state: State, limits: Limits, now: dat
             RiskAsks(intent, checks) for intent, checks in zip(batch, answers, strict=True)
         )
     return tuple(
-        RiskRefused(intent, _with_batch(checks))
+        RiskRefused(intent, _with_batch(_unasked(checks)))
         for intent, checks in zip(batch, answers, strict=True)
     )
 
@@ -51,6 +53,14 @@ def _ask_all(question: Question) -> tuple[Check, ...]:
 
 def _broken(name: str, error: Exception) -> Check:
     return Check(name, passed=False, note=f"{type(error).__name__}: {error}")
+
+
+def _unasked(checks: tuple[Check, ...]) -> tuple[Check, ...]:
+    """Return `checks` with nothing left to ask: what is refused by others nobody is asked about."""
+    return tuple(
+        msgspec.structs.replace(each, passed=True, note="") if is_to_be_asked(each) else each
+        for each in checks
+    )
 
 
 def _with_batch(checks: tuple[Check, ...]) -> tuple[Check, ...]:

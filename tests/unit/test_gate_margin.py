@@ -133,6 +133,14 @@ def test_a_batch_is_asked_about_as_a_whole_or_refused_as_a_whole() -> None:
         ASKING, account=msgspec.structs.replace(ASKING.account, max_order_shares=Decimal(15))
     )
     assert kinds(books(), "10", "20", under=closed) == {RiskRefused}
+    answers = gate.check(
+        (an("10"), an("20", client_order_id=ClientOrderId("second"))),
+        books(),
+        closed,
+        utc(TUESDAY),
+    )
+    failing = [[check.name for check in each.checks if not check.passed] for each in answers]
+    assert failing == [["batch"], ["order_shares"]]
     # What reduces goes with what does not.
     assert kinds(holding("40"), "-40", "10") == {RiskAsks}
 
