@@ -1,4 +1,4 @@
-"""The gate on data that does not come: what is stale to the data watch is no ground for an order."""
+"""The gate on data that does not come: what the data watch calls stale is no ground to trade."""
 
 from decimal import Decimal
 
