@@ -606,9 +606,11 @@ class Oracle:
 
     def said_of(self, name: str) -> Word | None:
         """Return the first that counts of what was said to the question about that order."""
-        for query in self.world.queries:
+        for number, query in enumerate(self.world.queries):
             if name in query.names:
-                for word in query.words:
+                later = [word for each in self.world.queries[number + 1 :] for word in each.words]
+                # Another start ends every question asked before it.
+                for word in [*query.words, *(word for word in later if word[0] == "start")]:
                     # What comes when it is due is late; that it is due, or all begins anew, is not.
                     if word[0] in {"over", "start"} or not query.is_due:
                         return word
