@@ -42,12 +42,13 @@ def check(batch: Sequence[OrderIntended], state: State, limits: Limits, now: dat
 
 
 def _ask_all(question: Question) -> tuple[Check, ...]:
-    checks = []
+    checks: list[Check] = []
+    note = checks.append
     for ask in CHECKS:
         try:
-            checks.append(ask(question))
+            note(ask(question))
         except Exception as error:  # noqa: BLE001 - a check that cannot answer refuses
-            checks.append(_broken(ask.__name__, error))
+            note(_broken(ask.__name__, error))
     return tuple(checks)
 
 

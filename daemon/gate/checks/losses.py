@@ -8,7 +8,7 @@ from daemon.gate.checks.question import Question
 from events import BarClosed, Check
 from projections.calendar import ALWAYS_OPEN
 
-_ZERO = Decimal(0)
+_ZERO, _ONE = Decimal(0), Decimal(1)
 _ALL_FRESH = Check("equity_known", True, _ZERO, _ZERO, _ZERO)  # noqa: FBT003 - a Check starts so
 
 
@@ -33,7 +33,7 @@ def equity_known(question: Question) -> Check:
         return _ALL_FRESH
     count = Decimal(len(stale))
     note = f"no fresh price of {', '.join(stale)}"
-    return Check("equity_known", question.reduces_position, count, _ZERO, -count, note)
+    return Check("equity_known", question.standing.reduces, count, _ZERO, -count, note)
 
 
 def _is_fresh(question: Question, bar: BarClosed, longest: timedelta) -> bool:
@@ -60,7 +60,8 @@ def daily_loss(question: Question) -> Check:
     Commissions not yet reported count at the most they can be.
     """
     state = question.state
-    loss = max(question.uncharged - state.pnl.day_pnl, _ZERO)
+    loss = question.money.uncharged - state.pnl.day_pnl
+    loss = max(loss, _ZERO)
     limit = question.limits.account.max_daily_loss_usd
     return loss_within(question, "daily_loss", loss, limit, "max_daily_loss_usd")
 
@@ -70,6 +71,6 @@ def drawdown(question: Question) -> Check:
     pnl = question.state.pnl
     if pnl.peak_equity <= _ZERO:
         return Check("drawdown", passed=False, note="there is no equity")
-    value = 1 - question.equity / pnl.peak_equity
+    value = _ONE - question.money.equity / pnl.peak_equity
     limit = question.limits.account.max_drawdown
     return loss_within(question, "drawdown", max(value, _ZERO), limit, "max_drawdown")

@@ -4,6 +4,7 @@ A price that jumped is believed once a second bar agrees with it: a crash trades
 bad tick never.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 
@@ -13,6 +14,7 @@ from events import Check
 from projections.calendar import ALWAYS_OPEN
 from projections.references import Reference
 
+_ONE = Decimal(1)
 _SECOND = timedelta(seconds=1)
 _NOT_STALE = allowed("data_stale")
 _NO_OWN_PRICE, _NONE_EITHER = allowed("collar_last"), allowed("collar_close")
@@ -55,7 +57,7 @@ def data_stale(question: Question) -> Check:
     if not stale:
         return _NOT_STALE
     note = f"no fresh data of {', '.join(stale)}"
-    return Check("data_stale", passed=question.reduces_position, note=note)
+    return Check("data_stale", passed=question.standing.reduces, note=note)
 
 
 def outlier(question: Question) -> Check:
@@ -79,11 +81,11 @@ def collar_last(question: Question) -> Check:
     limit = question.limits.prices.max_distance_last
     if limit is None:
         return unset("collar_last", "max_distance_last")
-    own = _own_prices(question)
+    own = question.own_prices
     if not own:
         return _NO_OWN_PRICE
     last = question.last
-    value = None if last is None else max(distance(price, last) for price in own)
+    value = None if last is None else farthest(own, last)
     return within("collar_last", value, limit, "")
 
 
@@ -95,14 +97,14 @@ def collar_close(question: Question) -> Check:
     limit = question.limits.prices.max_distance_close
     if limit is None:
         return unset("collar_close", "max_distance_close")
-    own = _own_prices(question)
+    own = question.own_prices
     if not own:
         return _NONE_EITHER
     found = question.state.references.of(question.intent.symbol)
     if found is None or found.session_close is None:
         return passes("collar_close", "no session before this one is known")
     close = found.session_close
-    check = within("collar_close", max(distance(price, close) for price in own), limit, "")
+    check = within("collar_close", farthest(own, close), limit, "")
     if check.passed or not _is_confirmed(found, question.limits.prices.outlier_threshold):
         return check
     note = "the move is confirmed"
@@ -111,14 +113,12 @@ def collar_close(question: Question) -> Check:
 
 def distance(price: Decimal, reference: Decimal) -> Decimal:
     """Return how far `price` is from `reference`, as a share of that."""
-    return abs(price / reference - 1)
+    return abs(price / reference - _ONE)
 
 
-def _own_prices(question: Question) -> list[Decimal]:
-    intent = question.intent
-    if intent.limit_price is None and intent.stop_price is None:
-        return []
-    return [price for price in (intent.limit_price, intent.stop_price) if price is not None]
+def farthest(prices: Sequence[Decimal], reference: Decimal) -> Decimal:
+    """Return how far the one of `prices` is that is farthest from `reference`."""
+    return max([distance(price, reference) for price in prices])
 
 
 def _is_confirmed(found: Reference, threshold: Decimal | None) -> bool:
