@@ -4,8 +4,9 @@ Pure: the same batch, state, limits and time give the same answer. It fails clos
 a missing price, a number that is not finite or an exception inside a check refuses.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from operator import attrgetter
 
 import msgspec
 
@@ -17,6 +18,7 @@ from daemon.gate.limits import Limits
 from events import Check, OrderIntended
 from projections import State
 
+_has_passed = attrgetter("passed")
 Decision = tuple[RiskApproved, ...] | tuple[RiskAsks, ...] | tuple[RiskRefused, ...]
 
 
@@ -28,9 +30,9 @@ def check(batch: Sequence[OrderIntended], state: State, limits: Limits, now: dat
     those after it in the batch. `now` is the time of the input that led here.
     """
     answers = [_ask_all(Question(batch, index, state, limits, now)) for index in range(len(batch))]
-    failed = [each for checks in answers for each in checks if not each.passed]
-    if not failed:
+    if all([all(map(_has_passed, checks)) for checks in answers]):  # noqa: C419 - a generator costs more
         return tuple(approve(intent, checks) for intent, checks in zip(batch, answers, strict=True))
+    failed = [each for checks in answers for each in checks if not each.passed]
     if all(is_to_be_asked(each) for each in failed):
         return tuple(
             RiskAsks(intent, checks) for intent, checks in zip(batch, answers, strict=True)
@@ -42,18 +44,17 @@ def check(batch: Sequence[OrderIntended], state: State, limits: Limits, now: dat
 
 
 def _ask_all(question: Question) -> tuple[Check, ...]:
-    checks: list[Check] = []
-    note = checks.append
-    for ask in CHECKS:
-        try:
-            note(ask(question))
-        except Exception as error:  # noqa: BLE001 - a check that cannot answer refuses
-            note(_broken(ask.__name__, error))
-    return tuple(checks)
+    try:
+        return tuple([ask(question) for ask in CHECKS])
+    except Exception:  # noqa: BLE001 - one of them: a check changes nothing, so all are asked again
+        return tuple([_ask(ask, question) for ask in CHECKS])
 
 
-def _broken(name: str, error: Exception) -> Check:
-    return Check(name, passed=False, note=f"{type(error).__name__}: {error}")
+def _ask(ask: Callable[[Question], Check], question: Question) -> Check:
+    try:
+        return ask(question)
+    except Exception as error:  # noqa: BLE001 - a check that cannot answer refuses
+        return Check(ask.__name__, passed=False, note=f"{type(error).__name__}: {error}")
 
 
 def _unasked(checks: tuple[Check, ...]) -> tuple[Check, ...]:

@@ -35,7 +35,7 @@ def short_allowed(question: Question) -> Check:
             return allowed("short_allowed", "the account may not sell short")
         if symbol.allow_short is False:
             return allowed("short_allowed", "the symbol may not be sold short")
-    if strategy.allow_short is False and question.strategy_worst.shortest < _ZERO:
+    if strategy.allow_short is False and question.strategy_worst().shortest < _ZERO:
         return allowed("short_allowed", "the strategy may not sell short")
     return _NO_SHORT
 
@@ -73,5 +73,5 @@ def _short_sale_today(question: Question) -> ShortSaleReported | None:
     terms = question.terms
     reported = question.state.instruments.short_sales.get(question.intent.symbol)
     sessions = question.state.calendar.exchanges.get(terms.exchange) if terms else None
-    hours = sessions.at_hand(question.clock) if sessions else None
+    hours = sessions.at_hand(question.moment.clock) if sessions else None
     return reported if reported and hours and reported.day == hours.day else None

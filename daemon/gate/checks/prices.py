@@ -32,11 +32,11 @@ def data_age_s(question: Question) -> Check:
     bar, terms = question.state.market.last.get(question.intent.symbol), question.terms
     if bar is None or terms is None:
         return counted("data_age_s", None, limit, "max_data_age_s", "no price")
-    if bar.end >= question.clock:
+    if bar.end >= question.moment.clock:
         return counted("data_age_s", 0, limit, "max_data_age_s")
     exchange = terms.exchange if terms.enforce_hours else ALWAYS_OPEN
     age = question.state.calendar.open_time(
-        exchange, bar.end, question.clock, extended=terms.extended_hours
+        exchange, bar.end, question.moment.clock, extended=terms.extended_hours
     )
     if age is None:
         return counted("data_age_s", None, limit, "max_data_age_s", "the sessions are not known")
@@ -53,7 +53,7 @@ def data_stale(question: Question) -> Check:
     if not question.state.freshness.watching:
         return _NOT_STALE
     symbols = sorted({intent.symbol for intent in question.batch})
-    stale = [symbol for symbol in symbols if question.state.is_stale(symbol, question.clock)]
+    stale = [symbol for symbol in symbols if question.state.is_stale(symbol, question.moment.clock)]
     if not stale:
         return _NOT_STALE
     note = f"no fresh data of {', '.join(stale)}"

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Generic, TypeVar
+from typing import TypeVar, cast
 
 import msgspec
 
@@ -18,26 +18,19 @@ _ZERO = Decimal(0)
 _NO_LIMITS = OrderLimits()
 _INTENDED, _ASKED = OrderState.INTENDED, OrderState.MARGIN_ASKED
 _OPENING, _CLOSING = TimeInForce.OPG, TimeInForce.CLS
-Answer = TypeVar("Answer")
+Part = TypeVar("Part")
 
 
-class once(Generic[Answer]):  # noqa: N801 - used as a decorator, like property
-    """A property that is worked out when it is first asked for.
+class Moment(msgspec.Struct, frozen=True, gc=False):
+    """When it is.
 
-    functools' own takes a lock each time, which would be a third of the gate's cost.
+    `clock` is the time of the input that led here, or of the books where that is later: a bar that
+    arrives late is asked about at the time of its end. `is_regular` says that an order sent now
+    meets the exchange of a known symbol in regular hours.
     """
 
-    def __init__(self, work_out: Callable[[Any], Answer]) -> None:
-        """Take the method that works it out."""
-        self._work_out = work_out
-        self._name = work_out.__name__
-        self.__doc__ = work_out.__doc__
-
-    def __get__(self, owner: Any, kind: type) -> Answer:  # noqa: ANN401 - whose it is, any
-        """Work it out and keep it; the next one to ask finds it on the object itself."""
-        found: Answer = self._work_out(owner)
-        setattr(owner, self._name, found)
-        return found
+    clock: datetime
+    is_regular: bool
 
 
 class Standing(msgspec.Struct, frozen=True, gc=False):
@@ -71,10 +64,12 @@ class Money(msgspec.Struct, frozen=True, gc=False):
 class Question:
     """One intent of `batch`, the one at `index`, and what is needed to judge it.
 
-    `terms` say where its symbol trades, None when it is not configured; `last` is its last price,
-    None when there is none; `own_prices` are the intent's limit and stop price. `tables` are the
-    limits of account, symbol and strategy. What cannot be worked out, with a number that is none,
-    fails each check that asks for it.
+    `terms` say where its symbol trades, None when it is not configured; `last` is its last price
+    and `price` the one to reckon with, the order's own where that is higher: None when there is no
+    market price. `own_prices` are the intent's limit and stop price, `tables` the limits of
+    account, symbol and strategy. `exposure` is the account's if all that is on order fills, None
+    where a price is missing. A part that cannot be worked out, with a number that is none, fails
+    each check that asks for it.
     """
 
     def __init__(
@@ -85,84 +80,40 @@ class Question:
         limits: Limits,
         now: datetime,
     ) -> None:
-        """Bind the intent to the books, the limits and the time."""
+        """Bind the intent to the books, the limits and the time, and work out the parts."""
         self.intent = intent = batch[index]
         self.batch = batch
         self.index = index
         self.state = state
         self.limits = limits
         self.now = now
-        symbol = intent.symbol
+        symbol, in_force = intent.symbol, intent.time_in_force
         self.terms: SymbolTerms | None = state.symbols.get(symbol)
-        bar = state.market.last.get(symbol)
-        self.last = None if bar is None else _sound(bar.close)
-        own = (intent.limit_price, intent.stop_price)
-        self.own_prices = [price for price in own if price is not None]
-        in_force = intent.time_in_force
         self.is_auction = in_force is _OPENING or in_force is _CLOSING
         self.tables: tuple[OrderLimits, OrderLimits, OrderLimits] = (
             limits.account,
             limits.symbols.get(symbol, _NO_LIMITS),
             limits.strategies.get(intent.strategy, _NO_LIMITS),
         )
-
-    @once
-    def clock(self) -> datetime:
-        """Return the time it is: of the input that led here, or of the books where that is later.
-
-        A bar that arrives late is asked about at the time of its end.
-        """
-        return max(self.now, utc_from_nanoseconds(self.state.at))
-
-    @once
-    def price(self) -> Decimal | None:
-        """Return the price to reckon with: the market's, or the order's own where that is higher.
-
-        None when there is no market price.
-        """
-        return None if self.last is None else dearest(self.last, self.intent)
-
-    @once
-    def standing(self) -> Standing:
-        """Return where all that may fill, with the batch up to this intent, leads its symbol."""
-        on_order = self.reserved(self.index + 1)
-        symbol, is_sale = self.intent.symbol, self.intent.quantity < _ZERO
-        here = [each for each in on_order if each[0].symbol == symbol]
-        worst = _worst(self.state.positions.held(symbol).quantity, here)
-        reduces = _reduces(worst, is_sale=is_sale)
-        return Standing(on_order, here, worst, worst.quantity, is_sale, reduces)
-
-    @once
-    def exposure(self) -> Exposure | None:
-        """Return the account's exposure if all of that may fill, None where a price is missing."""
-        return exposure(self.state, self.standing.on_order)
-
-    @once
-    def money(self) -> Money:
-        """Return what the account has."""
-        cash, account = self.state.cash, self.state.margin.account
-        uncharged = cash.uncharged_max if cash.uncharged else _ZERO
-        equity = self.state.pnl.equity - uncharged
-        available = equity if account is None else min(equity, account.net_liquidation)
-        return Money(uncharged, equity, available)
-
-    @once
-    def strategy_worst(self) -> WorstCase:
-        """Return the strategy's own worst case in the symbol, likewise."""
-        strategy = self.intent.strategy
-        held = self.state.positions.held_by(strategy, self.intent.symbol).quantity
-        return _worst(held, [each for each in self.standing.here if each[0].strategy == strategy])
-
-    @once
-    def is_regular(self) -> bool:
-        """Say whether an order sent now meets the exchange of a known symbol in regular hours."""
-        assert self.terms is not None, "asked of configured symbols only"
-        return self.state.calendar.takes_orders(self.terms.exchange, self.now, extended=False)
+        own = (intent.limit_price, intent.stop_price)
+        self.own_prices = [price for price in own if price is not None]
+        self.last = self.price_of(symbol)
+        self.price = _price(self.last, intent, self.own_prices)
+        self.moment = _worked_out(_moment, self)
+        self.standing = _worked_out(_standing, self)
+        self.exposure = _worked_out(_exposure, self)
+        self.money = _worked_out(_money, self)
 
     @property
     def is_flatten(self) -> bool:
         """Say whether an operator flattens with it: it is meant to, and only reduces."""
         return self.intent.closing and self.standing.reduces
+
+    def strategy_worst(self) -> WorstCase:
+        """Return the strategy's own worst case in the symbol with the batch up to this intent."""
+        strategy = self.intent.strategy
+        held = self.state.positions.held_by(strategy, self.intent.symbol).quantity
+        return _worst(held, [each for each in self.standing.here if each[0].strategy == strategy])
 
     def reserved(self, upto: int) -> Orders:
         """Return what may still fill: all that is pending, and the batch up to before `upto`."""
@@ -190,10 +141,65 @@ class Question:
 
     def price_of(self, symbol: Symbol) -> Decimal | None:
         """Return the last price of any symbol, None when there is none."""
-        return _sound(self.state.market.price(symbol))
+        bar = self.state.market.last.get(symbol)
+        if bar is None or not bar.close.is_finite() or bar.close <= _ZERO:
+            return None
+        return bar.close
 
     def _is_of_batch(self, intent: OrderIntended) -> bool:
         return any(each.client_order_id == intent.client_order_id for each in self.batch)
+
+
+class _Unknown:
+    """Stands for a part that cannot be worked out: who looks into it fails for the same reason."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def __getattr__(self, name: str) -> object:
+        raise self._error
+
+
+def _worked_out(work_out: Callable[[Question], Part], question: Question) -> Part:
+    try:
+        return work_out(question)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it fails who asks for the part
+        return cast("Part", _Unknown(error))
+
+
+def _moment(question: Question) -> Moment:
+    state, terms, now = question.state, question.terms, question.now
+    is_regular = terms is not None and state.calendar.takes_orders(
+        terms.exchange, now, extended=False
+    )
+    return Moment(max(now, utc_from_nanoseconds(state.at)), is_regular)
+
+
+def _standing(question: Question) -> Standing:
+    on_order = question.reserved(question.index + 1)
+    symbol, is_sale = question.intent.symbol, question.intent.quantity < _ZERO
+    here = [each for each in on_order if each[0].symbol == symbol]
+    worst = _worst(question.state.positions.held(symbol).quantity, here)
+    reduces = _reduces(worst, is_sale=is_sale)
+    return Standing(on_order, here, worst, worst.quantity, is_sale, reduces)
+
+
+def _exposure(question: Question) -> Exposure | None:
+    return exposure(question.state, question.standing.on_order)
+
+
+def _money(question: Question) -> Money:
+    cash, account = question.state.cash, question.state.margin.account
+    uncharged = cash.uncharged_max if cash.uncharged else _ZERO
+    equity = question.state.pnl.equity - uncharged
+    available = equity if account is None else min(equity, account.net_liquidation)
+    return Money(uncharged, equity, available)
+
+
+def _price(last: Decimal | None, intent: OrderIntended, own: Sequence[Decimal]) -> Decimal | None:
+    if last is None or not all([price.is_finite() for price in own]):  # noqa: C419 - a generator costs more
+        return None
+    return dearest(last, intent) if own else last
 
 
 def _reduces(worst: WorstCase, *, is_sale: bool) -> bool:
@@ -210,7 +216,3 @@ def _worst(held: Decimal, orders: Orders) -> WorstCase:
         else:
             shortest += reserved
     return WorstCase(held, longest, shortest)
-
-
-def _sound(price: Decimal | None) -> Decimal | None:
-    return price if price is not None and price.is_finite() and price > _ZERO else None

@@ -123,13 +123,14 @@ def day_trades(question: Question) -> Check:
         return allowed("day_trades")
     activity = question.state.activity
     done = len(activity.day_trades) - bisect_left(activity.day_trades, _first_day(question))
-    opened = {symbol for symbol, is_open in activity.opened.items() if is_open}
-    account = question.state.positions.account
+    account, more = question.state.positions.account, set()
     for other, reserved in question.standing.on_order:
-        held = account.get(other.symbol)
-        if held is None or not held.quantity or (held.quantity > _ZERO) is (reserved > _ZERO):
-            opened.add(other.symbol)
-    found = counted("day_trades", done + len(opened), limit, "")
+        if not activity.opened.get(other.symbol):
+            held = account.get(other.symbol)
+            if held is None or not held.quantity or (held.quantity > _ZERO) is (reserved > _ZERO):
+                more.add(other.symbol)
+    opened = sum(activity.opened.values()) + len(more)
+    found = counted("day_trades", done + opened, limit, "")
     return unless_reducing(question, found)
 
 

@@ -55,7 +55,7 @@ def strategy_position(question: Question) -> Check:
     shares, usd = own.max_position_shares, own.max_position_usd
     if shares is None and usd is None:
         return _NONE_SET
-    worst = question.strategy_worst
+    worst = question.strategy_worst()
     quantity, found = worst.quantity, _NONE_SET
     if shares is not None:
         found = within("strategy_position", quantity, question.share_limit(shares), "")
