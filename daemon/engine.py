@@ -12,7 +12,7 @@ from typing import assert_never
 
 import msgspec
 
-from daemon.brokers import AnswersMargin, Broker
+from daemon.brokers import Broker, ask_margin
 from daemon.brokers.border import checked
 from daemon.clock import Clock
 from daemon.code_hash import fold_code_hash
@@ -366,8 +366,7 @@ class Engine:
         """Carry out effects in order.
 
         Raises:
-            BrokerFailed: the broker raised. What was to be sent may have left: the next start
-                finds it sent and unanswered.
+            BrokerFailed: it raised. What was to be sent may have left, and counts as unanswered.
         """
         for effect in effects:
             # What was reported on the order before may be a reason not to send this one.
@@ -381,8 +380,7 @@ class Engine:
                     case CorporateActionApplied():
                         self.broker.corporate_action(effect)
                     case AskMargin(request_id, intents):
-                        if isinstance(self.broker, AnswersMargin):
-                            self.broker.ask_margin(request_id, intents)
+                        ask_margin(self.broker, request_id, intents)
                     case RefreshCalendars():
                         self._refresh_calendars()
                     case _:

@@ -78,3 +78,9 @@ class AnswersMargin(Protocol):
         whenever it is there; one that comes too late, or never, is a no.
         """
         ...
+
+
+def ask_margin(broker: Broker, request_id: str, intents: Sequence[OrderIntended]) -> None:
+    """Ask `broker`, if it can be asked; of one that cannot, no answer will come."""
+    if isinstance(broker, AnswersMargin):
+        broker.ask_margin(request_id, intents)
