@@ -16,7 +16,7 @@ from typing import cast
 
 import msgspec
 
-from daemon.brokers import Broker
+from daemon.brokers import AnswersMargin, Broker
 from daemon.brokers.faults import with_faults
 from daemon.brokers.paper import PaperBroker
 from daemon.clock import Clock, FeedClock, SystemClock
@@ -180,8 +180,12 @@ def assert_mode(config: Config, broker: Broker, feed: Feed) -> None:
     """Refuse to send anything outside in a mode that is not for that, or on bars of the past.
 
     Raises:
-        ConfigError: mode, broker and feed do not go together.
+        ConfigError: mode, broker and feed do not go together, or the broker cannot be asked what it
+            is to be asked.
     """
+    if config.limits.margin.ask and not isinstance(broker, AnswersMargin):
+        cannot = f"{config.broker.kind} cannot say what margin orders need"
+        raise ConfigError([f"limits.margin.ask: {cannot}; leave it out"])
     if not broker.outside or config.is_dry_run:
         return
     if config.mode not in {Mode.BROKER_PAPER, Mode.LIVE}:

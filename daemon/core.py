@@ -45,6 +45,7 @@ from events import (
     DiskLow,
     HoldLifted,
     HoldPlaced,
+    IntentRefused,
     MarginReported,
     MarginUnavailable,
     OperatorCommand,
@@ -61,6 +62,8 @@ from events import (
     SessionStopping,
     ShortSaleReported,
     Symbol,
+    SymbolHalted,
+    SymbolResumed,
     TimerFired,
     TimerKind,
     Trip,
@@ -105,7 +108,7 @@ class Core:
         self.holds = HoldDesk(self.recorder, self.orders)
         self.recorder.day_over = self.holds.lift_of_the_day
         self.breaker = CircuitBreaker(self.recorder, self.holds, self.deadlines, settings.limits)
-        self.orders.refused = self.breaker.after_refusal
+        self.orders.after_refusal = self.breaker.after_refusal
         self.desk = StrategyDesk(self.recorder, runs, self.orders, self.holds)
         self.operator = OperatorDesk(
             self.recorder, self.orders, self.holds, frozenset(self.desk.runs), settings.promotion
@@ -125,8 +128,10 @@ class Core:
         self._take(event, at)
         if pnl.equity is not equity:
             self.breaker.look()
+        while self.orders.refused:
+            self._refused_later(self.orders.refused.pop(0))
 
-    def _take(self, event: Input, at: int) -> None:  # noqa: C901, PLR0912 - one flat branch a kind of input
+    def _take(self, event: Input, at: int) -> None:  # noqa: C901, PLR0912, PLR0915 - one flat branch a kind of input
         match event:
             case BarClosed():
                 self._bar(event, at)
@@ -151,14 +156,13 @@ class Core:
                 self._cash(event, at)
             case CorporateActionAnnounced():
                 self._announcement(event, at)
-            case (
-                ContractResolved()
-                | ShortSaleReported()
-                | AccountReported()
-                | MarginReported()
-                | MarginUnavailable()
-            ):
+            case ContractResolved() | ShortSaleReported() | AccountReported():
                 self.recorder.take(event, at)  # The gate reads it; nothing comes due by it.
+            case SymbolHalted() | SymbolResumed():
+                self.recorder.take(event, at)
+                self.deadlines.restart()  # In a halt no bar is due, behind it they are again.
+            case MarginReported() | MarginUnavailable():
+                self._margin(event, at)
             case SessionStarted():
                 self._session(event, at)
             case CalendarLoaded():
@@ -271,6 +275,20 @@ class Core:
         else:
             self.holds.halt_everything("unparsed report", f"{report.why}: {report.raw}", "")
 
+    def _margin(self, answer: MarginReported | MarginUnavailable, at: int) -> None:
+        """Record an answer; the first one in time takes its batch to the gate again."""
+        request = self.state.margin.requests.get(answer.request_id)
+        order = self.state.orders.find(request.orders[0]) if request is not None else None
+        self.recorder.take(answer, at, order)
+        self.orders.decide_again(answer.request_id)
+
+    def _refused_later(self, refusal: IntentRefused) -> None:
+        """Tell who intended it of a refusal that has come after the intent's own input."""
+        order = self.state.orders.find(refusal.client_order_id)
+        if order is not None:
+            self.desk.on_refusal(refusal, order.intent)
+            self.operator.after_order(order.symbol)
+
     def _again(self, report: Identified, known: str, at: int) -> None:
         """Drop what was recorded before; what contradicts that is kept raw and holds everything."""
         if not known:
@@ -298,7 +316,7 @@ class Core:
         if order is not None:
             self.operator.after_order(order.symbol)
 
-    def _timer(self, timer: TimerFired, at: int) -> None:
+    def _timer(self, timer: TimerFired, at: int) -> None:  # noqa: C901 - one flat branch a kind of timer
         self.recorder.take(timer, at)
         match timer.kind:
             case TimerKind.SCHEDULE:
@@ -315,6 +333,8 @@ class Core:
                     self.recorder.emit(missing)
             case TimerKind.DATA_WATCH:
                 self._emit_all(data_holds(self.state, self.recorder.root))
+            case TimerKind.MARGIN_DEADLINE:
+                self.orders.decide_again(timer.subject)
             case TimerKind.CALENDAR_REFRESH:
                 self._emit_all(ending_calendar(self.state, self.recorder.root))
                 self.recorder.effects.append(RefreshCalendars())

@@ -117,6 +117,8 @@ def data_holds(state: State, root: int) -> Holds:
         if target not in held:
             yield _stale_hold(state, target, why, root)
     for hold in active:
+        if hold.target in freshness.halted:
+            continue  # Nothing can show that it is fresh again before it is resumed.
         if hold.target not in stopped and hold.lifts is HoldLifts.CONDITION:
             why = f"fresh for {freshness.terms.lift_after_s} s" if watched else "not watched now"
             yield HoldLifted(hold.hold_id, _BY, why)

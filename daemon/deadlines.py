@@ -80,6 +80,8 @@ class Deadlines:
         for order in self._state.orders.open.values():
             self.watch_order(order)
             self.watch_cancel(order)
+        for request_id in self._state.margin.requests:
+            self.watch_margin(request_id)
         for action in self._state.corporate_actions.pending.values():
             self.watch_action(action)
         if self._state.freshness.watching:
@@ -108,6 +110,14 @@ class Deadlines:
         if order.cancel_sent_at:
             due = self._answer_due(order.cancel_sent_at)
             self._push(due, TimerKind.ANSWER_DEADLINE, order.client_order_id)
+
+    def watch_margin(self, request_id: str) -> None:
+        """Set when a question about margin is decided without the broker, now if it must be."""
+        request = self._state.margin.requests.get(request_id)
+        if request is not None:
+            now = utc_from_nanoseconds(self._state.at)
+            due = request.due if request.answer is None else min(request.due, now)
+            self._push(due, TimerKind.MARGIN_DEADLINE, request_id)
 
     def watch_action(self, action: CorporateActionAnnounced) -> None:
         """Set the moment a corporate action moves the books: the ex date's first, in New York."""
@@ -168,7 +178,7 @@ class Deadlines:
             return "the order was not answered in time"
         return ""
 
-    def _matters(self, timer: TimerFired) -> bool:
+    def _matters(self, timer: TimerFired) -> bool:  # noqa: PLR0911 - one branch a kind
         match timer.kind:
             case TimerKind.SCHEDULE:
                 fired = self._state.timers.fired.get(timer.subject)
@@ -182,6 +192,8 @@ class Deadlines:
                 return self.overdue(timer) != ""
             case TimerKind.BAR_DEADLINE | TimerKind.DATA_WATCH | TimerKind.BROKER_WATCH:
                 return self._watch_due(timer.kind, timer.subject) == timer.due
+            case TimerKind.MARGIN_DEADLINE:
+                return timer.subject in self._state.margin.requests
             case TimerKind.CALENDAR_REFRESH:
                 looked = self._state.timers.last_watch(timer.kind, timer.subject)
                 return looked is None or looked < timer.due

@@ -13,7 +13,7 @@ from typing import assert_never
 
 import msgspec
 
-from daemon.brokers import Broker
+from daemon.brokers import Broker, ask_margin
 from daemon.brokers.border import checked
 from daemon.clock import Clock
 from daemon.code_hash import fold_code_hash
@@ -25,7 +25,7 @@ from daemon.feeds import Feed
 from daemon.gate import RiskApproved
 from daemon.hold_desk import stopped_since
 from daemon.kill_switch import KillSwitch
-from daemon.recorder import Cancel, Effect, RefreshCalendars
+from daemon.recorder import AskMargin, Cancel, Effect, RefreshCalendars
 from daemon.snapshots import SnapshotFolder
 from daemon.surroundings import DiskTerms, Surroundings
 from events import (
@@ -365,8 +365,7 @@ class Engine:
         """Carry out effects in order.
 
         Raises:
-            BrokerFailed: the broker raised. What was to be sent may have left: the next start
-                finds it sent and unanswered.
+            BrokerFailed: it raised. What was to be sent may have left, and counts as unanswered.
         """
         for effect in effects:
             # What was reported on the order before may be a reason not to send this one.
@@ -379,6 +378,8 @@ class Engine:
                         self._cancel(client_order_id)
                     case CorporateActionApplied():
                         self.broker.corporate_action(effect)
+                    case AskMargin(request_id, intents):
+                        ask_margin(self.broker, request_id, intents)
                     case RefreshCalendars():
                         self._refresh_calendars()
                     case _:

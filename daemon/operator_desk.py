@@ -296,9 +296,9 @@ class OperatorDesk:
             closing=isinstance(command, OperatorFlattenAsked),
             outside_rth=intent.outside_rth,
         )
-        seq = self._recorder.emit(intended)
+        self._recorder.emit(intended)
         if self._state.orders.find(order_id) is not None:
-            self._orders.decide(intended, seq)
+            self._orders.decide(intended)
 
     def _assert_strategy(self, command: Command, name: str) -> bool:
         if name in self._strategies:

@@ -6,7 +6,7 @@ What has to happen outside waits here too, beside the records that must be durab
 import msgspec
 
 from daemon.gate import RiskApproved
-from events import ClientOrderId, CorporateActionApplied, Record
+from events import ClientOrderId, CorporateActionApplied, OrderIntended, Record
 from events.codec import Decided, Input
 from projections import State
 from projections.orders import Order
@@ -18,13 +18,20 @@ class Cancel(msgspec.Struct, frozen=True):
     client_order_id: ClientOrderId
 
 
+class AskMargin(msgspec.Struct, frozen=True):
+    """Ask the broker what margin `intents`, a batch, would need."""
+
+    request_id: str
+    intents: tuple[OrderIntended, ...]
+
+
 class RefreshCalendars(msgspec.Struct, frozen=True):
     """Make the exchanges' calendars anew: their end has come a day nearer."""
 
 
-Effect = RiskApproved | Cancel | CorporateActionApplied | RefreshCalendars
+Effect = RiskApproved | Cancel | CorporateActionApplied | RefreshCalendars | AskMargin
 """What the engine carries out: an order to send, a cancel, an action the broker must know of, the
-calendars to be made anew."""
+calendars to be made anew, a question about margin."""
 
 
 class Recorder:
@@ -44,13 +51,17 @@ class Recorder:
         self._trace: int | None = None
 
     def take(self, event: Input, at: int, order: Order | None = None) -> None:
-        """Record and fold an input; a report on an order follows from that order's sending."""
+        """Record and fold an input; a report on an order follows from that order's sending.
+
+        What is said of its margin follows from the question.
+        """
         seq = self.state.seq + 1
         if order is None:
             record = Record(seq, at, event)
             self._trace = seq
         else:
-            record = Record(seq, at, event, order.trace, order.sending_seq or order.intended_seq)
+            cause = order.sending_seq or order.asked_seq or order.intended_seq
+            record = Record(seq, at, event, order.trace, cause)
             self._trace = order.trace
         self.root = seq
         days = self.state.pnl.days

@@ -20,6 +20,7 @@ from events import (
     HoldScope,
     IntentApproved,
     IntentRefused,
+    MarginRequested,
     OrderIntended,
     OrderSending,
     Record,
@@ -153,8 +154,9 @@ class Comparing(Recorder):
         if isinstance(event, OrderIntended | StrategyDeclined | StrategyFailed):
             return event.strategy
         if isinstance(event, IntentApproved | IntentRefused | OrderSending):
-            order = self.state.orders.find(event.client_order_id)
-            return order.intent.strategy if order else ""
+            return self.state.orders.strategy_of(event.client_order_id) or ""
+        if isinstance(event, MarginRequested):
+            return self.state.orders.strategy_of(event.orders[0]) or ""
         if isinstance(event, HoldPlaced) and event.scope is HoldScope.STRATEGY:
             return event.target
         if isinstance(event, HoldPlaced) and event.cause == Trip.ORDER_RATE:

@@ -13,7 +13,7 @@ from importlib import metadata
 import msgspec
 
 from daemon.backtest_id import backtest_id
-from daemon.brokers import Broker
+from daemon.brokers import AnswersMargin, Broker
 from daemon.calendar import load_calendar
 from daemon.code_hash import code_version
 from daemon.config import BrokerConfig, Config
@@ -99,6 +99,7 @@ def opening(  # noqa: PLR0913, PLR0917 - all that a session depends on
             _diverged(recovered, runs),
             feed.live,
             doubts,
+            broker.outside and isinstance(broker, AnswersMargin),
         ),
         *calendars,
     ]

@@ -44,6 +44,8 @@ Cause = BarClosed | OrderFilled | TimerFired | IntentRefused
 
 _WARMING_UP = NoTrade("warm-up", "insufficient data")
 _LATCHED = NoTrade("circuit breaker", "RUNAWAY: what it wants is not taken until that is lifted")
+_OF_REFUSAL: Final = f"{IntentRefused.__struct_config__.tag}|"
+"""How the cause of an intent begins that answers a refusal."""
 _ARITHMETIC: Final = Arithmetic()
 """How a strategy finds the decimal context, and has to leave it."""
 
@@ -114,6 +116,13 @@ class StrategyDesk:
         if run is not None:
             self._begin(run, fill.executed_at)
             self._ask(run, lambda view: run.strategy.on_fill(fill, view), fill)
+
+    def on_refusal(self, refusal: IntentRefused, intended: OrderIntended) -> None:
+        """Tell the strategy whose intent was refused after all, when the broker had been asked."""
+        run = self.runs.get(intended.strategy)
+        if run is not None and not intended.cause_key.startswith(_OF_REFUSAL):
+            self._begin(run, utc_from_nanoseconds(self._state.at))
+            self._ask(run, lambda view: run.strategy.on_refusal(refusal, view), refusal)
 
     def on_schedule(self, timer: TimerFired) -> None:
         """Ask the strategy whose schedule has come due."""
@@ -241,15 +250,13 @@ class StrategyDesk:
             outside_rth=intent.outside_rth,
             expected_edge_usd=intent.expected_edge_usd,
         )
-        seq = self._recorder.emit(intended)
+        self._recorder.emit(intended)
         if self._state.orders.find(order_id) is None:
             return  # A replay, and the journal says otherwise.
-        self._decide(run, intended, seq, is_retry=isinstance(cause, IntentRefused))
+        self._decide(run, intended, is_retry=isinstance(cause, IntentRefused))
 
-    def _decide(
-        self, run: StrategyRun, intended: OrderIntended, seq: int, *, is_retry: bool
-    ) -> None:
-        refusal = self._orders.decide(intended, seq)
+    def _decide(self, run: StrategyRun, intended: OrderIntended, *, is_retry: bool) -> None:
+        refusal = self._orders.decide(intended)
         # What answers a refusal is not asked again about its own refusal: no endless argument.
         if refusal is not None and not is_retry:
             outer = self._cause_key

@@ -1,6 +1,7 @@
 """The shape every event shares, the ids of the domain, and how a moment is counted."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import NewType
 
 import msgspec
@@ -36,6 +37,7 @@ def nanoseconds(moment: datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND * 1000
 
 
+@lru_cache(maxsize=64)
 def utc_from_nanoseconds(at: int) -> datetime:
     """Return the aware UTC time of `at`, cut to the microsecond."""
     return _EPOCH + _MICROSECOND * (at // 1000)

@@ -1,5 +1,6 @@
 """Margin: what the account has and needs, and what it would need with more orders. US dollars."""
 
+from datetime import datetime
 from decimal import Decimal
 
 from events.base import ClientOrderId, Event
@@ -14,10 +15,14 @@ class AccountReported(Event, frozen=True, tag="account.reported"):
 
 
 class MarginRequested(Event, frozen=True, tag="margin.requested"):
-    """The gate needs the broker's margin for these orders, which are reserved from here."""
+    """The gate needs the broker's margin for these orders, which are reserved from here.
+
+    They are one batch. An answer that is not there by `due` is a no.
+    """
 
     request_id: str
     orders: tuple[ClientOrderId, ...]
+    due: datetime
 
     def key(self) -> str | None:
         """Return the request's id: it is asked once."""
@@ -25,12 +30,15 @@ class MarginRequested(Event, frozen=True, tag="margin.requested"):
 
 
 class MarginReported(Event, frozen=True, tag="margin.reported"):
-    """What the account would need, and have, if the orders of the request were filled."""
+    """What the account would need, and have, if the orders of the request were filled.
+
+    None is what the broker left unset: that is a no, too.
+    """
 
     request_id: str
-    initial_after: Decimal
-    maintenance_after: Decimal
-    equity_after: Decimal
+    initial_after: Decimal | None
+    maintenance_after: Decimal | None
+    equity_after: Decimal | None
 
 
 class MarginUnavailable(Event, frozen=True, tag="margin.unavailable"):

@@ -34,6 +34,7 @@ class SessionStarted(Event, frozen=True, tag="session.started"):
     `diverged` are the strategies that decide differently from what the journal has of them, with
     where: they are not asked any more. `live_feed` is false where the bars are recorded ones.
     `doubts` are what was found lost or doubtful of the journal, each in a sentence.
+    `asks_margin` says that the broker is outside and can say what margin orders need.
     """
 
     code_version: str
@@ -42,6 +43,7 @@ class SessionStarted(Event, frozen=True, tag="session.started"):
     diverged: dict[str, str] = msgspec.field(default_factory=dict)
     live_feed: bool = False
     doubts: tuple[str, ...] = ()
+    asks_margin: bool = False
 
 
 class SessionStopping(Event, frozen=True, tag="session.stopping"):
@@ -141,10 +143,11 @@ class TimerKind(StrEnum):
     DATA_WATCH = "data-watch"
     CALENDAR_REFRESH = "calendar-refresh"
     BROKER_WATCH = "broker-watch"
+    MARGIN_DEADLINE = "margin-deadline"
 
 
 class TimerFired(Event, frozen=True, tag="timer.fired"):
-    """The moment `due` has come. `subject` is the schedule, order, action or symbol it is about."""
+    """The moment `due` has come. `subject` says what for: a schedule, an order, a symbol, ..."""
 
     kind: TimerKind
     subject: str

@@ -10,7 +10,8 @@ from projections.order_states import NEXT, RESERVED, TERMINAL, OrderState
 
 PAGE: Final = Path(__file__).with_name("order-life.md")
 MAY_FILL: Final = "MAY_FILL"
-SENT: Final = [state for state in OrderState if state in RESERVED - {OrderState.APPROVED}]
+UNSENT: Final = {OrderState.MARGIN_ASKED, OrderState.APPROVED}
+SENT: Final = [state for state in OrderState if state in RESERVED - UNSENT]
 """The states the diagram draws as one box, with what all of them have in common drawn once."""
 
 Step = tuple[str, str, str]
@@ -23,8 +24,9 @@ Written by `python -m ops.order_life` from `projections/order_states.py`; do not
 
 `INTENDED` is a strategy's wish, `SENDING` means that the order may have left, and `UNKNOWN` that it
 may have left and nobody has answered: it keeps its exposure until there is evidence. What is left
-of an order inside the box counts as exposure, and so does an `APPROVED` one. A thick edge marks an
-end: nothing is reserved any more, though a late fill of an order that was sent still counts.
+of an order inside the box counts as exposure, and so does one that is `APPROVED`, or waits for the
+broker to say what margin it needs. A thick edge marks an end: nothing is reserved any more, though
+a late fill of an order that was sent still counts.
 """
 TABLE: Final = """\
 ## Every row

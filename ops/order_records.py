@@ -5,14 +5,17 @@ from typing import cast
 
 import msgspec
 
-from events import ClientOrderId, OrderIntended, Record
+from events import ClientOrderId, MarginRequested, OrderIntended, Record
 from events.journal import JournalReader
 from ops.sentences import order_id_of
 from projections.orders import Order, OrderPathEvent, Orders
 
 
 class OrderRecords(msgspec.Struct, frozen=True):
-    """One order: how it stands, and the records that are about it, oldest first."""
+    """One order: how it stands, and the records that are about it, oldest first.
+
+    The question what margin its batch needs, and what came of it, are among them.
+    """
 
     order: Order
     records: list[Record]
@@ -32,11 +35,20 @@ def order_records(reader: JournalReader, client_order_id: str) -> OrderRecords |
     if intended is None:
         return None
     walk = reader.traced(intended.trace or intended.seq)
-    records = [record for record in walk if order_id_of(record.event) == client_order_id]
-    book = Orders()
-    for record in records:
-        # Every event with a client order id belongs to the order path.
-        book.apply(cast("OrderPathEvent", record.event), record.seq, record.at, record.trace)
+    records = []
+    book, request = Orders(), ""
+    for record in walk:
+        event = record.event
+        if order_id_of(event) == client_order_id:
+            # Every event with a client order id belongs to the order path.
+            book.apply(cast("OrderPathEvent", event), record.seq, record.at, record.trace)
+        elif isinstance(event, MarginRequested) and client_order_id in event.orders:
+            request = event.request_id
+            alone = msgspec.structs.replace(event, orders=(ClientOrderId(client_order_id),))
+            book.ask_margin(alone, record.seq)
+        elif not (request and getattr(event, "request_id", "") == request):
+            continue
+        records.append(record)
     order = book.find(ClientOrderId(client_order_id))
     assert order is not None, "the first of its records is the intent"
     return OrderRecords(order, records)

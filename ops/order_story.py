@@ -15,6 +15,9 @@ from events import (
     CorporateActionApplied,
     IntentApproved,
     IntentRefused,
+    MarginReported,
+    MarginRequested,
+    MarginUnavailable,
     OrderFilled,
     OrderIntended,
     Record,
@@ -72,6 +75,7 @@ class OrderStory(msgspec.Struct, frozen=True):
     intent: OrderIntended
     because: list[Line]
     intended: Line
+    margin: list[Line]
     decision: Line | None
     checks: list[CheckLine]
     reports: list[Line]
@@ -89,7 +93,8 @@ def order_story(reader: JournalReader, found: OrderRecords) -> OrderStory:
     decision = next(
         (each for each in records if isinstance(each.event, IntentApproved | IntentRefused)), None
     )
-    told = (OrderIntended, IntentApproved, IntentRefused)
+    asked = (MarginRequested, MarginReported, MarginUnavailable)
+    told = (OrderIntended, IntentApproved, IntentRefused, *asked)
     fills = [(each, each.event) for each in records if isinstance(each.event, OrderFilled)]
     return OrderStory(
         kind="order",
@@ -99,6 +104,7 @@ def order_story(reader: JournalReader, found: OrderRecords) -> OrderStory:
         intent=order.intent,
         because=[line_of(each) for each in causes_of(reader, found.intended)],
         intended=line_of(found.intended),
+        margin=[line_of(each) for each in records if isinstance(each.event, asked)],
         decision=None if decision is None else line_of(decision),
         checks=[] if decision is None else list(_check_lines(decision)),
         reports=[line_of(each) for each in records if not isinstance(each.event, told)],
@@ -174,6 +180,9 @@ def told(story: OrderStory) -> Iterator[str]:
         width = max(map(len, values))
         for name, value in values.items():
             yield f"  {name:<{width}}  {value}"
+    if story.margin:
+        yield "the broker's margin"
+        yield from (f"  {printed(line)}" for line in story.margin)
     yield from _gate_lines(story)
     if story.reports:
         yield "then"

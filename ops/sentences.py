@@ -218,7 +218,9 @@ def _margin_text(
             needs = f"needs {money(event.initial_margin)} initial margin"
             return f"the account has {money(event.net_liquidation)} and {needs}"
         case MarginRequested():
-            return f"asking what margin {len(event.orders)} orders need"
+            count = len(event.orders)
+            what = "the order needs" if count == 1 else f"{count} orders need"
+            return f"asking the broker until {moment(event.due)} what margin {what}"
         case MarginReported():
             needs = f"needs {money(event.initial_after)} initial margin"
             return f"with them the account has {money(event.equity_after)} and {needs}"

@@ -19,6 +19,8 @@ from events import (
     SessionHours,
     SessionStarted,
     Symbol,
+    SymbolHalted,
+    SymbolResumed,
     SymbolTerms,
     utc_from_nanoseconds,
 )
@@ -77,6 +79,7 @@ class Completeness(msgspec.Struct):
     """What is needed to certify: hours by exchange, terms, and each symbol's bars by day.
 
     `since` and `until` are when a symbol came under the configuration and left it, in ns UTC.
+    `halts` are when a symbol's exchange halted and resumed it, None while it is halted.
     """
 
     hours: dict[str, dict[date, SessionHours]] = {}
@@ -84,6 +87,7 @@ class Completeness(msgspec.Struct):
     terms: dict[Symbol, SymbolTerms] = {}
     since: dict[Symbol, int] = {}
     until: dict[Symbol, int] = {}
+    halts: dict[Symbol, list[tuple[datetime, datetime | None]]] = {}
     spans: dict[Symbol, int] = {}
     found: dict[tuple[date, Symbol], DayBars] = {}
     began: int = 0
@@ -99,6 +103,8 @@ class Completeness(msgspec.Struct):
                 self._load(calendar)
             case ConfigLoaded() as config:
                 self._configure(config, record.at)
+            case SymbolHalted() | SymbolResumed() as event:
+                self._halt(event, utc_from_nanoseconds(record.at))
             case SessionStarted():
                 self.began = self.began or record.at
             case _:
@@ -165,12 +171,18 @@ class Completeness(msgspec.Struct):
     def _is_expected(self, symbol: Symbol, stretch: Stretch) -> bool:
         """Say whether the journal would have a bar of `stretch`: what excuses its absence is here.
 
-        It lies between the journal's first start and its last event, and the symbol is configured.
-        A trading halt belongs here too.
+        It lies between the journal's first start and its last event, and the symbol is configured
+        and not halted in any of it.
         """
         begins = utc_from_nanoseconds(max(self.began, self.since[symbol]))
         ends = utc_from_nanoseconds(min(self.ended, self.until.get(symbol, self.ended)))
-        return begins <= stretch.start and stretch.end <= ends
+        if not (begins <= stretch.start and stretch.end <= ends):
+            return False
+        halts = self.halts.get(symbol, ())
+        return not any(
+            since < stretch.end and (until is None or stretch.start < until)
+            for since, until in halts
+        )
 
     def _covers(self, hours: SessionHours) -> bool:
         began, ended = utc_from_nanoseconds(self.began), utc_from_nanoseconds(self.ended)
@@ -204,6 +216,14 @@ class Completeness(msgspec.Struct):
         self.sessions[calendar.exchange] = Sessions(
             ordered, [hours.extended_close for hours in ordered]
         )
+
+    def _halt(self, event: SymbolHalted | SymbolResumed, moment: datetime) -> None:
+        halts = self.halts.setdefault(event.symbol, [])
+        is_halted = bool(halts) and halts[-1][1] is None
+        if isinstance(event, SymbolHalted) and not is_halted:
+            halts.append((moment, None))
+        elif isinstance(event, SymbolResumed) and is_halted:
+            halts[-1] = (halts[-1][0], moment)
 
     def _configure(self, config: ConfigLoaded, at: int) -> None:
         for symbol in self.terms.keys() - config.symbols.keys():

@@ -155,6 +155,9 @@ def open_from(books: Books, symbol: Symbol, moment: datetime) -> datetime | None
 
 def is_too_old(books: Books, symbol: Symbol, now: datetime) -> bool:
     """Say whether the last bar of `symbol` itself is too old at `now`."""
+    last, limit_s = books.market.last.get(symbol), books.freshness.terms.max_age_s
+    if last is not None and now - last.end < timedelta(seconds=limit_s):
+        return False  # The usual case: what is young by the clock is young in session time.
     since = stale_from(books, symbol)
     return since is not None and now >= since
 

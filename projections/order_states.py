@@ -10,6 +10,7 @@ from typing import Final
 from events import (
     IntentApproved,
     IntentRefused,
+    MarginRequested,
     OrderAcknowledged,
     OrderCancelled,
     OrderExpired,
@@ -23,9 +24,13 @@ from events import (
 
 
 class OrderState(StrEnum):
-    """Where an order is in its life. UNKNOWN: it may have left, nobody has answered."""
+    """Where an order is in its life. UNKNOWN: it may have left, nobody has answered.
+
+    MARGIN_ASKED: it has passed the gate but for the margin that the broker is asked for.
+    """
 
     INTENDED = "INTENDED"
+    MARGIN_ASKED = "MARGIN_ASKED"
     APPROVED = "APPROVED"
     REFUSED = "REFUSED"
     SENDING = "SENDING"
@@ -48,7 +53,15 @@ TERMINAL: Final = frozenset(
 """No exposure is reserved for these. A late fill may still arrive for those that were sent."""
 
 RESERVED: Final = frozenset(
-    {S.APPROVED, S.SENDING, S.ACKNOWLEDGED, S.WORKING, S.PARTIALLY_FILLED, S.UNKNOWN},
+    {
+        S.MARGIN_ASKED,
+        S.APPROVED,
+        S.SENDING,
+        S.ACKNOWLEDGED,
+        S.WORKING,
+        S.PARTIALLY_FILLED,
+        S.UNKNOWN,
+    },
 )
 """What is left of an order in these states counts as exposure."""
 
@@ -59,7 +72,12 @@ _ENDS: Final[dict[type, OrderState]] = {
 }
 
 NEXT: Final[dict[OrderState, dict[type, OrderState]]] = {
-    S.INTENDED: {IntentApproved: S.APPROVED, IntentRefused: S.REFUSED},
+    S.INTENDED: {
+        MarginRequested: S.MARGIN_ASKED,
+        IntentApproved: S.APPROVED,
+        IntentRefused: S.REFUSED,
+    },
+    S.MARGIN_ASKED: {IntentApproved: S.APPROVED, IntentRefused: S.REFUSED},
     S.APPROVED: {OrderSending: S.SENDING},
     S.SENDING: {
         OrderWithheld: S.WITHHELD,

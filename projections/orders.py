@@ -13,6 +13,7 @@ from events import (
     ExecutionId,
     IntentApproved,
     IntentRefused,
+    MarginRequested,
     OrderAcknowledged,
     OrderCancelled,
     OrderExpired,
@@ -73,6 +74,7 @@ class Order(msgspec.Struct, frozen=True):
     reason: str = ""
     trace: int = 0
     intended_seq: int = 0
+    asked_seq: int = 0
     sending_seq: int = 0
     sent_at: int = 0
     cancel_sent_at: int = 0
@@ -182,6 +184,16 @@ class Orders(msgspec.Struct):
                 self._move(event, reason=event.reason)
             case _:
                 assert_never(event)
+
+    def ask_margin(self, event: MarginRequested, seq: int) -> None:
+        """Reserve the orders of a batch whose margin is asked for."""
+        for order_id in event.orders:
+            order = self.find(order_id)
+            state = next_state(order.state, MarginRequested, wholly_filled=False) if order else None
+            if order is None or state is None:
+                self.impossible += 1
+            else:
+                self._put(msgspec.structs.replace(order, state=state, asked_seq=seq))
 
     def note_timer(self, event: TimerFired) -> None:
         """Take note that an order's time is over: it is asked to end only once for that."""

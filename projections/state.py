@@ -222,8 +222,11 @@ class State(msgspec.Struct):
                 self.freshness.resume(event.symbol, utc_from_nanoseconds(record.at))
             case ContractResolved() | ShortSaleReported():
                 self.instruments.apply(event)
-            case AccountReported() | MarginRequested() | MarginReported() | MarginUnavailable():
-                self.margin.apply(event)
+            case AccountReported() | MarginReported() | MarginUnavailable():
+                self.margin.apply(event, record.at)
+            case MarginRequested():
+                self.margin.apply(event, record.at)
+                self.orders.ask_margin(event, record.seq)
             case HoldPlaced() | HoldLifted():
                 self._hold(event, record)
             case CashMoved():
@@ -244,6 +247,7 @@ class State(msgspec.Struct):
                 self.identity.apply(event, record.seq, record.at)
                 self.strategies.start_session(event, self.pnl.days)
                 self.freshness.start(record.at, live=event.live_feed)
+                self.margin.restart(asks=event.asks_margin)
             case JournalOpened() | SessionEnded():
                 self.identity.apply(event, record.seq, record.at)
             case OperatorCommand() | CommandRefused() | StrategyPromoted():
@@ -291,6 +295,8 @@ class State(msgspec.Struct):
     def _fire(self, event: TimerFired) -> None:
         self.timers.apply(event)
         self.orders.note_timer(event)
+        if event.kind is TimerKind.MARGIN_DEADLINE:
+            self.margin.expire(event.subject)
         if event.kind is TimerKind.DATA_WATCH:
             symbol = Symbol(event.subject)
             if is_too_old(self, symbol, event.due):

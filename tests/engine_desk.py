@@ -10,6 +10,7 @@ from daemon.clock import FeedClock
 from daemon.core import Core, CoreSettings
 from daemon.engine import Engine, EngineSettings
 from daemon.feeds import Feed
+from daemon.gate import Limits
 from daemon.kill_switch import KillSwitch
 from daemon.permit import Permit, permit_path
 from daemon.snapshots import SnapshotFolder
@@ -92,6 +93,7 @@ async def works(
     broker: Broker,
     *strategies: Strategy,
     dry_run: bool = False,
+    under: Limits = WIDE,
     every: int = 10**6,
 ) -> AsyncIterator[Works]:
     runs = [
@@ -99,7 +101,7 @@ async def works(
         for name, strategy in zip(("trend", "other"), strategies, strict=False)
     ]
     engine = Engine(
-        Core(State(), runs, CoreSettings(WIDE, 30)),
+        Core(State(), runs, CoreSettings(under, 30)),
         journal,
         broker,
         FeedClock(nanoseconds(utc("2024-01-02T12:00"))),

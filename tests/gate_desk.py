@@ -7,7 +7,7 @@ from decimal import Decimal
 import msgspec
 
 from daemon import gate
-from daemon.gate import Limits, RiskApproved, RiskRefused
+from daemon.gate import Limits, RiskApproved, RiskAsks, RiskRefused
 from daemon.gate.limits import (
     AccountLimits,
     MarginLimits,
@@ -49,7 +49,7 @@ OPENING = (a_config("A", "B"), a_calendar(a_session("2024-01-02")), a_deposit("1
 ALL_CHECKS = [
     *("valid_input", "size_step", "price_step", "symbol_allowed", "holds"),
     *("session_open", "order_hours", "symbol_halted", "auction_cutoff"),
-    *("price_known", "data_age_s", "outlier", "collar_last", "collar_close"),
+    *("price_known", "data_age_s", "data_stale", "outlier", "collar_last", "collar_close"),
     *("short_allowed", "shortable", "short_restricted", "own_opposite"),
     *("order_rate", "message_rate", "runaway", "orders_a_day", "turnover", "edge_usd"),
     *("day_trades", "order_shares", "order_usd"),
@@ -139,12 +139,20 @@ def asked(
     """Return what was found of the last intent of `batch`, and that the answer agrees with it."""
     answers = gate.check(batch, state, under, now or utc(TUESDAY))
     kinds = {type(answer) for answer in answers}
-    assert kinds == {RiskApproved if all_passed(answers) else RiskRefused}
+    wanted = {RiskApproved} if all_passed(answers) else {RiskRefused}
+    assert kinds == ({RiskAsks} if all_but_asked(answers) else wanted)
     return {check.name: check for check in answers[-1].checks}
 
 
-def all_passed(answers: Sequence[RiskApproved | RiskRefused]) -> bool:
+def all_passed(answers: Sequence[RiskApproved | RiskAsks | RiskRefused]) -> bool:
     return all(check.passed for answer in answers for check in answer.checks)
+
+
+def all_but_asked(answers: Sequence[RiskApproved | RiskAsks | RiskRefused]) -> bool:
+    """Say whether nothing is wrong but that the broker's margin is still to be asked for."""
+    checks = [check for answer in answers for check in answer.checks if not check.passed]
+    names = {(check.name, check.note) for check in checks}
+    return names == {("margin_usd", "the broker has to be asked")}
 
 
 def failed(checks: dict[str, Check]) -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from tests.gate_world import DAY, SESSION_DAYS, Placed, World, closes, opens
+from tests.gate_world import DAY, SESSION_DAYS, Placed, Word, World, closes, opens
 
 Row = dict[str, Any]
 AUCTIONS = ("OPG", "CLS")
@@ -135,6 +135,8 @@ def _bar(books: Books, world: World, minute: int, symbol: str, close: int) -> No
 
 
 def _order(books: Books, world: World, order: Placed) -> None:
+    if order.asking:
+        return
     books.today.append(order)
     if not order.filled:
         return
@@ -169,6 +171,7 @@ class Oracle:
         self.limits = limits
         self.books = books_of(world)
         self.live = [order for order in world.placed if not order.is_over]
+        self.batch: Sequence[Asked] = ()
 
     # What is there.
 
@@ -180,6 +183,10 @@ class Oracle:
         """Yield every order that may still fill, with what may: the live ones, then `ahead`."""
         for order in self.live:
             yield order, order.size - order.filled
+        # Of what the broker is asked about counts what is not judged here: a share of A each.
+        for name in {name for query in self.world.queries for name in query.names}:
+            if name not in {asked.name for asked in self.batch}:
+                yield Asked(name, "trend", "A", Fraction(1)), Fraction(1)
         for asked in ahead:
             yield asked, asked.size
 
@@ -234,11 +241,15 @@ class Oracle:
     # The judgement.
 
     def refusals(self, batch: Sequence[Asked]) -> set[str]:
-        """Return the checks that must refuse any order of the batch; none: it must pass."""
+        """Return the checks that must refuse any order of the batch; none: it must pass.
+
+        `margin_asked` alone: it must pass once the broker has been asked and has said yes.
+        """
+        self.batch = batch
         found: set[str] = set()
         for number in range(len(batch)):
             found |= self.of_one(batch[: number + 1], batch)
-        return found
+        return found if found == {"margin_asked"} else found - {"margin_asked"}
 
     def of_one(self, ahead: Sequence[Asked], batch: Sequence[Asked]) -> set[str]:
         rules = (
@@ -336,8 +347,10 @@ class Oracle:
             if cut is None or not coming or now >= Fraction(coming[0]) - Fraction(cut) / 60:
                 yield "auction_cutoff"
 
-    def prices(self, ahead: Sequence[Asked], _batch: Sequence[Asked]) -> Iterator[str]:
+    def prices(self, ahead: Sequence[Asked], batch: Sequence[Asked]) -> Iterator[str]:
         asked, rules = ahead[-1], self.limits["prices"]
+        if any(self.is_stale(each.symbol) for each in batch) and not self.reduces(ahead):
+            yield "data_stale"
         seen = self.books.seen.get(asked.symbol, [])
         if not seen:
             yield "price_known"
@@ -347,6 +360,36 @@ class Oracle:
         if not seen or not self.is_believed(asked.symbol):
             yield "outlier"
         yield from self.collars(asked, seen)
+
+    def is_stale(self, symbol: str) -> bool:
+        """Say whether the watch must call the symbol's data stale, by the age of whose data."""
+        mode, _, recorded = self.world.watch
+        if not (recorded or self.world.live):
+            return False
+        if mode == "per_symbol":
+            return self.lacks_bars(symbol)
+        watched = [name for name in self.world.terms if name not in self.world.halted]
+        old = sum(map(self.lacks_bars, watched))
+        too_many = {"latest": len(watched), "oldest": 1, "median": len(watched) // 2 + 1}
+        return bool(watched) and old >= too_many[mode]
+
+    def lacks_bars(self, symbol: str) -> bool:
+        """Say whether the last bar is too old, counted from the daemon's start if there is none."""
+        terms, seen = self.world.terms.get(symbol), self.books.seen.get(symbol)
+        if terms is None or symbol in self.world.halted:
+            return False
+        restarted = any(word == "start" for query in self.world.queries for word, *_ in query.words)
+        since = seen[-1][0] if seen else self.world.now if restarted else 20
+        # A minute of grace, and the minute that a bar takes.
+        allowed = max(Fraction(self.world.watch[1], 60), 2 if seen else 1)
+        if terms["exchange"] == "24/7" or not terms["enforce"]:
+            return self.world.now - since >= allowed
+        open_for = 0
+        for day in SESSION_DAYS:
+            first = opens(day) - (330 if terms["extended"] else 0)
+            last = closes(day) + (240 if terms["extended"] else 0)
+            open_for += max(0, min(self.world.now, last) - max(since, first))
+        return open_for >= allowed
 
     def collars(self, asked: Asked, seen: list[tuple[int, int]]) -> Iterator[str]:
         rules = self.limits["prices"]
@@ -413,9 +456,11 @@ class Oracle:
         asked, rates, more = ahead[-1], self.limits["rates"], len(ahead)
         window = rates["window_s"]
         since = None if window is None else self.world.now - Fraction(window) / 60
-        sent = [order.at for order in self.world.placed]
+        sent = [order.at for order in self.world.placed if not order.asking]
         intents = [order.at for order in self.world.placed if order.strategy == asked.strategy]
         intents += [at for at, name in self.world.refused_intents if name == asked.strategy]
+        if asked.strategy == "trend":
+            intents += [self.world.now for query in self.world.queries for _ in query.names]
         for check, limit, times, plus in (
             ("order_rate", rates["max_orders"], sent, more),
             ("message_rate", rates["max_messages"], sent + self.world.cancels, more),
@@ -525,33 +570,52 @@ class Oracle:
             return
         out, account = self.reduces(ahead), self.world.account
         have = self.equity if account is None else min(self.equity, Fraction(account[0]))
-        if self.no_margin(ahead, have, out=out):
-            yield "margin_usd"
+        yield from self.margin(ahead, have, out=out)
         whole, share = self.exposure(batch), rules["initial_share"]
         most = rules["max_batch_share"]
         unset = share is None or most is None
         if unset or (not out and (whole is None or whole[0] * share > have * most)):
             yield "batch_margin_usd"
 
-    def no_margin(self, ahead: Sequence[Asked], have: Fraction, *, out: bool) -> bool:
-        asked, rules, found = ahead[-1], self.limits["margin"], self.exposure(ahead)
-        if rules["cushion"] is None:
-            return True
-        answered = asked.name in self.world.asked and asked.name in self.world.answers
-        answer = self.world.answers.get(asked.name) if answered else None
-        if (answered and answer is None) or (not answered and rules["ask"]):
-            return True
-        if rules["initial_share"] is None:
-            return True
-        if found is None or out:
-            return not out
+    def margin(self, ahead: Sequence[Asked], have: Fraction, *, out: bool) -> Iterator[str]:
+        rules, found = self.limits["margin"], self.exposure(ahead)
+        said = self.said_of(ahead[-1].name)
+        if rules["cushion"] is None or rules["initial_share"] is None:
+            yield "margin_usd"
+            return
+        word, need, has = said or ("yes", 0, 0)
+        if word != "yes" or need is None:
+            yield "margin_usd"
+            return
+        if out:
+            return
+        if found is None:
+            yield "margin_usd"
+            return
         needed = found[0] * rules["initial_share"]
         if self.world.account is not None:
             more = (found[0] - found[2]) * rules["initial_share"]
             needed = max(needed, self.world.account[1] + more)
-        if answer is not None:
-            needed, have = max(needed, Fraction(answer[0])), min(have, Fraction(answer[1]))
-        return bool(needed > have * (1 - rules["cushion"]))
+        if said is not None:
+            needed, have = max(needed, Fraction(need)), min(have, Fraction(has))
+        if needed > have * (1 - rules["cushion"]):
+            yield "margin_usd"
+        elif said is None:
+            ask = rules["ask"]
+            if self.world.asks if ask is None else ask:
+                yield "margin_asked"
+
+    def said_of(self, name: str) -> Word | None:
+        """Return the first that counts of what was said to the question about that order."""
+        for number, query in enumerate(self.world.queries):
+            if name in query.names:
+                later = [word for each in self.world.queries[number + 1 :] for word in each.words]
+                # Another start ends every question asked before it.
+                for word in [*query.words, *(word for word in later if word[0] == "start")]:
+                    # What comes when it is due is late; that it is due, or all begins anew, is not.
+                    if word[0] in {"over", "start"} or not query.is_due:
+                        return word
+        return None
 
     def settled(self, ahead: Sequence[Asked]) -> Iterator[str]:
         cost = Fraction(0)

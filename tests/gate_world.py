@@ -24,6 +24,8 @@ from events import (
     ConfigLoaded,
     ContractResolved,
     ExecutionId,
+    FreshnessMode,
+    FreshnessTerms,
     HoldLevel,
     HoldLifts,
     HoldPlaced,
@@ -41,12 +43,15 @@ from events import (
     OrderWorking,
     Record,
     SessionHours,
+    SessionStarted,
     ShortSaleReported,
     Symbol,
     SymbolHalted,
     SymbolResumed,
     SymbolTerms,
     TimeInForce,
+    TimerFired,
+    TimerKind,
     nanoseconds,
 )
 from events.codec import JournalEvent
@@ -83,7 +88,10 @@ def shares(size: Fraction) -> Decimal:
 
 @dataclass
 class Placed:
-    """An order that was approved: its whole size, what is filled of it, and what became of it."""
+    """An order that was approved: its whole size, what is filled of it, and what became of it.
+
+    One that is `asking` is not approved yet: the broker is being asked about it.
+    """
 
     name: str
     strategy: str
@@ -98,6 +106,21 @@ class Placed:
     fee_known: bool = True
     is_over: bool = False
     cancelling: bool = False
+    asking: bool = False
+
+
+Word = tuple[str, int | None, int]
+"""What is said to a question: "yes" with the margin needed (or unset) and what there is, "no", the
+time that is "over", or another "start" of the daemon."""
+
+
+@dataclass
+class Query:
+    """What the broker is asked about orders, and what was said, in order, at the minute `now`."""
+
+    names: tuple[str, ...]
+    is_due: bool = False
+    words: list[Word] = field(default_factory=list)
 
 
 @dataclass
@@ -116,8 +139,10 @@ class World:
     steps: dict[str, tuple[int | None, int | None]] = field(default_factory=dict)
     shorts: dict[str, tuple[int, int | None, bool]] = field(default_factory=dict)
     account: tuple[int, int] | None = None
-    answers: dict[str, tuple[int, int] | None] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
+    asks: bool = False
+    queries: list[Query] = field(default_factory=list)
+    live: bool = False
+    watch: tuple[str, int, bool] = ("per_symbol", 1800, False)
 
 
 def a_world(random: Random) -> World:
@@ -168,6 +193,10 @@ def _orders(world: World, random: Random) -> None:
         at = max(21, world.now - random.choice([0, 0, 1, 2, 5, 30, 400, 1500, 4000]))
         kind, limit, stop = a_kind(random, price)
         order = Placed(f"p{number}", random.choice(STRATEGIES), symbol, size, kind, limit, stop, at)
+        order.asking = random.random() < 0.1
+        if order.asking:
+            world.placed.append(order)
+            continue
         if random.random() < 0.6:
             order.filled = random.choice([size, size, size / 2])
             order.fill_price = price
@@ -211,12 +240,26 @@ def _news(world: World, random: Random) -> None:
     if rare() < 0.2:
         net = random.choice([world.deposit, world.deposit // 2, 2 * world.deposit])
         world.account = (net, random.choice([0, net // 4, net]))
-    for order in ("n0", "n1"):
-        if rare() < 0.3:
-            world.asked.append(order)
-            if rare() < 0.6:
-                have = random.choice([world.deposit, world.deposit // 2])
-                world.answers[order] = None if rare() < 0.2 else (random.choice([0, have]), have)
+    world.asks = rare() < 0.15
+    _questions(world, random)
+    world.live = rare() < 0.1
+    mode = random.choice(["per_symbol", "per_symbol", "per_symbol", "latest", "oldest", "median"])
+    world.watch = (mode, random.choice([60, 600, 1800, 3600]), rare() < 0.15)
+
+
+def _questions(world: World, random: Random) -> None:
+    """Ask about the orders to come: about each alone, or about two of them together."""
+    together = random.random() < 0.3
+    for names in [("n0", "n1")] if together else [("n0",), ("n1",)]:
+        if random.random() > 0.35:
+            continue
+        query = Query(names, is_due=random.random() < 0.1)
+        for _ in range(random.choice([0, 1, 1, 1, 2])):
+            have = random.choice([world.deposit, world.deposit // 2])
+            need = random.choice([0, 0, have // 4, have, None])
+            word = random.choice(["yes"] * 5 + ["no", "over", "start"])
+            query.words.append((word, need, have))
+        world.queries.append(query)
 
 
 # The same as a journal.
@@ -225,6 +268,7 @@ def _news(world: World, random: Random) -> None:
 def journal_of(world: World) -> Iterator[tuple[int, JournalEvent]]:
     """Yield each event with its minute, in the order of time."""
     yield 20, _config(world)
+    yield 20, _start(world)
     yield 20, _calendar()
     yield 20, CashMoved(CashMovementKind.DEPOSIT, dollars(world.deposit), "opening capital")
     told: list[tuple[int, int, JournalEvent]] = []
@@ -252,7 +296,14 @@ def _config(world: World) -> ConfigLoaded:
             )
             for name, each in world.terms.items()
         },
+        FreshnessTerms(
+            FreshnessMode(world.watch[0]), max_age_s=world.watch[1], recorded=world.watch[2]
+        ),
     )
+
+
+def _start(world: World) -> SessionStarted:
+    return SessionStarted("1", {}, {}, live_feed=world.live, asks_margin=world.asks)
 
 
 def _calendar() -> CalendarLoaded:
@@ -299,6 +350,9 @@ def _life(order: Placed) -> Iterator[JournalEvent]:
         limit_price=None if order.limit is None else dollars(order.limit),
         stop_price=None if order.stop is None else dollars(order.stop),
     )
+    if order.asking:
+        yield MarginRequested(f"m{order.name}", (order_id,), moment(20 * DAY))
+        return
     yield IntentApproved(order_id, ())
     yield OrderSending(order_id)
     yield (OrderUnknown(order_id, "?") if order.at % 3 else OrderWorking(order_id))
@@ -342,15 +396,32 @@ def _news_events(world: World) -> Iterator[JournalEvent]:
     if world.account is not None:
         net, initial = world.account
         yield AccountReported(dollars(net), dollars(initial), Decimal(0))
-    for name in world.asked:
-        yield MarginRequested(f"m{name}", (ClientOrderId(name),))
-        if name in world.answers:
-            answer = world.answers[name]
-            if answer is None:
-                yield MarginUnavailable(f"m{name}", "no")
-            else:
-                needs, has = map(dollars, answer)
-                yield MarginReported(f"m{name}", needs, Decimal(0), has)
+    for query in world.queries:
+        for name in query.names:
+            yield _bare_intent(name, "trend")
+        orders = tuple(map(ClientOrderId, query.names))
+        yield MarginRequested(f"m{query.names[0]}", orders, _due(world, query))
+        for word in query.words:
+            yield _said(world, query, word)
+
+
+def _due(world: World, query: Query) -> datetime:
+    return moment(world.now if query.is_due else world.now + 1)
+
+
+def _said(world: World, query: Query, said: Word) -> JournalEvent:
+    request = f"m{query.names[0]}"
+    word, need, have = said
+    match word:
+        case "yes":
+            needs = None if need is None else dollars(need)
+            return MarginReported(request, needs, Decimal(0), dollars(have))
+        case "no":
+            return MarginUnavailable(request, "no")
+        case "over":
+            return TimerFired(TimerKind.MARGIN_DEADLINE, request, _due(world, query))
+        case _:
+            return _start(world)
 
 
 def books_of(world: World) -> State:

@@ -7,12 +7,12 @@ it never calls back into the broker. Write your own as a class taking the `[brok
 what it must pass.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from daemon.gate import RiskApproved
-from events import BarClosed, ClientOrderId, CorporateActionApplied
+from events import BarClosed, ClientOrderId, CorporateActionApplied, OrderIntended
 from events.codec import Input
 from projections import State
 
@@ -65,3 +65,22 @@ class Broker(Protocol):
     def corporate_action(self, action: CorporateActionApplied) -> None:
         """See an action that has just moved the books, its reports in one commit with it."""
         ...
+
+
+@runtime_checkable
+class AnswersMargin(Protocol):
+    """What a broker has besides if it can say what margin orders would need."""
+
+    def ask_margin(self, request_id: str, intents: Sequence[OrderIntended]) -> None:
+        """Find out what the account would need, and have, if all of `intents` were filled.
+
+        It sends no order. The answer, `margin.reported` or `margin.unavailable`, goes to the inbox
+        whenever it is there; one that comes too late, or never, is a no.
+        """
+        ...
+
+
+def ask_margin(broker: Broker, request_id: str, intents: Sequence[OrderIntended]) -> None:
+    """Ask `broker`, if it can be asked; of one that cannot, no answer will come."""
+    if isinstance(broker, AnswersMargin):
+        broker.ask_margin(request_id, intents)

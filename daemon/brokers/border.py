@@ -4,10 +4,14 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
+import msgspec
+
 from events import (
     BrokerUnparsed,
     CashMoved,
     CommissionCharged,
+    MarginReported,
+    MarginUnavailable,
     OrderAcknowledged,
     OrderCancelled,
     OrderExpired,
@@ -15,6 +19,8 @@ from events import (
     OrderRejected,
     OrderWithheld,
     OrderWorking,
+    SymbolHalted,
+    SymbolResumed,
     utc_from_nanoseconds,
 )
 from events.codec import Input, decode, encode
@@ -29,17 +35,24 @@ REPORTS: Final = (
     OrderFilled,
     CommissionCharged,
     CashMoved,
+    MarginReported,
+    MarginUnavailable,
+    SymbolHalted,
+    SymbolResumed,
 )
 """What a broker may report."""
 NUMBER_MAX: Final = Decimal("1e12")
 DECIMAL_PLACES_MAX: Final = 18
 AHEAD_MAX: Final = timedelta(days=1)
 """How far ahead of our clock a broker's may be."""
+_MARGINS: Final = ("initial_after", "maintenance_after", "equity_after")
 _RAW_CHARACTERS_MAX: Final = 2_000
 
 
 def checked(report: object, now: int) -> Input:
     """Return `report`, heard at `now` (ns UTC), or a `broker.unparsed` where it cannot be so."""
+    if isinstance(report, MarginReported):
+        report = _without_sentinels(report)
     why = _objection(report, now)
     if not why:
         assert isinstance(report, REPORTS), "anything else is objected to"
@@ -73,6 +86,17 @@ def _wrong_numbers(report: object, now: int) -> str:
         case _:
             pass
     return ""
+
+
+def _without_sentinels(report: MarginReported) -> MarginReported:
+    """Return `report` with None for each margin that is no number: the broker left it unset."""
+    figures = {name: getattr(report, name) for name in _MARGINS}
+    unset = {name: None for name, each in figures.items() if not _is_margin(each)}
+    return msgspec.structs.replace(report, **unset)
+
+
+def _is_margin(figure: object) -> bool:
+    return isinstance(figure, Decimal) and _is_number(figure)
 
 
 def _is_number(number: Decimal) -> bool:

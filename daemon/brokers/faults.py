@@ -1,4 +1,4 @@
-"""A broker with faults: reports come late, twice, swapped or never; sends and cancels get lost.
+"""A broker with faults: reports come late, twice, swapped or never; what we send gets lost.
 
 It wraps any broker and follows a plan, so a fault seen once can be seen again. Name the plan in
 the configuration, `broker.params.faults` or `broker.params.fault_seed`, or hand it over in a test.
@@ -14,9 +14,15 @@ from typing import Annotated, Final, assert_never
 import msgspec
 from msgspec import Meta
 
-from daemon.brokers import Broker, Inbox
+from daemon.brokers import AnswersMargin, Broker, Inbox
 from daemon.gate import RiskApproved
-from events import BarClosed, ClientOrderId, CorporateActionApplied
+from events import (
+    BarClosed,
+    ClientOrderId,
+    CorporateActionApplied,
+    MarginReported,
+    OrderIntended,
+)
 from events.codec import TAGS, Input
 from projections import State
 
@@ -32,6 +38,7 @@ class FaultKind(StrEnum):
     DUPLICATE = "duplicate"
     REORDERED = "reordered"
     LOST = "lost"
+    UNSET = "unset"
 
 
 class Message(StrEnum):
@@ -44,12 +51,21 @@ class Message(StrEnum):
     EXPIRED = "order.expired"
     FILLED = "order.filled"
     COMMISSION = "commission.charged"
+    MARGIN = "margin.reported"
     SUBMIT = "submit"
     CANCEL = "cancel"
+    ASK_MARGIN = "ask-margin"
 
 
-_SENT: Final = frozenset({Message.SUBMIT, Message.CANCEL})
+_SENT: Final = frozenset({Message.SUBMIT, Message.CANCEL, Message.ASK_MARGIN})
 _REPORTS: Final = {message.value: message for message in Message if message not in _SENT}
+
+
+def _possible(message: Message) -> list[FaultKind]:
+    """Return what can befall such a message."""
+    if message in _SENT:
+        return [FaultKind.LOST, FaultKind.DUPLICATE]
+    return [kind for kind in FaultKind if kind is not FaultKind.UNSET or message is Message.MARGIN]
 
 
 class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -57,10 +73,11 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     LATE: it is held back until `delay_reports` later reports have come. REORDERED: it changes
     places with the next report. DUPLICATE: it comes a second time, at once or that much later.
-    LOST: it never comes. What we send can be LOST, or arrive as a DUPLICATE.
+    LOST: it never comes. UNSET: a margin comes without its figures. What we send can be LOST, or
+    arrive as a DUPLICATE.
 
     Raises:
-        ValueError: a send or cancel cannot be late or reordered, and late needs a delay.
+        ValueError: that cannot befall such a message, or it is late without a delay.
     """
 
     kind: FaultKind
@@ -70,7 +87,9 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         """Refuse what would do nothing."""
-        if self.message in _SENT and self.kind not in {FaultKind.LOST, FaultKind.DUPLICATE}:
+        if self.kind is FaultKind.UNSET and self.message is not Message.MARGIN:
+            raise ValueError(f"only a {Message.MARGIN} can be unset, no {self.message}")
+        if self.kind not in _possible(self.message):
             raise ValueError(f"a {self.message} can be lost or a duplicate, not {self.kind}")
         if self.kind is FaultKind.LATE and not self.delay_reports:
             raise ValueError("delay_reports is 0: a late report waits for at least one other")
@@ -121,6 +140,12 @@ class FaultyBroker:
         for _ in range(self._arrivals(Message.CANCEL)):
             self._inner.cancel(client_order_id)
 
+    def ask_margin(self, request_id: str, intents: Sequence[OrderIntended]) -> None:
+        """Ask the inner broker, unless this question is to be lost."""
+        for _ in range(self._arrivals(Message.ASK_MARGIN)):
+            if isinstance(self._inner, AnswersMargin):
+                self._inner.ask_margin(request_id, intents)
+
     def observe(self, bar: BarClosed) -> None:
         """Show the inner broker the bar."""
         self._inner.observe(bar)
@@ -168,6 +193,9 @@ class FaultyBroker:
                 self._held.append((self._reports + fault.delay_reports, report))
             case FaultKind.REORDERED:
                 self._held.append((self._reports + 1, report))
+            case FaultKind.UNSET:
+                assert isinstance(report, MarginReported), "nothing else can be unset"
+                self._deliver(MarginReported(report.request_id, None, None, None))
             case FaultKind.LOST:
                 pass
             case _:
@@ -188,8 +216,7 @@ def seeded_plan(seed: int) -> tuple[Fault, ...]:
     messages = [(message, nth) for message in Message for nth in range(1, SEEDED_NTH_MAX + 1)]
     plan = []
     for message, nth in chance.sample(messages, SEEDED_FAULTS):
-        kinds = [FaultKind.LOST, FaultKind.DUPLICATE] if message in _SENT else list(FaultKind)
-        plan.append(Fault(chance.choice(kinds), message, nth, chance.randint(1, 5)))
+        plan.append(Fault(chance.choice(_possible(message)), message, nth, chance.randint(1, 5)))
     return tuple(plan)
 
 

@@ -4,6 +4,7 @@ The rules are in ops/paper-broker.md. Its book is a fold of the journal: `connec
 the state, and what it reports of a bar belongs in the same commit as that bar.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -19,6 +20,7 @@ from daemon.brokers.fill_rules import (
     takes_auction_price,
     triggers,
 )
+from daemon.brokers.paper_margin import margin_after
 from daemon.brokers.resting_orders import NEVER, RestingOrder, execution_id, rest
 from daemon.config import BrokerConfig
 from daemon.gate import RiskApproved
@@ -35,6 +37,7 @@ from events import (
     OrderCancelled,
     OrderExpired,
     OrderFilled,
+    OrderIntended,
     OrderRejected,
     OrderWorking,
     SessionHours,
@@ -116,6 +119,10 @@ class PaperBroker:
         order = self._resting.get(client_order_id)
         if order is not None:
             self._end(order, OrderCancelled(client_order_id, "cancelled on request"))
+
+    def ask_margin(self, request_id: str, intents: Sequence[OrderIntended]) -> None:
+        """Say at once what margin the account would need with `intents` filled."""
+        self._report(margin_after(self._state, request_id, intents))
 
     def observe(self, bar: BarClosed) -> None:
         """Let `bar` trade with the orders of its symbol, the oldest first."""

@@ -10,6 +10,7 @@ from events import (
     HoldLifted,
     HoldPlaced,
     IntentRefused,
+    MarginRequested,
     OperatorCancelAsked,
     OperatorFlattenAsked,
     OperatorKilled,
@@ -69,6 +70,8 @@ def _lines(event: JournalEvent) -> Iterator[str]:
             yield f"cancel asked: {event.client_order_id}"
         case OrderIntended():
             yield f"order {event.client_order_id}"
+        case MarginRequested():
+            yield "  the broker is asked for its margin; it is sent if that is there"
         case OrderSending():
             yield "  passed the gate"
         case IntentRefused():

@@ -28,6 +28,13 @@ class RiskApproved(msgspec.Struct, frozen=True):
             raise TypeError(message)
 
 
+class RiskAsks(msgspec.Struct, frozen=True):
+    """`intent` passes, or its batch does, if the broker's margin for it allows that."""
+
+    intent: OrderIntended
+    checks: tuple[Check, ...]
+
+
 class RiskRefused(msgspec.Struct, frozen=True):
     """`intent` did not pass; the failed checks say why."""
 

@@ -150,7 +150,8 @@ class MarginLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `initial_share` is the margin reckoned with where the broker said nothing, a share of gross
     exposure. `cushion` is the share of equity that stays free; `max_batch_share` is the most a
     whole batch may need, a share of net liquidation. With `ask`, the broker's own answer on each
-    order is needed. From `alert_share` of what there is in use, a person is told.
+    batch that may increase a position is needed, within `answer_deadline_s`; None: where the broker
+    is one outside that can answer. From `alert_share` of what there is in use, a person is told.
     """
 
     account_type: AccountType = AccountType.MARGIN
@@ -158,7 +159,8 @@ class MarginLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cushion: Share | None = Decimal("0.20")
     max_batch_share: Share | None = Decimal("0.80")
     alert_share: Share = Decimal("0.60")
-    ask: bool = False
+    ask: bool | None = None
+    answer_deadline_s: Window = 10
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

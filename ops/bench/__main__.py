@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from ops.bench import append, backtest, memory, recovery, replay, single_append
+from ops.bench import append, backtest, gate, memory, recovery, replay, single_append
 from ops.bench.measure import (
     PEERS_PYTHON,
     ROOT,
@@ -31,7 +31,7 @@ from ops.bench.measure import (
 SCHEMA_VERSION = 1
 BENCHMARKS: dict[str, Benchmark] = {
     module.BENCHMARK.name: module.BENCHMARK
-    for module in (append, single_append, replay, backtest, recovery, memory)
+    for module in (append, single_append, replay, backtest, gate, recovery, memory)
 }
 NEEDS_PEERS = frozenset({"replay", "backtest"})
 EXIT_FAILED = 1

@@ -111,7 +111,7 @@ def test_what_is_about_money_or_trust_has_a_conservative_alternative(sample: str
     careful += [("dry_run",), ("sessions", "allow_extended_hours"), ("broker", "commission")]
     careful += [path for path in EVERY if path[0] in {"promotion", "control"}]
     careful += [("daemon", "on_stop"), ("strategies", OPERATORS_OWN, "shadow")]
-    assert len(careful) == 54
+    assert len(careful) == 55
     for path in careful:
         _, comment = shown[path]
         assert "onservative: " in comment, path

@@ -51,7 +51,7 @@ Step = tuple[str, Symbol, Decimal, int]
 def margin_story(number: int, symbol: Symbol, size: Decimal) -> tuple[JournalEvent, ...]:
     request, order = f"m{number}", ClientOrderId(f"q{number}")
     intent = an_intent(order, str(size), symbol=symbol)
-    asked = MarginRequested(request, (order,))
+    asked = MarginRequested(request, (order,), utc("2024-01-06T00:00"))
     answer = MarginReported(request, size, size, size + 1)
     refused = IntentRefused(order, ())
     stories: tuple[tuple[JournalEvent, ...], ...] = (
@@ -141,7 +141,7 @@ def test_counts_are_what_plain_counting_says(steps: list[Step]) -> None:
     assert set(state.halts.active) == {symbol for symbol, is_so in halted.items() if is_so}
     assert state.activity.orders.at == sorted(state.activity.orders.at)
     # What is waited for is what was asked and is still to be decided.
-    assert set(state.margin.answers) <= set(state.margin.asked.values())
+    assert set(state.margin.requests) == set(state.margin.asked.values())
     for order in state.margin.asked:
         assert order in state.orders.open
 

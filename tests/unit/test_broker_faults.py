@@ -31,7 +31,7 @@ from projections.order_states import OrderState
 from tests.broker_desk import PLAIN, Desk, RandomTrader, a_bar, an_intent
 from tests.builders import utc
 
-LATE, DUPLICATE, REORDERED, LOST = FaultKind
+LATE, DUPLICATE, REORDERED, LOST, UNSET = FaultKind
 FLAT = "10 10 10 10"
 
 

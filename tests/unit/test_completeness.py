@@ -7,6 +7,8 @@ from events import (
     SessionEnded,
     SessionStarted,
     Symbol,
+    SymbolHalted,
+    SymbolResumed,
     SymbolTerms,
     nanoseconds,
 )
@@ -167,3 +169,24 @@ def test_the_picture_shows_full_thin_empty_and_unknown_quarters() -> None:
     fold.apply(Record(1, nanoseconds(utc(f"{TUESDAY}T15:20")), SessionEnded("over")))
     # 15 of 15 bars, 5 of 15, none in a quarter that is over, and one that was cut off.
     assert only(fold).shares == [1.0, 5 / 15, 0.0, None]
+
+
+def test_no_bar_is_expected_of_a_stretch_with_a_halt_in_it() -> None:
+    halted, resumed = SymbolHalted(Symbol("A"), "news"), SymbolResumed(Symbol("A"))
+    more = (bars(31), f"{TUESDAY}T14:32:30", halted, f"{TUESDAY}T14:35", resumed, bars(37, 38))
+    events = [each for part in more for each in (part if isinstance(part, list) else [part])]
+    found = only(book(*events, *OVER))
+    # Between 14:31 and 14:32 it traded, and from 14:35 on.
+    assert gaps(found) == ["14:31-14:32", "14:35-14:36", "14:38-14:39", "14:39-14:40"]
+    assert (found.expected, found.bars) == (7, 3)
+
+
+def test_a_halt_that_does_not_end_excuses_the_rest_and_another_symbol_nothing() -> None:
+    config = a_config(60, B=60)
+    halts = (SymbolHalted(Symbol("A")), SymbolHalted(Symbol("A")), SymbolResumed(Symbol("B")))
+    fold = book(*bars(31), f"{TUESDAY}T14:31", *halts, *OVER, config=config)
+    a, b = fold.certificates()
+    assert (gaps(a), a.expected) == ([], 1)
+    assert b.expected == len(b.missing) == 10
+    # Nor is a cell of that session one that was covered.
+    assert only(book(SymbolHalted(Symbol("A")), *OVER)).cells == [None]

@@ -22,6 +22,8 @@ from events import (
     Record,
     SessionStarted,
     Symbol,
+    SymbolHalted,
+    SymbolResumed,
     SymbolTerms,
 )
 from events.codec import Input
@@ -206,15 +208,28 @@ def test_a_halted_symbol_misses_nothing_and_is_not_stale() -> None:
     at = Watch(opening(A=60, B=60))
     at.bars("14:31", symbol="A")
     at.bars("14:31", symbol="B")
-    at.state.freshness.halt(A, utc("2024-01-02T14:31"))
+    at.step(SymbolHalted(A), "2024-01-02T14:31")
     at.wait("2024-01-02T16:00")
     assert {each[0] for each in at.missing} == {"B"}
     # One of one that counts is stale: everything is, but A itself was never held.
     assert at.holds == ["+all 15:01", "+B 15:01"]
-    at.state.freshness.resume(A, utc("2024-01-02T16:00"))
-    at.core.deadlines.restart()
+    at.step(SymbolResumed(A), "2024-01-02T16:00")
     at.wait("2024-01-02T16:02:01")
     assert [each for each in at.missing if each[0] == "A"] == ["A 02 16:00-16:01"]
+
+
+def test_the_hold_on_a_stale_symbol_outlasts_its_halt() -> None:
+    at = Watch(opening(LIVE, loosely(), A=0, B=0))
+    at.every_minute("14:31", "14:40", "A", "B")
+    at.every_minute("14:41", "15:20", "B")
+    at.step(SymbolHalted(A), "2024-01-02T15:20")
+    at.every_minute("15:21", "15:30", "B")
+    # B pauses meanwhile and is held and free again: what is A's stays.
+    at.wait("2024-01-02T16:05")
+    at.every_minute("16:06", "16:20", "B")
+    at.step(SymbolResumed(A), "2024-01-02T16:20")
+    at.every_minute("16:21", "16:30", "A", "B")
+    assert [each for each in at.holds if "A" in each] == ["+A 15:10", "-A 16:26"]
 
 
 # What is stale.

@@ -16,12 +16,16 @@ from events import (
     MarginRequested,
     MarginUnavailable,
     OrderSending,
+    SessionStarted,
     ShortSaleReported,
     Symbol,
     SymbolHalted,
     SymbolResumed,
+    TimerFired,
+    TimerKind,
     nanoseconds,
 )
+from events.codec import JournalEvent
 from projections import State
 from projections.activity import DAY_TRADES_KEPT, REMEMBERED, Activity, Times
 from projections.calendar import Calendar, Sessions
@@ -281,29 +285,72 @@ def test_the_newest_word_on_a_symbol_counts() -> None:
 # Margin.
 
 
+DUE = utc("2024-01-02T12:00:10")
+"""Ten seconds behind what is folded without a time of its own."""
+
+
 def test_an_answer_is_kept_until_its_last_order_is_decided() -> None:
     answer = MarginReported("m1", Decimal(1), Decimal(1), Decimal(2))
-    state = state_after(an_intent("o1"), an_intent("o2"), MarginRequested("m1", (O1, O2)))
+    state = state_after(an_intent("o1"), an_intent("o2"), MarginRequested("m1", (O1, O2), DUE))
     assert state.margin.answer_to(O1) is None
     fold(state, answer)
     assert state.margin.answer_to(O1) == state.margin.answer_to(O2) == answer
     fold(state, IntentApproved(O1, ()))
     assert (state.margin.answer_to(O1), state.margin.answer_to(O2)) == (None, answer)
     fold(state, IntentRefused(O2, ()))
-    assert (state.margin.asked, state.margin.answers) == ({}, {})
+    assert (state.margin.asked, state.margin.requests) == ({}, {})
 
 
-def test_an_answer_nobody_waits_for_is_nothing_and_a_second_one_replaces_the_first() -> None:
+def test_an_answer_nobody_waits_for_is_nothing_and_the_first_one_stands() -> None:
     gone = MarginUnavailable("m1", "timed out")
     state = state_after(gone)
-    assert state.margin.answers == {}
-    late = MarginReported("m1", Decimal(1), Decimal(1), Decimal(2))
-    fold(state, MarginRequested("m1", (O1,)), gone, late)
-    assert state.margin.answer_to(O1) == late
+    assert state.margin.requests == {}
+    second = MarginReported("m1", Decimal(1), Decimal(1), Decimal(2))
+    fold(state, MarginRequested("m1", (O1,), DUE), gone, second)
+    assert state.margin.answer_to(O1) == gone
     assert state.margin.answer_to(O2) is None
     # What was never asked about leaves nothing behind when it is decided.
     fold(state, IntentApproved(O2, ()))
-    assert state.margin.answer_to(O1) == late
+    assert state.margin.answer_to(O1) == gone
+
+
+def test_an_answer_that_comes_when_it_was_due_or_later_is_none() -> None:
+    answer = MarginReported("m1", Decimal(1), Decimal(1), Decimal(2))
+    for at, counts in (("12:00:09.999999", True), ("12:00:10", False), ("12:01", False)):
+        state = state_after(an_intent("o1"), MarginRequested("m1", (O1,), DUE))
+        fold(state, answer, at=f"2024-01-02T{at}")
+        assert state.margin.answer_to(O1) == (answer if counts else None)
+
+
+def test_a_question_ends_with_its_deadline_and_with_the_process_that_asked() -> None:
+    def asked(*events: JournalEvent) -> str:
+        state = state_after(an_intent("o1"), MarginRequested("m1", (O1,), DUE), *events)
+        answer = state.margin.answer_to(O1)
+        assert isinstance(answer, MarginUnavailable)
+        return answer.reason
+
+    late = MarginReported("m1", Decimal(1), Decimal(1), Decimal(2))
+    overdue = TimerFired(TimerKind.MARGIN_DEADLINE, "m1", DUE)
+    assert asked(overdue) == asked(overdue, late) == "no answer in time"
+    started = SessionStarted("1", {}, {})
+    assert asked(started, late) == "the daemon was restarted before the answer came"
+    # An answer that was there stands; a deadline of a question that is over is nothing.
+    no = MarginUnavailable("m1", "no")
+    assert asked(no, overdue, started) == "no"
+    assert state_after(overdue).margin.requests == {}
+
+
+def test_an_order_is_reserved_from_the_question_to_the_decision() -> None:
+    state = state_after(an_intent("o1", "-70"), an_intent("o2", "30"))
+    assert [state.orders.open[each].reserved for each in (O1, O2)] == [0, 0]
+    fold(state, MarginRequested("m1", (O1, O2), DUE))
+    assert [state.orders.open[each].reserved for each in (O1, O2)] == [-70, 30]
+    fold(state, IntentRefused(O1, ()), IntentApproved(O2, ()))
+    assert state.orders.closed[O1].reserved == 0
+    assert state.orders.open[O2].reserved == 30
+    # Nobody asks twice about one order, or about one that is not there.
+    fold(state, MarginRequested("m2", (O1, ClientOrderId("none")), DUE))
+    assert state.orders.impossible == 2
 
 
 def test_the_brokers_last_word_on_the_account_counts() -> None:

@@ -282,7 +282,7 @@ def test_no_limit_that_could_be_left_out_is_missing_here() -> None:
         if NoneType in get_args(field.type) and field.name != "allow_short"
     }
     tested = {"max_data_age_s", "window_s", "initial_share", "max_leverage"}
-    tested |= {"open_cutoff_s", "close_cutoff_s"}
+    tested |= {"open_cutoff_s", "close_cutoff_s", "ask"}
     assert optional == set(NEEDED) | MAY_BE_LEFT_OUT | tested
 
 
@@ -379,7 +379,8 @@ def test_the_defaults_are_those_of_the_contract_and_what_may_be_lost_has_none() 
             "cushion": Decimal("0.20"),
             "max_batch_share": Decimal("0.80"),
             "alert_share": Decimal("0.60"),
-            "ask": False,
+            "ask": None,
+            "answer_deadline_s": 10,
         },
     }
     assert Limits(margin=MarginLimits(account_type=AccountType("cash"))) != Limits()

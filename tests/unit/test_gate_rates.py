@@ -278,6 +278,16 @@ def test_getting_out_never_waits_and_what_opens_elsewhere_counts() -> None:
     assert asked(state, *batch, under=under)["day_trades"].value == 3
 
 
+def test_an_order_that_closes_what_was_held_overnight_opens_nothing() -> None:
+    state = trading(("A", "10", "02T15:00"), ("B", "1", "03T15:00"))
+    under = limits(max_day_trades=9)
+    # B was opened today, and C would be.
+    assert asked(state, an("1", symbol=Symbol("C")), under=under)["day_trades"].value == 2
+    fold(state, *an_order("out", "-5"), at="2024-01-03T15:00")
+    assert asked(state, an("1", symbol=Symbol("C")), under=under)["day_trades"].value == 2
+    assert asked(state, an("1"), under=under)["day_trades"].value == 2
+
+
 def test_day_trades_are_counted_only_where_they_are_limited_and_where_they_exist() -> None:
     assert asked(books(), an("1"))["day_trades"].note == "they are not counted"
     state = state_after(a_config("A"), a_deposit("1000"))

@@ -10,7 +10,7 @@ from projections.order_states import NEXT, RESERVED, TERMINAL, OrderState, next_
 S = OrderState
 PAGE = Path(__file__).parents[2] / "ops" / "order-life.md"
 
-NEVER_SENT = {S.INTENDED, S.APPROVED, S.REFUSED, S.WITHHELD}
+NEVER_SENT = {S.INTENDED, S.MARGIN_ASKED, S.APPROVED, S.REFUSED, S.WITHHELD}
 
 
 def test_every_state_is_in_the_table() -> None:
@@ -52,7 +52,7 @@ def test_every_order_that_was_sent_can_still_fill() -> None:
 
 
 def test_nothing_leads_back_to_before_the_sending() -> None:
-    before = {S.INTENDED, S.APPROVED, S.SENDING}
+    before = {S.INTENDED, S.MARGIN_ASKED, S.APPROVED, S.SENDING}
     sent = set(OrderState) - before
     assert [(s, e) for s in sent for e, after in NEXT[s].items() if after in before] == []
 

@@ -22,6 +22,7 @@ from daemon.gate.checks.prices import (
     collar_close,
     collar_last,
     data_age_s,
+    data_stale,
     outlier,
     price_known,
 )
@@ -62,6 +63,7 @@ CHECKS: tuple[Callable[[Question], Check], ...] = (
     auction_cutoff,
     price_known,
     data_age_s,
+    data_stale,
     outlier,
     collar_last,
     collar_close,

@@ -25,5 +25,5 @@ def holds(question: Question) -> Check:
         return _NONE
     if question.is_flatten:
         return Check("holds", passed=True, note=f"{level}: an operator's flatten passes")
-    passed = level is HoldLevel.REDUCE and question.reduces_position
+    passed = level is HoldLevel.REDUCE and question.standing.reduces
     return Check("holds", passed=passed, note=f"{level}: {', '.join(hold.cause for hold in found)}")

@@ -9,7 +9,7 @@ from daemon.gate.checks.question import Question
 from events import BarClosed, Check, Symbol
 from projections.calendar import ALWAYS_OPEN
 
-_ZERO = Decimal(0)
+_ZERO, _ONE = Decimal(0), Decimal(1)
 _ALL_FRESH = Check("equity_known", True, _ZERO, _ZERO, _ZERO)  # noqa: FBT003 - a Check starts so
 
 
@@ -23,7 +23,7 @@ def equity_known(question: Question) -> Check:
     if seconds is None:
         return unset("equity_known", "max_data_age_s")
     longest = timedelta(seconds=seconds)
-    oldest, last = question.clock - longest, question.state.market.last
+    oldest, last = question.moment.clock - longest, question.state.market.last
     stale = []
     for symbol, position in question.state.positions.account.items():
         if position.quantity:
@@ -37,7 +37,7 @@ def equity_known(question: Question) -> Check:
         return _ALL_FRESH
     count = Decimal(len(stale))
     note = f"no fresh price of {', '.join(stale)}"
-    return Check("equity_known", question.reduces_position, count, _ZERO, -count, note)
+    return Check("equity_known", question.standing.reduces, count, _ZERO, -count, note)
 
 
 def _is_believed(question: Question, symbol: Symbol) -> bool:
@@ -51,7 +51,7 @@ def _is_believed(question: Question, symbol: Symbol) -> bool:
 
 def _is_fresh(question: Question, bar: BarClosed, longest: timedelta) -> bool:
     """Say whether the symbol's next bar is due for no longer than `longest`, in session time."""
-    state, clock = question.state, question.clock
+    state, clock = question.state, question.moment.clock
     terms = state.symbols.get(bar.symbol)
     if terms is None:
         return False
@@ -73,7 +73,8 @@ def daily_loss(question: Question) -> Check:
     Commissions not yet reported count at the most they can be.
     """
     state = question.state
-    loss = max(question.uncharged - state.pnl.day_pnl, _ZERO)
+    loss = question.money.uncharged - state.pnl.day_pnl
+    loss = max(loss, _ZERO)
     limit = question.limits.account.max_daily_loss_usd
     return loss_within(question, "daily_loss", loss, limit, "max_daily_loss_usd")
 
@@ -84,6 +85,6 @@ def drawdown(question: Question) -> Check:
     if limit is None:
         return unset("drawdown", "max_drawdown")
     if pnl.peak_equity <= _ZERO:
-        return Check("drawdown", question.reduces_position, note="there is no equity")
-    value = 1 - question.equity / pnl.peak_equity
+        return Check("drawdown", question.standing.reduces, note="there is no equity")
+    value = _ONE - question.money.equity / pnl.peak_equity
     return loss_within(question, "drawdown", max(value, _ZERO), limit, "max_drawdown")

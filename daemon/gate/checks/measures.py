@@ -1,7 +1,7 @@
 """How a value is held against its limit: written as "allow only if"."""
 
-from collections.abc import Iterable
 from decimal import Decimal
+from functools import lru_cache
 
 from daemon.gate.checks.question import Question
 from events import Check
@@ -9,11 +9,8 @@ from projections.exposure import WorstCase
 
 _ZERO = Decimal(0)
 UNKNOWN = "the value is not known"
-
-
-def failed(checks: Iterable[Check]) -> list[Check]:
-    """Return the checks that did not pass."""
-    return [each for each in checks if not each.passed]
+_decimal = lru_cache(maxsize=4_096)(Decimal)
+"""Returns a whole number as a Decimal: the same counts and limits are asked for all the time."""
 
 
 def allowed(name: str, problem: str = "") -> Check:
@@ -24,6 +21,15 @@ def allowed(name: str, problem: str = "") -> Check:
 def passes(name: str, note: str) -> Check:
     """Return a check that passes and says why it had nothing to hold against a limit."""
     return Check(name, passed=True, note=note)
+
+
+def tightest(*limits: Decimal | None) -> Decimal | None:
+    """Return the smallest of those limits that are set."""
+    least = None
+    for limit in limits:
+        if limit is not None and (least is None or limit < least):
+            least = limit
+    return least
 
 
 def notional(quantity: Decimal, price: Decimal | None) -> Decimal | None:
@@ -55,7 +61,8 @@ def counted(name: str, value: int | None, limit: int | None, option: str, note: 
     """Pass only a known count within a limit that is set."""
     if limit is None or value is None:
         return within(name, None, None if limit is None else Decimal(limit), option, note)
-    return Check(name, value <= limit, Decimal(value), Decimal(limit), Decimal(limit - value), note)
+    headroom = _decimal(limit - value)
+    return Check(name, value <= limit, _decimal(value), _decimal(limit), headroom, note)
 
 
 def unless_reducing(question: Question, found: Check, worst: WorstCase | None = None) -> Check:
@@ -66,7 +73,7 @@ def unless_reducing(question: Question, found: Check, worst: WorstCase | None = 
     """
     if found.passed or found.limit is None:
         return found
-    if not (question.reduces_position if worst is None else question.reduces(worst)):
+    if not (question.standing.reduces if worst is None else question.reduces(worst)):
         return found
     note = "reduces the position"
     return Check(found.name, True, found.value, found.limit, found.headroom, note)  # noqa: FBT003 - a Check starts so
@@ -91,5 +98,5 @@ def loss_within(
         return Check(name, passed=False, note=UNKNOWN)
     if headroom > _ZERO:
         return Check(name, True, value, limit, headroom)  # noqa: FBT003 - a Check starts so
-    reduces = question.reduces_position
+    reduces = question.standing.reduces
     return Check(name, reduces, value, limit, headroom, "limit reached")

@@ -8,12 +8,12 @@ from events import Check, OrderType
 from projections.calendar import ALWAYS_OPEN
 
 NUMBER_MAX = Decimal("1e12")
-DECIMAL_PLACES_MAX = 12
 SENTINEL = 2_147_483_647
 """What brokers write for "no number": it must never be taken for one."""
 _MARKET, _LIMIT = OrderType.MARKET, OrderType.LIMIT
 _STOP, _STOP_LIMIT = OrderType.STOP, OrderType.STOP_LIMIT
 _SOUND, _WHOLE, _ON_STEP = allowed("valid_input"), allowed("size_step"), allowed("price_step")
+_FINEST = Decimal("1e-12")
 _CENT = Decimal("0.01")
 _SUB_DOLLAR_STEP = Decimal("0.0001")
 _ZERO, _ONE = Decimal(0), Decimal(1)
@@ -54,10 +54,8 @@ def _is_sensible(number: Decimal) -> bool:
     """Say whether `number` is finite, of a size and of a number of places that orders have."""
     if not number.is_finite():
         return False
-    exponent = number.as_tuple().exponent
-    assert isinstance(exponent, int), "a finite number has one"
     size = abs(number)
-    return exponent >= -DECIMAL_PLACES_MAX and size <= NUMBER_MAX and size != SENTINEL
+    return size <= NUMBER_MAX and size != SENTINEL and size % _FINEST == _ZERO
 
 
 def size_step(question: Question) -> Check:
@@ -76,22 +74,20 @@ def size_step(question: Question) -> Check:
 
 def price_step(question: Question) -> Check:
     """Require prices in the contract's steps: else cents, below a dollar hundredths of a cent."""
-    intent, terms = question.intent, question.terms
-    own = [price for price in (intent.limit_price, intent.stop_price) if price is not None]
-    if not own:
+    terms = question.terms
+    if not question.own_prices:
         return _ON_STEP
     if terms is None:
         return allowed("price_step", "the symbol is not configured")
-    contract = question.state.instruments.contracts.get(intent.symbol)
-    step = contract.price_increment if contract else None
-    if step is None and terms.exchange == ALWAYS_OPEN:
+    contract = question.state.instruments.contracts.get(question.intent.symbol)
+    own = contract.price_increment if contract else None
+    if own is None and terms.exchange == ALWAYS_OPEN:
         return passes("price_step", "the contract's step is not known")
-    return allowed("price_step", "; ".join(_off_step(price, step) for price in own).strip("; "))
-
-
-def _off_step(price: Decimal, own: Decimal | None) -> str:
-    step = own or (_CENT if price >= _ONE else _SUB_DOLLAR_STEP)
-    return "" if _is_multiple(price, step) else f"{price} is not a multiple of {step}"
+    for price in question.own_prices:
+        step = own or (_CENT if price >= _ONE else _SUB_DOLLAR_STEP)
+        if not _is_multiple(price, step):
+            return allowed("price_step", f"{price} is not a multiple of {step}")
+    return _ON_STEP
 
 
 def _is_multiple(number: Decimal, step: Decimal) -> bool:

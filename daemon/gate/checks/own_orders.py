@@ -15,9 +15,9 @@ def own_opposite(question: Question) -> Check:
     if question.limits.orders.allow_opposite:
         return _NONE
     intent = question.intent
-    for other, reserved in question.here:
+    for other, reserved in question.standing.here:
         buys = reserved > _ZERO
-        if buys is not question.is_sale:
+        if buys is not question.standing.is_sale:
             continue
         buy, sell = (other, intent) if buys else (intent, other)
         if _can_meet(buy, sell, question.last):

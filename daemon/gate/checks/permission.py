@@ -33,24 +33,24 @@ def symbol_allowed(question: Question) -> Check:
 def short_allowed(question: Question) -> Check:
     """Require permission to be short, from everyone who has a say, of what could end short."""
     account, symbol, strategy = question.tables
-    if not question.is_sale:
+    if not question.standing.is_sale:
         return _NO_SHORT
-    if question.worst.shortest < _ZERO:
+    if question.standing.worst.shortest < _ZERO:
         if question.limits.margin.account_type is AccountType.CASH:
             return allowed("short_allowed", "a cash account sells nothing short")
         if not account.allow_short:
             return allowed("short_allowed", "the account may not sell short")
         if symbol.allow_short is False:
             return allowed("short_allowed", "the symbol may not be sold short")
-    if strategy.allow_short is False and question.strategy_worst.shortest < _ZERO:
+    if strategy.allow_short is False and question.strategy_worst().shortest < _ZERO:
         return allowed("short_allowed", "the strategy may not sell short")
     return _NO_SHORT
 
 
 def shortable(question: Question) -> Check:
     """Limit what would have to be borrowed to what can be borrowed today."""
-    worst = question.worst
-    if not question.is_sale or worst.shortest >= _ZERO:
+    worst = question.standing.worst
+    if not question.standing.is_sale or worst.shortest >= _ZERO:
         return _NONE_NEEDED
     # What is held short already has been borrowed.
     needed = min(worst.held, _ZERO) - worst.shortest
@@ -67,7 +67,7 @@ def short_restricted(question: Question) -> Check:
     """Refuse to sell short at the market while the short-sale price test is in force."""
     intent = question.intent
     at_market = intent.order_type is _MARKET or intent.order_type is _STOP
-    if not at_market or not question.is_sale or question.worst.shortest >= _ZERO:
+    if not at_market or not question.standing.is_sale or question.standing.worst.shortest >= _ZERO:
         return _NOT_RESTRICTED
     reported = _short_sale_today(question)
     if reported is not None and reported.restricted:
@@ -80,5 +80,5 @@ def _short_sale_today(question: Question) -> ShortSaleReported | None:
     terms = question.terms
     reported = question.state.instruments.short_sales.get(question.intent.symbol)
     sessions = question.state.calendar.exchanges.get(terms.exchange) if terms else None
-    hours = sessions.at_hand(question.clock) if sessions else None
+    hours = sessions.at_hand(question.moment.clock) if sessions else None
     return reported if reported and hours and reported.day == hours.day else None

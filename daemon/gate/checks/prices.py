@@ -4,6 +4,7 @@ A price that jumped is believed once a second bar agrees with it: a crash trades
 bad tick never.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 
@@ -13,7 +14,9 @@ from events import Check
 from projections.calendar import ALWAYS_OPEN
 from projections.references import Reference
 
+_ONE = Decimal(1)
 _SECOND = timedelta(seconds=1)
+_NOT_STALE = allowed("data_stale")
 _NO_OWN_PRICE, _NONE_EITHER = allowed("collar_last"), allowed("collar_close")
 
 
@@ -32,17 +35,32 @@ def data_age_s(question: Question) -> Check:
     if bar is None or terms is None:
         found = counted("data_age_s", None, limit, "max_data_age_s", "no price")
         return unless_flatten(question, found)
-    if bar.end >= question.clock:
+    if bar.end >= question.moment.clock:
         return counted("data_age_s", 0, limit, "max_data_age_s")
     exchange = terms.exchange if terms.enforce_hours else ALWAYS_OPEN
     age = question.state.calendar.open_time(
-        exchange, bar.end, question.clock, extended=terms.extended_hours
+        exchange, bar.end, question.moment.clock, extended=terms.extended_hours
     )
     if age is None:
         return counted("data_age_s", None, limit, "max_data_age_s", "the sessions are not known")
     # Rounded up: what is older than its limit by less than a second is older.
     found = counted("data_age_s", -(-age // _SECOND), limit, "max_data_age_s")
     return unless_flatten(question, found)
+
+
+def data_stale(question: Question) -> Check:
+    """Refuse a batch with any symbol whose data has not come as expected, but for what reduces.
+
+    So what passes the hold on a stale symbol passes here, and nothing passes before that is placed.
+    """
+    if not question.state.freshness.watching:
+        return _NOT_STALE
+    symbols = sorted({intent.symbol for intent in question.batch})
+    stale = [symbol for symbol in symbols if question.state.is_stale(symbol, question.moment.clock)]
+    if not stale:
+        return _NOT_STALE
+    note = f"no fresh data of {', '.join(stale)}"
+    return Check("data_stale", passed=question.standing.reduces, note=note)
 
 
 def outlier(question: Question) -> Check:
@@ -77,11 +95,11 @@ def collar_last(question: Question) -> Check:
     limit = question.limits.prices.max_distance_last
     if limit is None:
         return unset("collar_last", "max_distance_last")
-    own = _own_prices(question)
+    own = question.own_prices
     if not own:
         return _NO_OWN_PRICE
     last = question.last
-    value = None if last is None else max(distance(price, last) for price in own)
+    value = None if last is None else farthest(own, last)
     return within("collar_last", value, limit, "")
 
 
@@ -93,14 +111,14 @@ def collar_close(question: Question) -> Check:
     limit = question.limits.prices.max_distance_close
     if limit is None:
         return unset("collar_close", "max_distance_close")
-    own = _own_prices(question)
+    own = question.own_prices
     if not own:
         return _NONE_EITHER
     found = question.state.references.of(question.intent.symbol)
     if found is None or found.session_close is None:
         return passes("collar_close", "no session before this one is known")
     close = found.session_close
-    check = within("collar_close", max(distance(price, close) for price in own), limit, "")
+    check = within("collar_close", farthest(own, close), limit, "")
     if check.passed or not _is_confirmed(found, question.limits.prices.outlier_threshold):
         return check
     note = "the move is confirmed"
@@ -109,14 +127,12 @@ def collar_close(question: Question) -> Check:
 
 def distance(price: Decimal, reference: Decimal) -> Decimal:
     """Return how far `price` is from `reference`, as a share of that."""
-    return abs(price / reference - 1)
+    return abs(price / reference - _ONE)
 
 
-def _own_prices(question: Question) -> list[Decimal]:
-    intent = question.intent
-    if intent.limit_price is None and intent.stop_price is None:
-        return []
-    return [price for price in (intent.limit_price, intent.stop_price) if price is not None]
+def farthest(prices: Sequence[Decimal], reference: Decimal) -> Decimal:
+    """Return how far the one of `prices` is that is farthest from `reference`."""
+    return max([distance(price, reference) for price in prices])
 
 
 def _is_confirmed(found: Reference, threshold: Decimal | None) -> bool:

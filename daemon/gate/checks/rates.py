@@ -20,6 +20,7 @@ from projections.cash import COMMISSION_FLOOR_USD
 
 DAY_TRADE_DAYS = 5
 _ZERO = Decimal(0)
+_SECOND = 10**9
 _NEVER = Times()
 _NO_EDGE = passes("edge_usd", "the strategy states none")
 _NOT_COUNTED = passes("day_trades", "they are not counted")
@@ -50,8 +51,8 @@ def runaway(question: Question) -> Check:
 
 
 def _in_window(question: Question, times: Times, more: int) -> int | None:
-    since = question.rate_window_from
-    return None if since is None else times.since(since) + more
+    window = question.limits.rates.window_s
+    return None if window is None else times.since(question.state.at - window * _SECOND) + more
 
 
 def orders_a_day(question: Question) -> Check:
@@ -62,7 +63,7 @@ def orders_a_day(question: Question) -> Check:
     activity, more = question.state.activity, question.index + 1
     limit, count = account.max_orders_a_day, activity.sent_today
     if symbol.max_orders_a_day is not None:
-        own = sum(each.get(question.intent.symbol, 0) for each in activity.sent.values())
+        own = sum([each.get(question.intent.symbol, 0) for each in activity.sent.values()])
         if symbol.max_orders_a_day - own < limit - count:
             limit, count = symbol.max_orders_a_day, own
     if strategy.max_orders_a_day is not None:
@@ -122,13 +123,14 @@ def day_trades(question: Question) -> Check:
         return allowed("day_trades")
     activity = question.state.activity
     done = len(activity.day_trades) - bisect_left(activity.day_trades, _first_day(question))
-    opened = {symbol for symbol, is_open in activity.opened.items() if is_open}
-    held = question.state.positions.held
-    for other, reserved in question.on_order:
-        before = held(other.symbol).quantity
-        if not before or (before > _ZERO) is (reserved > _ZERO):
-            opened.add(other.symbol)
-    found = counted("day_trades", done + len(opened), limit, "")
+    account, more = question.state.positions.account, set()
+    for other, reserved in question.standing.on_order:
+        if not activity.opened.get(other.symbol):
+            held = account.get(other.symbol)
+            if held is None or not held.quantity or (held.quantity > _ZERO) is (reserved > _ZERO):
+                more.add(other.symbol)
+    opened = sum(activity.opened.values()) + len(more)
+    found = counted("day_trades", done + opened, limit, "")
     return unless_reducing(question, found)
 
 

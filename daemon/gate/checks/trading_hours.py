@@ -19,7 +19,7 @@ def session_open(question: Question) -> Check:
         return allowed("session_open", _UNKNOWN)
     if not terms.enforce_hours or question.is_auction:
         return allowed("session_open")
-    is_open = question.is_regular or (
+    is_open = question.moment.is_regular or (
         terms.extended_hours
         and question.state.calendar.takes_orders(terms.exchange, question.now, extended=True)
     )
@@ -33,7 +33,7 @@ def order_hours(question: Question) -> Check:
         return allowed("order_hours", _UNKNOWN)
     if question.intent.outside_rth:
         return allowed("order_hours", _not_outside(question, terms))
-    if question.is_auction or not terms.enforce_hours or question.is_regular:
+    if question.is_auction or not terms.enforce_hours or question.moment.is_regular:
         return _IN_REGULAR_HOURS
     problem = "outside regular hours an order must be a limit order and say outside_rth"
     return allowed("order_hours", problem)
@@ -78,9 +78,9 @@ def _before_cutoff(question: Question, exchange: str) -> Check:
         option = "open_cutoff_s" if opens else "close_cutoff_s"
         return unset("auction_cutoff", f"orders.{option}")
     sessions = question.state.calendar.exchanges.get(exchange)
-    moment = sessions.next_auction(question.clock, opening=opens) if sessions else None
+    moment = sessions.next_auction(question.moment.clock, opening=opens) if sessions else None
     if moment is None:
         return allowed("auction_cutoff", "no session with that auction is known")
     ends = moment - timedelta(seconds=seconds)
     late = f"orders for the auction at {moment:%H:%M} UTC ended at {ends:%H:%M}"
-    return allowed("auction_cutoff", "" if question.clock < ends else late)
+    return allowed("auction_cutoff", "" if question.moment.clock < ends else late)
