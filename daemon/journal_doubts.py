@@ -8,6 +8,7 @@ from pathlib import Path
 
 from daemon.recovery import Recovered
 from daemon.side_file import Offline
+from events import OperatorKilled
 from events.codec import TAGS
 from events.witness import read_witness, witness_path
 
@@ -27,7 +28,8 @@ def journal_doubts(
     if own:
         found = f"{len(own)} decisions of the core come out otherwise, the first at {own[0].seq}"
         doubts.append(f"{found}: see `traded replay --redecide`")
-    if aside:
+    # A kill among them stops everything already.
+    if aside and not any(isinstance(each, OperatorKilled) for each in aside):
         said = ", ".join(TAGS[type(each)] for each in aside)
         found = f"{said} was kept in the side file, for the journal could not be written"
         doubts.append(f"{found}: see why in the log")

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from daemon.app import build_broker, build_feed
+from daemon.clock import SystemClock
 from daemon.config import Config
 from daemon.config_file import ConfigError, load
 from daemon.corporate_actions_file import BadCorporateActions, read_corporate_actions
@@ -58,7 +59,7 @@ def _load_problems(config: Config, base: Path) -> Iterator[str]:
     ]
     builds.append(partial(build_broker, config))
     if config.feed.kind != "file":
-        builds.append(partial(build_feed, config, base))
+        builds.append(partial(build_feed, config, base, SystemClock()))
     if config.corporate_actions.path:
         builds.append(partial(read_corporate_actions, base / config.corporate_actions.path))
     for build in builds:

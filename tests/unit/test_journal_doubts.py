@@ -16,6 +16,7 @@ from events import (
     JournalOpened,
     Mode,
     OperatorCancelAsked,
+    OperatorKilled,
     OperatorLifted,
     OperatorResumed,
     OrderIntended,
@@ -125,6 +126,15 @@ def test_a_command_from_the_side_file_is_doubtful_and_is_adopted(place: Place) -
     kept = "operator.cancel-asked was kept in the side file, for the journal could not be written"
     assert started_again(place) == (f"{kept}: see why in the log",)
     assert len(place.rows("operator.cancel-asked")) == 1
+
+
+def test_a_kill_from_the_side_file_needs_no_doubt_for_it_stops_everything_itself(
+    place: Place,
+) -> None:
+    write_aside(place.journal, OperatorCancelAsked("offline-1", "ann", 1000, "hung"))
+    write_aside(place.journal, OperatorKilled("offline-2", "ann", 1000, "hung"))
+    assert started_again(place) == ()
+    assert len(place.rows("hold.placed")) == 1
 
 
 def test_decisions_of_the_core_that_come_out_otherwise_are_doubtful(place: Place) -> None:
