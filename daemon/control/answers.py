@@ -1,11 +1,12 @@
 """Answers for people: what the records behind a command say came of it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from daemon.control.protocol import VERSION, Answer
 from events import (
     CancelSending,
     Check,
+    ClientOrderId,
     CommandRefused,
     HoldLifted,
     HoldPlaced,
@@ -31,8 +32,13 @@ def answer_from(records: Sequence[Record], *, dry_run: bool = False) -> Answer:
     if not records:
         return Answer(VERSION, EXIT_OK, ("nothing to do: it was done before",))
     events = [record.event for record in records]
-    refused = any(isinstance(event, CommandRefused | IntentRefused) for event in events)
-    lines = tuple(line for event in events for line in _lines(event))
+    own = {event.client_order_id for event in events if isinstance(event, OrderIntended)}
+    refused = any(
+        isinstance(event, CommandRefused)
+        or (isinstance(event, IntentRefused) and event.client_order_id in own)
+        for event in events
+    )
+    lines = tuple(line for event in events for line in _lines(event, own))
     if not refused:
         lines = (*lines, *_left_unsaid(events))
     if dry_run and any(isinstance(event, OrderSending | CancelSending) for event in events):
@@ -58,7 +64,10 @@ def _left_unsaid(events: Sequence[JournalEvent]) -> Iterator[str]:
             pass
 
 
-def _lines(event: JournalEvent) -> Iterator[str]:
+def _lines(  # noqa: C901 - one flat branch a kind of event
+    event: JournalEvent, own: Collection[ClientOrderId]
+) -> Iterator[str]:
+    """Yield what is said of one event; `own` are the orders that the command has made itself."""
     match event:
         case CommandRefused():
             yield f"refused: {event.why}"
@@ -74,6 +83,8 @@ def _lines(event: JournalEvent) -> Iterator[str]:
             yield "  the broker is asked for its margin; it is sent if that is there"
         case OrderSending():
             yield "  passed the gate"
+        case IntentRefused() if event.client_order_id not in own:
+            yield f"not sent any more: {event.client_order_id}"
         case IntentRefused():
             failed = (each for each in event.checks if not each.passed)
             yield from (f"  refused by {each.name}: {_why_failed(each)}" for each in failed)

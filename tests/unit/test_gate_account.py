@@ -134,6 +134,15 @@ def test_without_equity_only_what_reduces_passes() -> None:
     assert failed(out) == []
 
 
+def test_a_dollar_and_less_is_equity() -> None:
+    for equity in ("1", "0.5"):
+        state = fold(holding("40"), a_withdrawal(str(10_000 - Decimal(equity))))
+        checks = asked(state, an("1"))
+        # 41 at 100, with 1 and with 0.50 dollars of its own.
+        assert checks["leverage"].value == 4100 / Decimal(equity)
+        assert checks["emergency_leverage"].value == 4000 / Decimal(equity)
+
+
 def test_where_there_never_was_equity_the_gate_says_so() -> None:
     state = state_after(a_config("A"), a_calendar(a_session("2024-01-02")), a_bar("100"))
     checks = asked(state, an("1"))

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from daemon.control.answers import answer_from
 from daemon.gate import RiskApproved
 from daemon.recorder import AskMargin
 from events import (
@@ -241,6 +242,10 @@ def test_what_cancels_an_order_ends_one_that_was_never_sent(command: Any, why: s
     assert why_refused(records) == [why]
     assert strategy.heard[-1] == of(records, IntentRefused)[0]
     assert (desk.effects(), desk.state.orders.open) == ([], {})
+    # Who has told it to is told, and that is no refusal of what was told.
+    answer = answer_from(records)
+    assert answer.exit_code == 0
+    assert f"not sent any more: {desk.order_id}" in answer.lines
     assert kinds(desk.answer()) == ["margin.reported"]
     assert of(desk.deadline(), OrderSending) == []
 
@@ -275,9 +280,14 @@ def test_an_order_by_hand_is_asked_about_too() -> None:
     desk.minute()
     records = desk.step(an_order_by_hand("10"))
     assert kinds(records)[1:] == ["order.intended", "margin.requested"]
+    answer = answer_from(records)
+    assert answer.exit_code == 0
+    assert answer.lines[-1] == "  the broker is asked for its margin; it is sent if that is there"
     (request,) = of(records, MarginRequested)
     yes = MarginReported(request.request_id, Decimal(0), Decimal(0), Decimal(10**6))
     assert kinds(desk.step(yes))[1:] == ["intent.approved", "order.sending"]
+    # What is refused at once is a refusal of the command.
+    assert answer_from(desk.step(an_order_by_hand("0", command_id="cmd-2"))).exit_code == 5
 
 
 def test_a_batch_of_several_passes_or_falls_as_one() -> None:

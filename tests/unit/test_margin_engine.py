@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 
 from daemon import app
 from daemon.brokers import Inbox
@@ -32,6 +33,7 @@ from events import (
     SymbolResumed,
 )
 from events.journal import Journal, JournalReader
+from ops.commands import explain
 from projections import State
 from tests.broker_desk import PLAIN
 from tests.builders import (
@@ -277,6 +279,12 @@ def test_a_run_that_asks_decides_the_same_when_it_is_decided_again(tmp_path: Pat
     again = place.recover(from_snapshot=False)
     assert again.differences == []
     assert again.decisions > 30
+    # A person reads what was asked and answered between the intent and the gate's word.
+    sent = of(records, OrderSending)[0].client_order_id
+    shown = CliRunner().invoke(explain.command, [sent, "--journal", str(place.journal)]).stdout
+    asked_at, passed_at = shown.index("the broker's margin"), shown.index("the gate let it pass")
+    assert "what margin the order needs" in shown[asked_at:passed_at]
+    assert "with them the account has 100,000.00" in shown[asked_at:passed_at]
     # Cut anywhere, the books come back, and no order is left that nobody would decide.
     asked = [record.seq for record in records if isinstance(record.event, MarginRequested)]
     for number, seq in enumerate(asked[:3]):

@@ -7,7 +7,6 @@ from daemon.gate.checks.question import Question
 from events import Check
 
 _ZERO = Decimal(0)
-_NOTHING = (_ZERO, _ZERO, _ZERO)
 
 
 def gross_usd(question: Question) -> Check:
