@@ -372,6 +372,7 @@ def test_the_defaults_are_those_of_the_contract_and_what_may_be_lost_has_none() 
             "initial_share": Decimal("0.50"),
             "cushion": Decimal("0.20"),
             "max_batch_share": Decimal("0.80"),
+            "alert_share": Decimal("0.60"),
             "ask": False,
         },
     }
