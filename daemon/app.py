@@ -20,7 +20,7 @@ from daemon.brokers import AnswersMargin, Broker
 from daemon.brokers.faults import with_faults
 from daemon.brokers.paper import PaperBroker
 from daemon.clock import Clock, FeedClock, SystemClock
-from daemon.config import PAPER, Config, OnStop
+from daemon.config import OUTSIDE, PAPER, Config, OnStop
 from daemon.config_file import ConfigError, to_event
 from daemon.control.address import socket_path
 from daemon.control.dispatch import Dispatch
@@ -188,7 +188,7 @@ def assert_mode(config: Config, broker: Broker, feed: Feed) -> None:
         raise ConfigError([f"limits.margin.ask: {cannot}; leave it out"])
     if not broker.outside or config.is_dry_run:
         return
-    if config.mode not in {Mode.BROKER_PAPER, Mode.LIVE}:
+    if config.mode not in OUTSIDE:
         modes = f"{Mode.BROKER_PAPER.value!r} or {Mode.LIVE.value!r}"
         raise ConfigError([f"mode: {config.mode.value!r} sends nothing outside; make it {modes}"])
     if not feed.live:

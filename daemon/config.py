@@ -109,6 +109,8 @@ class Commission(StrEnum):
 
 PAPER = "paper"
 """The broker inside the process."""
+OUTSIDE = frozenset({Mode.BROKER_PAPER, Mode.LIVE})
+"""The modes in which orders may leave the process: in no other does one."""
 
 
 class BrokerConfig(_Table, frozen=True):
@@ -167,7 +169,7 @@ class DaemonConfig(_Table, frozen=True):
 
 
 class Config(_Table, frozen=True):
-    """The whole configuration. Ask `is_dry_run`: where the file is silent, the broker decides."""
+    """The whole configuration. Ask `is_dry_run`: where the file is silent, the mode decides."""
 
     mode: Mode = Mode.BACKTEST
     account: Alias = "paper"
@@ -187,5 +189,5 @@ class Config(_Table, frozen=True):
 
     @property
     def is_dry_run(self) -> bool:
-        """Say whether nothing is sent: as configured, else so with any broker but the built-in."""
-        return self.broker.kind != PAPER if self.dry_run is None else self.dry_run
+        """Say whether nothing is sent: as configured, else where orders would leave the process."""
+        return self.mode in OUTSIDE if self.dry_run is None else self.dry_run

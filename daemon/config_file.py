@@ -15,8 +15,8 @@ from typing import Any, get_args, get_origin
 import msgspec
 
 from daemon.bounds import Problems, convert
-from daemon.config import Config, Exchange
-from events import BY_HAND, ConfigLoaded, FreshnessTerms, Mode, Symbol, SymbolTerms
+from daemon.config import OUTSIDE, PAPER, Config, Exchange
+from events import BY_HAND, ConfigLoaded, FreshnessTerms, Symbol, SymbolTerms
 
 ENVIRONMENT_PREFIX = "TRADED_"
 ENVIRONMENT_ELSEWHERE = frozenset({"TRADED_CONFIG"})
@@ -318,12 +318,12 @@ def _check_together(config: Config, problems: Problems) -> None:
     _check_strategies(config, problems)
     _check_limits(config, problems)
     for key, kind, built_in in (
-        ("broker.kind", config.broker.kind, "paper"),
+        ("broker.kind", config.broker.kind, PAPER),
         ("feed.kind", config.feed.kind, "file"),
     ):
         if kind != built_in and not _CLASS_PATH.fullmatch(kind):
             problems.add(key, f"{kind!r} is neither {built_in!r} nor module:Class")
-    if config.mode in {Mode.BROKER_PAPER, Mode.LIVE} and config.broker.kind == "paper":
+    if config.mode in OUTSIDE and config.broker.kind == PAPER:
         what = "is of orders that leave the process; the built-in paper broker's is 'paper'"
         problems.add("mode", f"{config.mode.value!r} {what}")
     _check_secrets(config, problems)

@@ -59,14 +59,14 @@ class StrategyStanding(msgspec.Struct, frozen=True):
 class Status(msgspec.Struct, frozen=True):
     """The daemon and its books after event `seq`. Ages count from `now`; money is US dollars.
 
-    `daemon` is what the daemon does now, whatever moment the rest is of. `data` has the stalest
+    `daemon` is what the daemon does, None of a past moment. `data` has the stalest
     first, `headroom` the tightest; without `limits_not_set` no order passes.
     """
 
     journal: str
     running: bool
     pid: int | None
-    daemon: DaemonState
+    daemon: DaemonState | None
     ended: str
     mode: Mode | None
     dry_run: bool
@@ -96,8 +96,12 @@ class Status(msgspec.Struct, frozen=True):
     margin_use: MarginUse | None
 
 
-def status_of(state: State, journal: Path, daemon: DaemonState, now: datetime) -> Status:
-    """Return how things stand in `state` at `now`, beside what the `daemon` does."""
+def status_of(state: State, journal: Path, daemon: DaemonState | None, now: datetime) -> Status:
+    """Return how things stand in `state` at `now`, beside what the `daemon` does.
+
+    Of a past moment, None, it ran then if no session had ended.
+    """
+    ran = bool(state.seq) and not state.identity.ended
     opened, pnl = state.identity.opened, state.pnl
     config = recorded_config(state.identity.config)
     orders = state.orders.open.values()
@@ -109,8 +113,8 @@ def status_of(state: State, journal: Path, daemon: DaemonState, now: datetime) -
     ]
     return Status(
         journal=str(journal),
-        running=daemon.running is not Running.STOPPED,
-        pid=daemon.pid,
+        running=daemon.running is not Running.STOPPED if daemon else ran,
+        pid=daemon.pid if daemon else None,
         daemon=daemon,
         ended=state.identity.ended,
         mode=opened.mode if opened else None,

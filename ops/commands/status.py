@@ -58,12 +58,11 @@ def command(*, journal: Path, at: str | None, as_json: bool) -> None:
         state = read_books(reader, upto).state
         now = now_of(reader) if at is None else utc_from_nanoseconds(state.at)
     # Of a past moment nobody asks what the daemon does today.
-    daemon = daemon_state(journal) if at is None else DaemonState(Running.STOPPED)
-    status = status_of(state, journal, daemon, now)
+    status = status_of(state, journal, daemon_state(journal) if at is None else None, now)
     if as_json:
         print_json(status)
         return
-    print_fields([*_about_the_daemon(status, is_past=at is not None)])
+    print_fields([*_about_the_daemon(status)])
     say(f"{KILL_SWITCH}: {kill_text(killed=status.kill_switch_engaged)}")
     say(f"circuit breaker: {breaker_text(status.circuit_breaker_trips)}")
     print_fields([*_about_the_books(status)])
@@ -115,25 +114,26 @@ def _print_data(data: Sequence[DataAge]) -> None:
         say(f"and {len(data) - AGES_SHOWN:,} symbols with fresher data")
 
 
-def _about_the_daemon(status: Status, *, is_past: bool) -> Iterator[tuple[str, str]]:
-    yield "daemon", _past_text(status) if is_past else _daemon_text(status)
-    for trouble in status.daemon.troubles:
+def _about_the_daemon(status: Status) -> Iterator[tuple[str, str]]:
+    daemon = status.daemon
+    yield "daemon", _daemon_text(status, daemon) if daemon else _past_text(status)
+    for trouble in daemon.troubles if daemon else ():
         yield "trouble", one_line(trouble)
     mode = status.mode or "none yet: the journal is empty"
     dry = ", DRY RUN: nothing is sent" if status.dry_run else ""
     yield "mode", f"{mode}, account {one_line(status.account)}{dry}"
     yield "journal", status.journal
-    then = "" if is_past else f" ({age(status.at, status.now)})"
+    then = "" if daemon is None else f" ({age(status.at, status.now)})"
     yield "last event", f"{status.seq:,} at {moment(status.at)} UTC{then}"
 
 
-def _daemon_text(status: Status) -> str:
-    process = f" (process {status.pid})" if status.pid else ""
-    match status.daemon.running:
+def _daemon_text(status: Status, daemon: DaemonState) -> str:
+    process = f" (process {daemon.pid})" if daemon.pid else ""
+    match daemon.running:
         case Running.ANSWERS:
             return f"running{process}"
         case Running.UNHEARD:
-            return f"running{process}, and cannot be asked: {one_line(status.daemon.said)}"
+            return f"running{process}, and cannot be asked: {one_line(daemon.said)}"
         case Running.HUNG:
             return (
                 f"HUNG{process}: its trading loop does not answer; `traded kill --offline` stops it"
@@ -141,7 +141,7 @@ def _daemon_text(status: Status) -> str:
         case Running.STOPPED:
             return _stopped_text(status)
         case _:
-            assert_never(status.daemon.running)
+            assert_never(daemon.running)
 
 
 def _stopped_text(status: Status) -> str:

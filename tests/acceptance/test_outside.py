@@ -64,7 +64,8 @@ path = "j.db"
 
 def run(folder: Path, mode: str, live: str, dry_run: str = "false") -> tuple[int, str]:
     (folder / "plugged_in.py").write_text(PLUGGED_IN)
-    (folder / "traded.toml").write_text(CONFIG.format(mode=mode, live=live, dry_run=dry_run))
+    config = CONFIG if dry_run else CONFIG.replace("dry_run = {dry_run}\n", "")
+    (folder / "traded.toml").write_text(config.format(mode=mode, live=live, dry_run=dry_run))
     done = traded("run", "--config", "traded.toml", cwd=folder)
     return done.returncode, done.stderr
 
@@ -84,6 +85,14 @@ def test_a_mode_that_does_not_fit_sends_nothing(
     assert code == 78
     assert said in told
     assert not (tmp_path / "j.db").exists()
+    assert not (tmp_path / "sent.txt").exists()
+
+
+@pytest.mark.parametrize(("mode", "code"), [("backtest", 78), ("broker-paper", 1), ("live", 1)])
+def test_a_file_that_does_not_say_it_sends_nothing(tmp_path: Path, mode: str, code: int) -> None:
+    ended, told = run(tmp_path, mode, "true", dry_run="")
+    assert ended == code
+    assert ("note: DRY RUN: all is decided" in told) is (code == 1)
     assert not (tmp_path / "sent.txt").exists()
 
 

@@ -106,6 +106,8 @@ def test_it_fits_on_eighty_columns_and_a_pipe_gets_no_colour(daemon: Daemon) -> 
 def test_of_a_past_moment_nobody_asks_the_daemon_of_today(daemon: Daemon) -> None:
     past = daemon.traded("status", "--at", "20")
     assert past.stdout.startswith("daemon      running then\n")
+    told = json.loads(daemon.traded("status", "--at", "20", "--json").stdout)
+    assert (told["daemon"], told["running"], told["pid"]) == (None, True, None)
 
 
 def test_what_was_killed_did_not_say_why(tmp_path: Path) -> None:

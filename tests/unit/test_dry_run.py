@@ -32,7 +32,7 @@ from tests.builders import a_config, an_order, fold, utc
 from tests.engine_desk import Blocks
 
 NOON = utc("2024-01-02T17:00")
-OUTSIDE = 'broker.kind = "mine:Market"\n'
+OUTSIDE = 'mode = "live"\nbroker.kind = "mine:Market"\n'
 
 
 class OutsideBroker(PaperBroker):
@@ -58,10 +58,13 @@ def configured(folder: Path, text: str = "", **environment: str) -> Config:
         (OUTSIDE, {"TRADED_DRY_RUN": "0"}, False),
         (f"dry_run = false\n{OUTSIDE}", {"TRADED_DRY_RUN": "1"}, True),
         (f"dry_run = true\n{OUTSIDE}", {"TRADED_DRY_RUN": "false"}, False),
-        ("", {"TRADED_BROKER__KIND": "mine:Market"}, True),
+        ('mode = "broker-paper"\nbroker.kind = "mine:Market"\n', {}, True),
+        ('broker.kind = "mine:Market"\n', {"TRADED_MODE": "live"}, True),
+        # A broker of one's own inside the process; one outside is refused in that mode.
+        ('broker.kind = "mine:Notebook"\n', {}, False),
     ],
 )
-def test_only_the_built_in_broker_is_sent_to_unasked(
+def test_nothing_leaves_the_process_unasked(
     tmp_path: Path, text: str, environment: Mapping[str, str], *, is_dry: bool
 ) -> None:
     config = configured(tmp_path, text, **environment)
@@ -94,8 +97,10 @@ def test_a_backtest_that_says_nothing_of_it_is_the_one_that_says_no(tmp_path: Pa
 
 
 def test_to_turn_it_off_is_a_changed_configuration_that_waits_for_an_operator() -> None:
-    before = to_event(Config(broker=BrokerConfig(kind="mine:Market")))
-    after = to_event(Config(broker=BrokerConfig(kind="mine:Market"), dry_run=False))
+    before, after = (
+        to_event(Config(mode=Mode.LIVE)),
+        to_event(Config(mode=Mode.LIVE, dry_run=False)),
+    )
     state = fold(State(), JournalOpened("j1", Mode.LIVE, "mine"), before)
     assert doubt_of_config(state, before) == ""
     assert doubt_of_config(state, after) == "the configuration changed: dry_run"
