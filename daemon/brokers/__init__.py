@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Protocol
 
 from daemon.gate import RiskApproved
-from events import BarClosed, ClientOrderId, CorporateActionApplied
+from events import BarClosed, ClientOrderId, CorporateActionApplied, LookWhy
 from events.codec import Input
 from projections import State
 
@@ -59,6 +59,15 @@ class Broker(Protocol):
         """Let time pass up to `now`: what ends by itself before it has ended.
 
         A bar that ends at `now` may still be on its way.
+        """
+        ...
+
+    def report_books(self, look_id: str, why: LookWhy, now: datetime) -> None:
+        """Report the whole of the broker's books, asked at `now`, as one `broker.books-reported`.
+
+        Fills it holds that have not been reported come first. A list that does not come to its end
+        is None in it, never empty. Not connected, it reports as soon as it is; it may also report
+        unasked, as after a reconnect.
         """
         ...
 
