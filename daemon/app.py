@@ -34,12 +34,14 @@ from daemon.feeds.file import FileFeed
 from daemon.kill_switch import KillSwitch
 from daemon.loading import LoadError, build_plugged_in, look_in
 from daemon.permit import Permit, permit_path
+from daemon.recorder import LookAtBooks
 from daemon.recovery import Recovered, Recovery
 from daemon.session import Opening, live_calendars, opening
 from daemon.side_file import Offline, drop_aside, read_aside
 from daemon.snapshots import SnapshotFolder
 from events import (
     CorporateActionAnnounced,
+    LookWhy,
     Mode,
     PermitLost,
     Record,
@@ -262,11 +264,21 @@ async def _open_session(
     if not permit.granted:
         await engine.take(PermitLost(f"{permit.path} was gone at the start"))
     await engine.connect_broker()
+    await _look(engine, LookWhy.START)
+
+
+async def _look(engine: Engine, why: LookWhy) -> None:
+    """Have the broker's books compared with ours."""
+    engine.recorder.effects.append(LookAtBooks(f"{why}-{engine.core.state.seq}", why))
+    await engine.commit()
 
 
 async def _end_session(engine: Engine, recovered: Recovered) -> Outcome:
     core = engine.core
     await engine.commit()
+    if not engine.broker.outside:
+        # One outside has its next look at the next start: a stop does not wait for it.
+        await _look(engine, LookWhy.STOP)
     await engine.take(SessionEnded(engine.stop_reason))
     await engine.write_snapshot()
     fields = {run.name: run.fields() for run in core.desk.runs.values()}

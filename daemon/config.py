@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from daemon.bounds import BasisPoints, PositiveDecimal, Share
 from daemon.gate.limits import Limits
+from daemon.looks import ReconciliationTerms
 from daemon.promotion import PromotionRule
 from events import FreshnessMode, Mode, Symbol
 
@@ -153,4 +154,5 @@ class Config(_Table, frozen=True):
     corporate_actions: CorporateActionsConfig = CorporateActionsConfig()
     limits: Limits = Limits()
     promotion: PromotionRule = PromotionRule()
+    reconciliation: ReconciliationTerms = ReconciliationTerms()
     control: ControlConfig = ControlConfig()

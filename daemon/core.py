@@ -21,9 +21,11 @@ from daemon.data_watch import (
 from daemon.deadlines import Deadlines
 from daemon.gate import Limits
 from daemon.hold_desk import HoldDesk
+from daemon.looks import ReconciliationTerms
 from daemon.operator_desk import OperatorDesk
 from daemon.order_desk import OrderDesk
 from daemon.promotion import PromotionRule
+from daemon.reconciliation_desk import ReconciliationDesk
 from daemon.recorder import Recorder, RefreshCalendars
 from daemon.start_doubts import doubt_of_config, doubt_of_session
 from daemon.strategy_desk import StrategyDesk
@@ -33,6 +35,7 @@ from events import (
     AccountReported,
     BarClosed,
     BarMissing,
+    BooksReported,
     BrokerUnparsed,
     CalendarLoaded,
     CashMoved,
@@ -80,6 +83,7 @@ class CoreSettings(msgspec.Struct, frozen=True):
     limits: Limits = Limits()
     answer_deadline_s: int = 30
     promotion: PromotionRule = PromotionRule()
+    reconciliation: ReconciliationTerms = ReconciliationTerms()
 
 
 class Core:
@@ -95,14 +99,20 @@ class Core:
         """Go on from `state` with `runs` in the order in which they are to be asked."""
         self.state = state
         self.recorder = recorder or Recorder(state)
-        self.deadlines = Deadlines(state, runs, settings.answer_deadline_s)
+        self.deadlines = Deadlines(state, runs, settings.answer_deadline_s, settings.reconciliation)
         self.orders = OrderDesk(self.recorder, self.deadlines, settings.limits)
         self.holds = HoldDesk(self.recorder, self.orders)
         self.recorder.day_over = self.holds.lift_of_the_day
         self.desk = StrategyDesk(self.recorder, runs, self.orders, self.holds)
         self.operator = OperatorDesk(
-            self.recorder, self.orders, self.holds, frozenset(self.desk.runs), settings.promotion
+            self.recorder,
+            self.orders,
+            self.holds,
+            frozenset(self.desk.runs),
+            settings.promotion,
+            settings.reconciliation,
         )
+        self.reconciliation = ReconciliationDesk(self.recorder, self.holds, settings.reconciliation)
         self.breaker = CircuitBreaker(state, self.holds, settings.limits.account)
 
     def use(self, settings: CoreSettings) -> None:
@@ -140,6 +150,8 @@ class Core:
                 self._timer(event, at)
             case BrokerUnparsed():
                 self._unparsed(event, at)
+            case BooksReported():
+                self._books(event, at)
             case CashMoved():
                 self._cash(event, at)
             case CorporateActionAnnounced():
@@ -214,6 +226,8 @@ class Core:
         if strategy is not None:
             self.desk.on_fill(fill, strategy)
         self.operator.after_order(fill.symbol)
+        if self.state.freshness.live:
+            self.deadlines.watch_books()
 
     def _commission(self, charge: CommissionCharged, at: int) -> None:
         if self.state.orders.is_repeat(charge):
@@ -238,6 +252,11 @@ class Core:
             self._refuse_action(action, wrong)
         else:
             self.deadlines.watch_action(action)
+
+    def _books(self, look: BooksReported, at: int) -> None:
+        for symbol in self.reconciliation.take(look, at):
+            self.operator.after_order(symbol)
+        self.deadlines.watch_books()
 
     def _unparsed(self, report: BrokerUnparsed, at: int) -> None:
         self.recorder.take(report, at)
@@ -293,6 +312,8 @@ class Core:
             case TimerKind.CALENDAR_REFRESH:
                 self._emit_all(ending_calendar(self.state, self.recorder.root))
                 self.recorder.effects.append(RefreshCalendars())
+            case TimerKind.RECONCILE:
+                self.reconciliation.ask()
             case _:
                 assert_never(timer.kind)
         self.deadlines.after(timer)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, assert_never
 
 from daemon.data_watch import bar_due, look_due
+from daemon.looks import BOOKS, ReconciliationTerms, next_look
 from daemon.new_york import midnight
 from daemon.schedules import newest_due
 from daemon.strategy_runs import StrategyRun
@@ -33,7 +34,8 @@ SAME_SESSION: Final = timedelta(hours=12)
 CALENDARS: Final = "calendars"
 """What the timer that makes the calendars anew is about."""
 
-_OF_SYMBOLS: Final = frozenset({TimerKind.BAR_DEADLINE, TimerKind.DATA_WATCH})
+_WATCHED: Final = frozenset({TimerKind.BAR_DEADLINE, TimerKind.DATA_WATCH, TimerKind.RECONCILE})
+"""Kinds of which one time is set a subject, that moves."""
 _INSTANT: Final = timedelta(microseconds=1)
 
 _Entry = tuple[datetime, str, str]
@@ -43,11 +45,21 @@ _Entry = tuple[datetime, str, str]
 class Deadlines:
     """A heap of due times over the books; what no longer matters is dropped when it surfaces."""
 
-    def __init__(self, state: State, runs: Collection[StrategyRun], answer_deadline_s: int) -> None:
-        """Watch `state` for `runs`; an answer is overdue after `answer_deadline_s`."""
+    def __init__(
+        self,
+        state: State,
+        runs: Collection[StrategyRun],
+        answer_deadline_s: int,
+        reconciliation: ReconciliationTerms,
+    ) -> None:
+        """Watch `state` for `runs`; an answer is overdue after `answer_deadline_s`.
+
+        The broker's books are looked at by the terms of `reconciliation`.
+        """
         self._state = state
         self._runs = runs
         self._answer_deadline = timedelta(seconds=answer_deadline_s)
+        self._reconciliation = reconciliation
         self._heap: list[_Entry] = []
         self._watched: dict[tuple[str, str], datetime] = {}
         self.next_due = NEVER
@@ -71,6 +83,7 @@ class Deadlines:
                 self.watch_age(symbol)
         if self._state.freshness.live:
             self._watch_calendar()
+        self.watch_books()
         self._refresh()
 
     def watch_order(self, order: Order) -> None:
@@ -103,6 +116,10 @@ class Deadlines:
         """
         self._watch(TimerKind.DATA_WATCH, symbol)
 
+    def watch_books(self) -> None:
+        """Set when the broker's books are looked at next: a fill or a look has moved that."""
+        self._watch(TimerKind.RECONCILE, BOOKS)
+
     def after(self, timer: TimerFired) -> None:
         """Set what follows a timer that has fired: a schedule's next due time."""
         if timer.kind is TimerKind.SCHEDULE:
@@ -111,7 +128,7 @@ class Deadlines:
                     self._watch_schedule(run, timer.subject)
         elif timer.kind is TimerKind.CALENDAR_REFRESH:
             self._watch_calendar()
-        elif timer.kind in _OF_SYMBOLS:
+        elif timer.kind in _WATCHED:
             self._watch(timer.kind, timer.subject)
         self._refresh()
 
@@ -120,12 +137,12 @@ class Deadlines:
         while self._heap and self._heap[0][0] < before:
             due, kind, subject = heapq.heappop(self._heap)
             timer = TimerFired(TimerKind(kind), subject, due)
-            if timer.kind in _OF_SYMBOLS and self._watched.pop((kind, subject), None) != due:
+            if timer.kind in _WATCHED and self._watched.pop((kind, subject), None) != due:
                 continue  # Another time has been set since.
             if self._matters(timer):
                 self._refresh()
                 return timer
-            if timer.kind in _OF_SYMBOLS:
+            if timer.kind in _WATCHED:
                 self._watch(timer.kind, subject)
         self._refresh()
         return None
@@ -156,7 +173,7 @@ class Deadlines:
                 return order is not None and _may_time_out(order)
             case TimerKind.ANSWER_DEADLINE:
                 return self.overdue(timer) != ""
-            case TimerKind.BAR_DEADLINE | TimerKind.DATA_WATCH:
+            case TimerKind.BAR_DEADLINE | TimerKind.DATA_WATCH | TimerKind.RECONCILE:
                 return self._watch_due(timer.kind, timer.subject) == timer.due
             case TimerKind.CALENDAR_REFRESH:
                 looked = self._state.timers.last_watch(timer.kind, timer.subject)
@@ -178,6 +195,8 @@ class Deadlines:
             self._push(due, TimerKind.SCHEDULE, subject)
 
     def _watch_due(self, kind: TimerKind, symbol: str) -> datetime | None:
+        if kind is TimerKind.RECONCILE:
+            return next_look(self._state, self._reconciliation)
         due_of = bar_due if kind is TimerKind.BAR_DEADLINE else look_due
         return due_of(self._state, Symbol(symbol))
 

@@ -22,7 +22,7 @@ from daemon.deadlines import NEVER
 from daemon.feeds import Feed
 from daemon.gate import RiskApproved
 from daemon.kill_switch import KillSwitch
-from daemon.recorder import Cancel, Effect, RefreshCalendars
+from daemon.recorder import Cancel, Effect, LookAtBooks, RefreshCalendars
 from daemon.snapshots import SnapshotFolder
 from events import (
     KILL_SWITCH,
@@ -382,6 +382,9 @@ class Engine:
                         self.broker.corporate_action(effect)
                     case RefreshCalendars():
                         self._refresh_calendars()
+                    case LookAtBooks(look_id, why):
+                        now = utc_from_nanoseconds(self.clock.now())
+                        self.broker.report_books(look_id, why, now)
                     case _:
                         assert_never(effect)
             except Exception as error:

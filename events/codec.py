@@ -34,7 +34,9 @@ from events.operator import (
     OperatorLifted,
     OperatorOrderAsked,
     OperatorPromoteAsked,
+    OperatorReconcileAsked,
     OperatorReloaded,
+    OperatorResolveAsked,
     OperatorResumed,
     OperatorShadowed,
     PermitLost,
@@ -55,6 +57,16 @@ from events.orders import (
     OrderUnknown,
     OrderWithheld,
     OrderWorking,
+)
+from events.reconciliation import (
+    BooksReported,
+    BreakOpened,
+    BreakResolved,
+    CashAdjusted,
+    OrderAdopted,
+    OrderWrittenOff,
+    PositionAdjusted,
+    ReconcileCompleted,
 )
 from events.session import (
     CalendarLoaded,
@@ -78,6 +90,8 @@ Command = (
     | OperatorShadowed
     | OperatorPromoteAsked
     | OperatorReloaded
+    | OperatorReconcileAsked
+    | OperatorResolveAsked
 )
 """What a person may tell the daemon."""
 
@@ -102,6 +116,7 @@ Input = (
     | AccountReported
     | MarginReported
     | MarginUnavailable
+    | BooksReported
     | JournalOpened
     | SessionStarted
     | SessionEnded
@@ -128,6 +143,13 @@ Decided = (
     | CommandRefused
     | StrategyPromoted
     | BarMissing
+    | BreakOpened
+    | BreakResolved
+    | ReconcileCompleted
+    | PositionAdjusted
+    | CashAdjusted
+    | OrderAdopted
+    | OrderWrittenOff
 )
 """What the core answered: the same inputs give the same again."""
 

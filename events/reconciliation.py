@@ -59,9 +59,11 @@ class BrokerCash(msgspec.Struct, frozen=True, gc=False):
 
 
 class BrokerOrder(msgspec.Struct, frozen=True, gc=False):
-    """One order that is open at the broker, in the broker's words.
+    """One order that is open at the broker.
 
-    `order_ref` is "" where it bears none, `perm_id` "" where it is not known. `is_ours`: it was
+    `order_type` and `time_in_force` are in our words where we have one for it (CLS for market on
+    close), else in the broker's; "": not said. `order_ref` is "" where it bears none, `perm_id` ""
+    where it is not known. `is_ours`: it was
     placed under our client id. `remaining` is what may still fill, signed like `quantity`.
     `is_liquidation`: the broker itself is closing something.
     """
@@ -179,9 +181,13 @@ class Difference(msgspec.Struct, frozen=True, gc=False):
 
 
 class Suspect(msgspec.Struct, frozen=True, gc=False):
-    """A difference that may be lag; `since` (ns UTC) is when it was first seen without a break."""
+    """A difference that may be lag, in every look since `first_seen` (ns UTC).
+
+    `since` (ns UTC) our own side of it has stood still: nothing was filled.
+    """
 
     difference: Difference
+    first_seen: int
     since: int
 
 

@@ -10,9 +10,13 @@ from events import (
     AccountReported,
     BarClosed,
     BarMissing,
+    BooksReported,
+    BreakOpened,
+    BreakResolved,
     BrokerUnparsed,
     CalendarLoaded,
     CancelSending,
+    CashAdjusted,
     CashMoved,
     Check,
     ClientOrderId,
@@ -34,6 +38,7 @@ from events import (
     MarginUnavailable,
     OperatorCommand,
     OrderAcknowledged,
+    OrderAdopted,
     OrderCancelled,
     OrderExpired,
     OrderFilled,
@@ -44,7 +49,10 @@ from events import (
     OrderUnknown,
     OrderWithheld,
     OrderWorking,
+    OrderWrittenOff,
     PermitLost,
+    PositionAdjusted,
+    ReconcileCompleted,
     SessionEnded,
     SessionStarted,
     ShortSaleReported,
@@ -58,6 +66,7 @@ from events import (
 )
 from events.codec import JournalEvent
 from ops.operator_sentences import operator_sentence
+from ops.reconciliation_sentences import reconciliation_sentence
 from ops.render import moment, money, one_line, percent, price, quantity, span
 
 _SHARES = frozenset({"drawdown", "outlier", "collar_last", "collar_close"})
@@ -130,6 +139,17 @@ def sentence(event: JournalEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one 
             return f"{event.kind} timer of {one_line(event.subject)}, due {moment(event.due)}"
         case OperatorCommand() | PermitLost() | CommandRefused() | StrategyPromoted():
             return operator_sentence(event)
+        case (
+            BooksReported()
+            | BreakOpened()
+            | BreakResolved()
+            | ReconcileCompleted()
+            | PositionAdjusted()
+            | CashAdjusted()
+            | OrderAdopted()
+            | OrderWrittenOff()
+        ):
+            return reconciliation_sentence(event)
         case _:
             assert_never(event)
 
@@ -152,6 +172,8 @@ def symbol_of(event: JournalEvent) -> Symbol | None:
     """Return the symbol `event` itself names; an order's reports name only the order."""
     if isinstance(event, HoldPlaced) and event.scope is HoldScope.SYMBOL:
         return Symbol(event.target)
+    if isinstance(event, BreakOpened):
+        return event.difference.symbol or None
     return getattr(event, "symbol", None)
 
 

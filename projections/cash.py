@@ -6,12 +6,14 @@ from typing import assert_never
 import msgspec
 
 from events import (
+    CashAdjusted,
     CashMoved,
     CashMovementKind,
     CommissionCharged,
     CorporateActionApplied,
     ExecutionId,
     OrderFilled,
+    PositionAdjusted,
 )
 
 _ZERO = Decimal(0)
@@ -20,13 +22,21 @@ COMMISSION_SHARE_MAX = Decimal("0.01")
 COMMISSION_FLOOR_USD = Decimal(1)
 """... except that an order may cost its minimum; an unknown fee counts as the larger of both."""
 
-CashEvent = OrderFilled | CommissionCharged | CashMoved | CorporateActionApplied
+CashEvent = (
+    OrderFilled
+    | CommissionCharged
+    | CashMoved
+    | CorporateActionApplied
+    | CashAdjusted
+    | PositionAdjusted
+)
 
 
 class Cash(msgspec.Struct):
     """`balance` is settled and unsettled cash together.
 
-    `external_flows` is deposits less withdrawals; `receivables` are dividends gone ex and not yet
+    `external_flows` is deposits less withdrawals, what operators adjusted included, shares at their
+    cost; `receivables` are dividends gone ex and not yet
     paid, by action id, negative when owed, and `receivable` is their sum; `uncharged` holds, for
     each execution without its commission yet, the most that commission can be. `charged_first` are
     executions whose commission came before their fill; `moved` has the amounts of all cash
@@ -74,6 +84,11 @@ class Cash(msgspec.Struct):
                 if event.receivable:
                     self.receivables[event.action_id] = event.receivable
                     self.receivable += event.receivable
+            case CashAdjusted():
+                self.balance += event.amount
+                self.external_flows += event.amount
+            case PositionAdjusted():
+                self.external_flows += event.cost
             case _:
                 assert_never(event)
 

@@ -14,6 +14,7 @@ from events import (
     IntentApproved,
     IntentRefused,
     OrderAcknowledged,
+    OrderAdopted,
     OrderCancelled,
     OrderExpired,
     OrderFilled,
@@ -23,6 +24,7 @@ from events import (
     OrderUnknown,
     OrderWithheld,
     OrderWorking,
+    OrderWrittenOff,
     Symbol,
     TimerFired,
     TimerKind,
@@ -48,6 +50,8 @@ OrderPathEvent = (
     | CancelSending
     | OrderFilled
     | CommissionCharged
+    | OrderAdopted
+    | OrderWrittenOff
 )
 
 _ZERO = Decimal(0)
@@ -175,6 +179,10 @@ class Orders(msgspec.Struct):
                 self._move(event, reason=event.reason)
             case OrderCancelled() | OrderExpired():
                 self._move(event, reason=event.reason)
+            case OrderWrittenOff():
+                self._move(event, reason=event.why)
+            case OrderAdopted():
+                self._adopt(event, seq, at)
             case _:
                 assert_never(event)
 
@@ -189,6 +197,18 @@ class Orders(msgspec.Struct):
         if self.find(event.client_order_id) is None:
             self.intended += 1
             self.open[event.client_order_id] = Order(event, intended_seq=seq, trace=trace)
+
+    def _adopt(self, event: OrderAdopted, seq: int, at: int) -> None:
+        """Take an order as it is open at the broker; what is known of it already stays known."""
+        known = self.find(event.client_order_id) or Order(
+            event.intent, trace=seq, intended_seq=seq, sending_seq=seq, sent_at=at
+        )
+        state = OrderState.PARTIALLY_FILLED if known.filled else OrderState.WORKING
+        self._put(
+            msgspec.structs.replace(
+                known, intent=event.intent, state=state, cancel_requested=False, cancel_sent_at=0
+            )
+        )
 
     def _fill(self, event: OrderFilled) -> None:
         self.executions.remember(event)

@@ -8,7 +8,14 @@ from typing import assert_never
 
 import msgspec
 
-from events import CorporateActionApplied, CorporateActionKind, OrderFilled, Symbol
+from events import (
+    BY_HAND,
+    CorporateActionApplied,
+    CorporateActionKind,
+    OrderFilled,
+    PositionAdjusted,
+    Symbol,
+)
 
 _ZERO = Decimal(0)
 _COST_STEP = Decimal("1e-8")
@@ -68,7 +75,7 @@ def after_split(
     return Position(quantity, cost, position.realised_pnl + paid - (position.cost - cost))
 
 
-PositionEvent = OrderFilled | CorporateActionApplied
+PositionEvent = OrderFilled | CorporateActionApplied | PositionAdjusted
 
 
 class Positions(msgspec.Struct):
@@ -100,6 +107,8 @@ class Positions(msgspec.Struct):
         match event:
             case OrderFilled():
                 self._trade(event.symbol, strategy, event.quantity, event.price)
+            case PositionAdjusted():
+                self._adjust(event)
             case CorporateActionApplied(kind=CorporateActionKind.SPLIT):
                 self._split(event)
             case CorporateActionApplied():
@@ -114,6 +123,15 @@ class Positions(msgspec.Struct):
         if strategy is not None:
             book = self.by_strategy.setdefault(strategy, {})
             book[symbol] = after_fill(book.get(symbol, FLAT), quantity, price)
+
+    def _adjust(self, event: PositionAdjusted) -> None:
+        """Take shares in or out that nobody traded: they are the operator's, no strategy's."""
+        by_hand = self.by_strategy.setdefault(BY_HAND, {})
+        for book in (self.account, by_hand):
+            before = book.get(event.symbol, FLAT)
+            book[event.symbol] = Position(
+                before.quantity + event.quantity, before.cost + event.cost, before.realised_pnl
+            )
 
     def _split(self, event: CorporateActionApplied) -> None:
         """Restate the account's position and its parts, so that the parts still sum to it.

@@ -10,9 +10,13 @@ from events import (
     AccountReported,
     BarClosed,
     BarMissing,
+    BooksReported,
+    BreakOpened,
+    BreakResolved,
     BrokerUnparsed,
     CalendarLoaded,
     CancelSending,
+    CashAdjusted,
     CashMoved,
     CashMovementKind,
     CommandRefused,
@@ -33,6 +37,7 @@ from events import (
     OperatorFlattenAsked,
     OperatorShadowed,
     OrderAcknowledged,
+    OrderAdopted,
     OrderCancelled,
     OrderExpired,
     OrderFilled,
@@ -42,7 +47,10 @@ from events import (
     OrderUnknown,
     OrderWithheld,
     OrderWorking,
+    OrderWrittenOff,
     PermitLost,
+    PositionAdjusted,
+    ReconcileCompleted,
     Record,
     SessionEnded,
     SessionStarted,
@@ -74,6 +82,7 @@ from projections.market import Market
 from projections.orders import OrderPathEvent, Orders
 from projections.pnl import Pnl
 from projections.positions import Positions
+from projections.reconciliation import Reconciliation
 from projections.references import References
 from projections.settlement import Settlement
 from projections.strategies import FAILED, Strategies
@@ -107,6 +116,12 @@ RareEvent = (
     | Command
     | CommandRefused
     | StrategyPromoted
+    | BooksReported
+    | BreakOpened
+    | BreakResolved
+    | ReconcileCompleted
+    | PositionAdjusted
+    | CashAdjusted
 )
 
 
@@ -132,6 +147,7 @@ class State(msgspec.Struct):
     margin: Margin = msgspec.field(default_factory=Margin)
     commands: Commands = msgspec.field(default_factory=Commands)
     freshness: Freshness = msgspec.field(default_factory=Freshness)
+    reconciliation: Reconciliation = msgspec.field(default_factory=Reconciliation)
     symbols: dict[Symbol, SymbolTerms] = {}
     seq: int = 0
     at: int = 0
@@ -177,6 +193,8 @@ class State(msgspec.Struct):
                 | OrderCancelled()
                 | OrderExpired()
                 | OrderUnknown()
+                | OrderAdopted()
+                | OrderWrittenOff()
             ):
                 self._report(event, record)
             case StrategyDeclined() | StrategyFailed():
@@ -227,6 +245,14 @@ class State(msgspec.Struct):
                 self.identity.apply(event, record.seq, record.at)
             case OperatorCommand() | CommandRefused() | StrategyPromoted():
                 self._obey(event, record.seq)
+            case BooksReported() | BreakOpened() | BreakResolved() | ReconcileCompleted():
+                self.reconciliation.apply(event, record.at)
+            case PositionAdjusted():
+                self._adjust_position(event)
+            case CashAdjusted():
+                self.cash.apply(event)
+                self.pnl.external_flow(event.amount)
+                self._settle()
             case _:
                 assert_never(event)
 
@@ -288,6 +314,8 @@ class State(msgspec.Struct):
         held = self.positions.held(event.symbol).quantity
         self.pnl.mark(event.symbol, price, held * price)
         self._settle(event.executed_at)
+        if self.freshness.live:
+            self.reconciliation.note_fill(event.symbol, record.at)
         if self.commands.flattening:
             self.commands.keep(self._busy())
 
@@ -323,6 +351,15 @@ class State(msgspec.Struct):
         self.corporate_actions.apply(event)
         if event.kind is not CashMovementKind.DIVIDEND:
             self.pnl.external_flow(event.amount)
+        self._settle()
+
+    def _adjust_position(self, event: PositionAdjusted) -> None:
+        """Take shares that came or went without a trade: the day's P&L and the peak stay as is."""
+        self.positions.apply(event, None)
+        self.cash.apply(event)
+        worth = self.positions.held(event.symbol).quantity * event.price
+        self.pnl.external_flow(worth - self.pnl.values.get(event.symbol, _ZERO))
+        self.pnl.mark(event.symbol, event.price, worth)
         self._settle()
 
     def _apply_corporate_action(self, event: CorporateActionApplied) -> None:

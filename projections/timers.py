@@ -7,7 +7,7 @@ import msgspec
 
 from events import TimerFired, TimerKind
 
-_WATCHES: Final = frozenset({TimerKind.DATA_WATCH, TimerKind.CALENDAR_REFRESH})
+_WATCHES: Final = frozenset({TimerKind.DATA_WATCH, TimerKind.CALENDAR_REFRESH, TimerKind.RECONCILE})
 
 
 class Timers(msgspec.Struct):

@@ -4,7 +4,9 @@ from collections.abc import Iterator, Sequence
 
 from daemon.control.protocol import VERSION, Answer
 from events import (
+    BreakResolved,
     CancelSending,
+    CashAdjusted,
     CommandRefused,
     HoldLifted,
     HoldPlaced,
@@ -12,12 +14,17 @@ from events import (
     OperatorFlattenAsked,
     OperatorKilled,
     OperatorShadowed,
+    OrderAdopted,
     OrderIntended,
     OrderSending,
+    OrderWrittenOff,
+    PositionAdjusted,
     Record,
     StrategyPromoted,
 )
 from events.codec import JournalEvent
+from projections.differences import difference_text
+from projections.reconciliation import Reconciliation
 
 EXIT_OK = 0
 EXIT_REFUSED = 5
@@ -73,4 +80,36 @@ def _lines(event: JournalEvent) -> Iterator[str]:
         case StrategyPromoted():
             yield f"{event.strategy} sends its orders from here"
         case _:
+            yield from _resolved_lines(event)
+
+
+def _resolved_lines(event: JournalEvent) -> Iterator[str]:
+    match event:
+        case BreakResolved():
+            yield f"resolved: {event.break_id} ({event.how})"
+        case PositionAdjusted():
+            yield f"booked {event.quantity:+f} {event.symbol}, cost {event.cost:+f} USD"
+        case CashAdjusted():
+            yield f"booked {event.amount:+f} USD"
+        case OrderAdopted():
+            yield f"taken into the books: order {event.client_order_id}"
+        case OrderWrittenOff():
+            yield f"written off: order {event.client_order_id}"
+        case _:
             pass
+
+
+def compared_lines(book: Reconciliation) -> Iterator[str]:
+    """Yield what the last comparison came to, and every break that stands."""
+    done = book.completed
+    assert done is not None, "asked of a comparison that is done"
+    yield f"checked {done.checked}: {done.matched} agree, {done.differing} differ"
+    if done.not_compared:
+        why = book.last.missing if book.last is not None else {}
+        missing = (f"{each} ({why[each]})" if each in why else each for each in done.not_compared)
+        yield f"not compared, the broker did not list it: {', '.join(missing)}"
+    for suspect in done.waiting:
+        yield f"looked at again: {difference_text(suspect.difference)}"
+    for opened in book.open.values():
+        on = f"{opened.difference.symbol} " if opened.difference.symbol else ""
+        yield f"{opened.break_id}: {on}{difference_text(opened.difference)}"

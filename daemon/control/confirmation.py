@@ -13,7 +13,9 @@ from hashlib import sha256
 
 import msgspec
 
+from daemon.looks import ReconciliationTerms
 from daemon.operator_desk import LIFTED_BY_RESUME
+from daemon.resolution import plan_text, plans
 from events import (
     HoldPlaced,
     HoldScope,
@@ -22,6 +24,7 @@ from events import (
     OperatorOrderAsked,
     OperatorPromoteAsked,
     OperatorReloaded,
+    OperatorResolveAsked,
     OperatorResumed,
     Symbol,
 )
@@ -62,7 +65,9 @@ class Confirmations:
         return hmac.compare_digest(token.encode(), self.token(command, numbers).encode())
 
 
-def numbers_of(command: Command, state: State) -> Numbers:  # noqa: PLR0911 - one branch a command
+def numbers_of(  # noqa: PLR0911 - one branch a command
+    command: Command, state: State, terms: ReconciliationTerms
+) -> Numbers:
     """Return what is to be confirmed of `command`, nothing for one that cannot increase risk."""
     match command:
         case OperatorResumed():
@@ -79,6 +84,8 @@ def numbers_of(command: Command, state: State) -> Numbers:  # noqa: PLR0911 - on
         case OperatorReloaded():
             took = (f"{key}: {old} -> {new}" for key, (old, new) in command.changes.items())
             return Numbers(tuple(took))
+        case OperatorResolveAsked():
+            return Numbers(_resolve(command, state, terms))
         case _:
             return Numbers()
 
@@ -88,6 +95,23 @@ def _lift(command: OperatorLifted, state: State) -> Numbers:
     if hold is None:
         return Numbers()  # It will be refused.
     return Numbers((f"lifts {_said(hold)}", *_unknown(state)), _standing(state))
+
+
+def _resolve(
+    command: OperatorResolveAsked, state: State, terms: ReconciliationTerms
+) -> tuple[str, ...]:
+    planned, refusal = plans(state, command, terms)
+    if refusal or any(plan.objection for plan in planned):
+        return ()  # It will be refused.
+    lifted = [
+        hold
+        for hold in state.holds.active.values()
+        if any(hold.subject == plan.opened.break_id for plan in planned if plan.is_over)
+    ]
+    return (
+        *(plan_text(state, plan) for plan in planned),
+        *(f"lifts {_said(hold)}" for hold in lifted),
+    )
 
 
 def _resume(command: OperatorResumed, state: State) -> Numbers:

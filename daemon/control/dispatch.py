@@ -10,15 +10,16 @@ import msgspec
 from daemon.command_inbox import Loaded
 from daemon.config import Config
 from daemon.config_file import ConfigError, to_event
-from daemon.control.answers import answer_from
+from daemon.control.answers import answer_from, compared_lines
 from daemon.control.confirmation import Confirmations, numbers_of
 from daemon.control.protocol import VERSION, Answer, BadRequest, Request
 from daemon.control.reloading import changes, needs_restart
 from daemon.control.requests import command_of
 from daemon.control.server import EXIT_FAILURE, EXIT_REFUSED, Caller
 from daemon.engine import Engine
+from daemon.looks import look_id_of
 from daemon.recovery import settings_of
-from events import OperatorCancelAsked, OperatorKilled, OperatorReloaded
+from events import OperatorCancelAsked, OperatorKilled, OperatorReconcileAsked, OperatorReloaded
 from events.codec import Command
 
 LOOP_S: Final = 10.0
@@ -27,6 +28,9 @@ KILL_S: Final = 0.7
 """How long a kill waits to be recorded: it has taken effect before."""
 GONE_S: Final = 5.0
 """How long a cancel of everything waits for the broker's words."""
+COMPARED_S: Final = 9.0
+"""How long a look at the broker's books is waited for."""
+EXIT_FINDINGS: Final = 3
 EXIT_BAD_CONFIG: Final = 78
 _STEP_S: Final = 0.02
 
@@ -108,7 +112,8 @@ class Dispatch:
         if isinstance(command, OperatorReloaded) and (restart := needs_restart(command.changes)):
             why = f"refused: a running daemon does not take {', '.join(restart)}: restart it"
             return Answer(VERSION, EXIT_REFUSED, (why,))
-        numbers = numbers_of(command, self._engine.core.state)
+        state, terms = self._engine.core.state, self._config.reconciliation
+        numbers = numbers_of(command, state, terms)
         if numbers.facts and not self._confirmations.fits(token, command, numbers):
             changed = ("the token is not the one for these numbers:",) if token else ()
             made = self._confirmations.token(command, numbers)
@@ -119,6 +124,8 @@ class Dispatch:
         answer = answer_from(records, dry_run=self._engine.settings.dry_run)
         if isinstance(command, OperatorCancelAsked) and command.order is None:
             return await self._until_none_open(answer)
+        if isinstance(command, OperatorReconcileAsked):
+            return await self._until_compared(answer)
         return answer
 
     async def _reload(self, command: OperatorReloaded, read: Config) -> Answer:
@@ -131,6 +138,18 @@ class Dispatch:
         records = await self._engine.obey(command, loaded)
         took = (f"{key}: {old} -> {new}" for key, (old, new) in command.changes.items())
         return Answer(VERSION, 0, tuple(took), seq=records[0].seq if records else 0)
+
+    async def _until_compared(self, answer: Answer) -> Answer:
+        """Wait for the look that was asked for, and say what came of it."""
+        book = self._engine.core.state.reconciliation
+        for _ in range(int(COMPARED_S / _STEP_S)):
+            if book.completed is not None and book.completed.look_id == look_id_of(answer.seq):
+                code = EXIT_FINDINGS if book.completed.differing or book.open else 0
+                lines = tuple(compared_lines(book))
+                return Answer(VERSION, code, lines, seq=answer.seq)
+            await asyncio.sleep(_STEP_S)
+        why = f"the broker has not said what it holds within {COMPARED_S:.0f} s"
+        return Answer(VERSION, EXIT_FAILURE, (*answer.lines, why), seq=answer.seq)
 
     async def _until_none_open(self, answer: Answer) -> Answer:
         """Wait for the orders there are to end, and say which have not, and which are new."""

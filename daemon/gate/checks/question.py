@@ -105,6 +105,8 @@ class Question:
             elif intent.client_order_id in asked and not self._is_of_batch(intent):
                 # From the moment its margin is asked for, an order counts in full.
                 found.append((intent, intent.quantity))
+        # What the broker has and the books have not counts as if it were on order.
+        found += self.state.reconciliation.elsewhere
         return found
 
     def reserved(self, upto: int) -> list[tuple[OrderIntended, Decimal]]:
