@@ -13,7 +13,7 @@ from projections import State
 
 BOOKS: Final = "books"
 """What the timer for a look is about."""
-RETRY: Final = timedelta(seconds=60)
+RETRY: Final = timedelta(seconds=600)
 """How long a look that was asked for may take before it is asked for again."""
 
 

@@ -11,12 +11,14 @@ import msgspec
 
 from daemon.control.client import NoAnswer, NotRunning, call
 from daemon.control.protocol import VERSION, Request
+from daemon.looks import is_overdue
 from daemon.permit import Permit, permit_path
-from events import Mode
+from events import Mode, utc_from_nanoseconds
 from events.errors import JournalError
 from events.journal import JournalReader
 from events.lock import holder, lock_path
 from ops.books import read_books
+from ops.recorded_config import recorded_config
 from ops.render import money, span
 from projections import State
 from projections.calendar import ALWAYS_OPEN
@@ -135,6 +137,19 @@ def _orders(_journal: Path, state: State, _now: datetime) -> Iterator[Point]:
     yield Point("strategies", not failed, ", ".join(failed) or "none failed", "`traded status`")
 
 
+def _reconciliation(_journal: Path, state: State, now: datetime) -> Iterator[Point]:
+    book = state.reconciliation
+    overdue = is_overdue(state, recorded_config(state.identity.config).reconciliation, now)
+    compared = "never compared with the broker's books"
+    if book.compared_at:
+        ago = (now - utc_from_nanoseconds(book.compared_at)) / timedelta(seconds=1)
+        compared = f"compared {span(ago)} ago"
+    hint = "`traded reconcile --now`"
+    yield Point("reconciliation", not overdue, compared, hint)
+    breaks = ", ".join(book.open) or "none"
+    yield Point("breaks", not book.open, breaks, "`traded breaks`, then `traded resolve`")
+
+
 def _daemon(journal: Path, _state: State, _now: datetime) -> Iterator[Point]:
     pid = holder(lock_path(journal))
     hint = "start it: `traded run`"
@@ -176,6 +191,7 @@ _LOOKS: Final[tuple[Callable[[Path, State, datetime], Iterator[Point]], ...]] = 
     _data,
     _holds,
     _orders,
+    _reconciliation,
     _daemon,
     _broker,
 )

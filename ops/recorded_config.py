@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
+from daemon.looks import ReconciliationTerms
 from daemon.promotion import PromotionRule
 from events import Symbol
 
@@ -38,6 +39,7 @@ class RecordedConfig(msgspec.Struct, frozen=True):
     limits: RecordedLimits = RecordedLimits()
     strategies: dict[str, RecordedStrategy] = {}
     promotion: PromotionRule = PromotionRule()
+    reconciliation: ReconciliationTerms = ReconciliationTerms()
 
 
 def recorded_config(config: Mapping[str, object]) -> RecordedConfig:

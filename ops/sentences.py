@@ -10,13 +10,10 @@ from events import (
     AccountReported,
     BarClosed,
     BarMissing,
-    BooksReported,
     BreakOpened,
-    BreakResolved,
     BrokerUnparsed,
     CalendarLoaded,
     CancelSending,
-    CashAdjusted,
     CashMoved,
     Check,
     ClientOrderId,
@@ -38,7 +35,6 @@ from events import (
     MarginUnavailable,
     OperatorCommand,
     OrderAcknowledged,
-    OrderAdopted,
     OrderCancelled,
     OrderExpired,
     OrderFilled,
@@ -49,10 +45,7 @@ from events import (
     OrderUnknown,
     OrderWithheld,
     OrderWorking,
-    OrderWrittenOff,
     PermitLost,
-    PositionAdjusted,
-    ReconcileCompleted,
     SessionEnded,
     SessionStarted,
     ShortSaleReported,
@@ -66,7 +59,7 @@ from events import (
 )
 from events.codec import JournalEvent
 from ops.operator_sentences import operator_sentence
-from ops.reconciliation_sentences import reconciliation_sentence
+from ops.reconciliation_sentences import ReconciliationEvent, reconciliation_sentence
 from ops.render import moment, money, one_line, percent, price, quantity, span
 
 _SHARES = frozenset({"drawdown", "outlier", "collar_last", "collar_close"})
@@ -75,6 +68,8 @@ _SHARES = frozenset({"drawdown", "outlier", "collar_last", "collar_close"})
 
 def sentence(event: JournalEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one branch a type
     """Return what happened, in words; the symbol and the order's id are left to the caller."""
+    if isinstance(event, ReconciliationEvent):
+        return reconciliation_sentence(event)
     match event:
         case BarClosed():
             return bar_text(event)
@@ -139,17 +134,6 @@ def sentence(event: JournalEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one 
             return f"{event.kind} timer of {one_line(event.subject)}, due {moment(event.due)}"
         case OperatorCommand() | PermitLost() | CommandRefused() | StrategyPromoted():
             return operator_sentence(event)
-        case (
-            BooksReported()
-            | BreakOpened()
-            | BreakResolved()
-            | ReconcileCompleted()
-            | PositionAdjusted()
-            | CashAdjusted()
-            | OrderAdopted()
-            | OrderWrittenOff()
-        ):
-            return reconciliation_sentence(event)
         case _:
             assert_never(event)
 

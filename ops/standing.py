@@ -7,7 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from events import HoldLevel, HoldPlaced, HoldScope, Mode, Symbol, utc_from_nanoseconds
+from daemon.looks import is_overdue
+from events import BreakOpened, HoldLevel, HoldPlaced, HoldScope, Mode, Symbol, utc_from_nanoseconds
 from ops.recorded_config import LossLimits, RecordedStrategy, recorded_config
 from ops.render import money, percent
 from projections import State
@@ -86,6 +87,9 @@ class Status(msgspec.Struct, frozen=True):
     positions: int
     open_orders: int
     unknown_orders: list[UnknownOrder]
+    reconciled_at: datetime | None
+    reconcile_overdue: bool
+    breaks: list[BreakOpened]
     kill_switch_engaged: bool
     circuit_breaker_tripped: bool
     circuit_breaker_reasons: list[str]
@@ -124,6 +128,11 @@ def status_of(state: State, journal: Path, pid: int | None, now: datetime) -> St
             for order in orders
             if order.state is OrderState.UNKNOWN
         ],
+        reconciled_at=utc_from_nanoseconds(state.reconciliation.compared_at)
+        if state.reconciliation.compared_at
+        else None,
+        reconcile_overdue=is_overdue(state, config.reconciliation, now),
+        breaks=list(state.reconciliation.open.values()),
         kill_switch_engaged=any(map(_is_kill, state.holds.active.values())),
         circuit_breaker_tripped=bool(tripped),
         circuit_breaker_reasons=tripped,

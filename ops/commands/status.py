@@ -27,6 +27,7 @@ from ops.render import (
 from ops.sentences import hold_text
 from ops.standing import KILL_SWITCH, SessionStanding, Status, StrategyStanding, status_of
 from projections.calendar import ALWAYS_OPEN
+from projections.differences import difference_text
 
 SYMBOLS_NAMED = 8
 """More symbols than that with one answer are counted, not named."""
@@ -112,8 +113,20 @@ def _about_the_books(status: Status) -> Iterator[tuple[str, str]]:
     yield "bars", f"{status.bars:,}, {status.bars_off_session:,} of them off session"
     yield "positions", f"{status.positions:,}"
     yield "open orders", f"{status.open_orders:,}, {len(status.unknown_orders):,} of them UNKNOWN"
+    yield "reconciled", _reconciled_text(status)
+    for each in status.breaks:
+        on = f"{each.difference.symbol} " if each.difference.symbol else ""
+        yield "BREAK", one_line(f"{each.break_id}: {on}{difference_text(each.difference)}")
     for order in status.unknown_orders:
         yield "UNKNOWN", f"{one_line(order.client_order_id)}: {one_line(order.reason)}"
+
+
+def _reconciled_text(status: Status) -> str:
+    overdue = ", OVERDUE: `traded reconcile --now`" if status.reconcile_overdue else ""
+    if status.reconciled_at is None:
+        return f"not yet{overdue}"
+    at = moment(status.reconciled_at)
+    return f"{at} UTC ({age(status.reconciled_at, status.now)}){overdue}"
 
 
 def _about_strategy(strategy: StrategyStanding) -> Iterator[tuple[str, str]]:
