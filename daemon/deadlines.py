@@ -137,8 +137,10 @@ class Deadlines:
         while self._heap and self._heap[0][0] < before:
             due, kind, subject = heapq.heappop(self._heap)
             timer = TimerFired(TimerKind(kind), subject, due)
-            if timer.kind in _WATCHED and self._watched.pop((kind, subject), None) != due:
-                continue  # Another time has been set since.
+            if timer.kind in _WATCHED:
+                if self._watched.get((kind, subject)) != due:
+                    continue  # Another time has been set since.
+                del self._watched[kind, subject]
             if self._matters(timer):
                 self._refresh()
                 return timer

@@ -125,7 +125,7 @@ class ReconciliationDesk:
     def _has_moved(self, difference: Difference, suspect: Suspect) -> bool:
         """Say whether our side of a difference has moved since it was seen."""
         filled_at = self._state.reconciliation.filled_at.get(difference.symbol, 0)
-        return difference.internal != suspect.difference.internal or filled_at > suspect.since
+        return difference.internal != suspect.difference.internal or filled_at >= suspect.since
 
     def _suspect(self, difference: Difference, before: Suspect | None, at: int) -> Suspect:
         """Return what is looked at again; its time begins anew when our side has moved."""
