@@ -258,4 +258,4 @@ def _highest(prices: Iterable[Decimal | None]) -> Decimal | None:
 
 
 def _signed(number: Decimal) -> str:
-    return f"{number:+f}"
+    return f"{number.normalize():+f}"

@@ -118,7 +118,7 @@ def _print(answer: Answer, *, as_json: bool) -> None:
     if as_json:
         print_json(answer)
         return
-    say(*answer.lines, err=answer.exit_code != ExitCode.OK)
+    say(*answer.lines, err=answer.exit_code not in {ExitCode.OK, ExitCode.FINDINGS})
     if answer.token:
         say(f"  next: the same again with --confirm {answer.token}", err=True)
 

@@ -117,6 +117,8 @@ def _wrong_lists(look: BooksReported) -> Iterator[str]:
     )
     if any(each is not None and len(each) > LISTED_MAX for each in lists):
         yield f"a list of it has more than {LISTED_MAX} entries"
+    if not look.look_id:
+        yield "it has no name of its own"
     for text in (look.look_id, *_texts(look)):
         if len(text) > TEXT_MAX or not text.isprintable():
             yield "it has a name that is none"
