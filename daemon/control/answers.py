@@ -108,6 +108,8 @@ def compared_lines(book: Reconciliation) -> Iterator[str]:
         why = book.last.missing if book.last is not None else {}
         missing = (f"{each} ({why[each]})" if each in why else each for each in done.not_compared)
         yield f"not compared, the broker did not list it: {', '.join(missing)}"
+    if done.costs_differing:
+        yield f"average cost differs, which stops nothing: {', '.join(done.costs_differing)}"
     for suspect in done.waiting:
         yield f"looked at again: {difference_text(suspect.difference)}"
     for opened in book.open.values():
