@@ -137,7 +137,7 @@ class ReconciliationDesk:
     def _agree(self, opened: BreakOpened) -> None:
         hold = self._hold_of(opened.break_id)
         stays = f"; hold {hold} stays until an operator lifts it" if hold else ""
-        why = f"the books agree again{stays}"
+        why = f"it differs no more{stays}"
         self._recorder.emit(BreakResolved(opened.break_id, Resolution.AGREEMENT, _BY, why))
 
     def _hold_of(self, break_id: str) -> str:

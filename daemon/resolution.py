@@ -116,6 +116,8 @@ def plan_text(state: State, plan: Plan) -> str:
                 f"books {_signed(change.amount)} USD cash: {state.cash.balance:f} -> "
                 f"{state.cash.balance + change.amount:f}, no profit or loss of the day"
             )
+            if change.action_id:
+                done += f": it pays {change.action_id}"
         case OrderAdopted(intent=intent):
             done = (
                 f"takes order {intent.client_order_id} into the books: {_signed(intent.quantity)} "
@@ -158,7 +160,8 @@ def _position(state: State, command: OperatorResolveAsked, opened: BreakOpened) 
         return Plan(opened, objection=_MOVED)
     quantity = difference.delta if command.adjust is None else command.adjust
     after = held.quantity + quantity
-    average = command.price or _average_cost(state, difference) or held.average_entry_price
+    said = (command.price, _average_cost(state, difference), held.average_entry_price)
+    average = next((each for each in said if each is not None), None)
     price = state.pnl.marks.get(symbol) or state.market.price(symbol) or average
     if price is None or (average is None and after):
         return Plan(opened, objection=f"nobody says what {symbol} cost: give --adjust and --price")
@@ -202,7 +205,10 @@ def _cash(
     if state.cash.balance != difference.internal:
         return Plan(opened, objection=_MOVED)
     amount = difference.delta if command.adjust is None else command.adjust
-    change = CashAdjusted(opened.break_id, amount, command.by, command.why)
+    # What a dividend was to bring is no new money: it stops being a receivable.
+    receivables = state.cash.receivables.items()
+    paid = next((action_id for action_id, owed in receivables if owed == amount), "")
+    change = CashAdjusted(opened.break_id, amount, command.by, command.why, paid)
     return Plan(opened, change, is_over=abs(difference.delta - amount) <= terms.cash_tolerance_usd)
 
 

@@ -260,12 +260,16 @@ class PositionAdjusted(Event, frozen=True, tag="position.adjusted"):
 
 
 class CashAdjusted(Event, frozen=True, tag="cash.adjusted"):
-    """An operator changed the cash of the books by `amount`; it counts as an external flow."""
+    """An operator changed the cash of the books by `amount`; it counts as an external flow.
+
+    With `action_id` it is the payment of that dividend, which was a receivable until then.
+    """
 
     break_id: str
     amount: Decimal
     by: str
     why: str
+    action_id: str = ""
 
 
 class OrderAdopted(OrderEvent, frozen=True, tag="order.adopted"):

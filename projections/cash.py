@@ -86,7 +86,10 @@ class Cash(msgspec.Struct):
                     self.receivable += event.receivable
             case CashAdjusted():
                 self.balance += event.amount
-                self.external_flows += event.amount
+                if event.action_id:
+                    self._pay_dividend(event.action_id, event.amount)
+                else:
+                    self.external_flows += event.amount
             case PositionAdjusted():
                 self.external_flows += event.cost
             case _:
@@ -107,7 +110,10 @@ class Cash(msgspec.Struct):
             case CashMovementKind.DEPOSIT | CashMovementKind.WITHDRAWAL:
                 self.external_flows += event.amount
             case CashMovementKind.DIVIDEND:
-                self.dividends += event.amount
-                self.receivable -= self.receivables.pop(event.reference, _ZERO)
+                self._pay_dividend(event.reference, event.amount)
             case _:
                 assert_never(event.kind)
+
+    def _pay_dividend(self, action_id: str, amount: Decimal) -> None:
+        self.dividends += amount
+        self.receivable -= self.receivables.pop(action_id, _ZERO)

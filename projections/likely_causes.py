@@ -83,8 +83,7 @@ def _of_cash(
     delta = found.delta
     if unknown:
         return LikelyCause.MISSED_FILL
-    receivables = state.cash.receivables
-    if delta in {*receivables.values(), state.cash.receivable} and delta:
+    if delta in state.cash.receivables.values():
         return LikelyCause.DIVIDEND
     if any(_is_paid_for(state, each.symbol, each.delta, delta) for each in moved):
         return LikelyCause.MANUAL_TRADE

@@ -250,9 +250,7 @@ class State(msgspec.Struct):
             case PositionAdjusted():
                 self._adjust_position(event)
             case CashAdjusted():
-                self.cash.apply(event)
-                self.pnl.external_flow(event.amount)
-                self._settle()
+                self._adjust_cash(event)
             case _:
                 assert_never(event)
 
@@ -350,6 +348,13 @@ class State(msgspec.Struct):
         self.cash.apply(event)
         self.corporate_actions.apply(event)
         if event.kind is not CashMovementKind.DIVIDEND:
+            self.pnl.external_flow(event.amount)
+        self._settle()
+
+    def _adjust_cash(self, event: CashAdjusted) -> None:
+        self.cash.apply(event)
+        self.corporate_actions.apply(event)
+        if not event.action_id:
             self.pnl.external_flow(event.amount)
         self._settle()
 

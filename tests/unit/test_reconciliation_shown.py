@@ -55,7 +55,7 @@ def test_a_break_is_told_from_first_look_to_resolution() -> None:
     )
     assert symbol_of(opened.event) == "A"
     assert sentence(resolved.event) == (
-        f"break {name} is over (agreement), by core: the books agree again; hold "
+        f"break {name} is over (agreement), by core: it differs no more; hold "
         f"RECONCILIATION_BREAK-{name} stays until an operator lifts it"
     )
 

@@ -32,7 +32,7 @@ from events import (
     TimeInForce,
 )
 from projections.order_states import OrderState
-from tests.builders import a_commission, a_fill
+from tests.builders import a_commission, a_dividend, a_fill, fold
 from tests.core_desk import A, B, kinds, of
 from tests.looks import listed, seen
 from tests.operators import Told, said, why_refused
@@ -146,6 +146,12 @@ def test_shares_of_which_nobody_says_what_they_cost_want_a_price() -> None:
     assert at.breaks == []
 
 
+def test_shares_that_cost_nothing_are_booked_at_nothing() -> None:
+    at = broken({"A": "100", "C": "5"}, costs={"C": "0"})
+    resolve(at)
+    assert (at.state.positions.held(C).cost, at.state.pnl.equity) == (0, 1_000_000)
+
+
 def test_adjusting_by_part_of_it_leaves_the_break_and_its_hold() -> None:
     at = broken({"A": "60"})
     taken = resolve(at, adjust="-30")
@@ -183,6 +189,19 @@ def test_cash_is_adopted_as_an_external_flow() -> None:
     assert (at.state.cash.balance, at.state.pnl.day_pnl) == (985_000, 0)
     assert at.state.cash.external_flows == 995_000
     assert at.holds == []
+
+
+def test_cash_that_a_dividend_was_to_bring_is_its_payment_and_no_new_money() -> None:
+    at = Looking()
+    fold(at.state, a_dividend("0.30", "100", "30"), at="2024-01-02T15:30")
+    at.twice({"A": "100"}, "990030")
+    (booked, _) = asked(at)
+    assert booked.endswith("no profit or loss of the day: it pays dividend 0.30")
+    resolve(at)
+    cash = at.state.cash
+    assert (cash.balance, cash.dividends, cash.receivable) == (990_030, 30, 0)
+    # It was part of equity since A went ex.
+    assert (cash.external_flows, at.state.pnl.equity) == (1_000_000, 1_000_000)
 
 
 def test_cash_adjusted_to_within_the_tolerance_is_resolved() -> None:
