@@ -13,6 +13,8 @@ import pytest
 from events import (
     BooksReported,
     ClientOrderId,
+    OperatorFlattenAsked,
+    OrderIntended,
     OrderType,
     OrderUnknown,
     OrderWrittenOff,
@@ -23,7 +25,7 @@ from projections.order_states import OrderState
 from tests.builders import a_calendar, a_config, a_deposit, a_fill, a_session, utc
 from tests.core_desk import OPENED, kinds, of
 from tests.looks import a_look, listed, over, seen
-from tests.operators import Told
+from tests.operators import Told, said
 
 EVENING = "2024-01-02T21:30:00"
 WHOLE = a_look({"A": "100"}, at=EVENING)
@@ -126,6 +128,15 @@ def test_an_order_that_any_list_has_is_not_over_by_absence() -> None:
         }[where]
         taken = after(told, msgspec.structs.replace(WHOLE, **{where: (entry,)}))
         assert of(taken, OrderWrittenOff) == []
+
+
+def test_a_flatten_that_waits_for_the_order_goes_on_when_it_is_over() -> None:
+    told = Told()
+    told.sends("5")
+    told.step(said(OperatorFlattenAsked, None, trust_broker=True))  # Its cancel is not answered.
+    taken = after(told)
+    (closing,) = of(taken, OrderIntended)
+    assert (closing.symbol, closing.quantity, closing.closing) == ("A", -100, True)
 
 
 @pytest.mark.parametrize("in_force", [TimeInForce.GTC, TimeInForce.OPG, TimeInForce.CLS])

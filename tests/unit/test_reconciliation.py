@@ -30,6 +30,7 @@ from events import (
     SessionStarted,
     Symbol,
     WorkingOrders,
+    nanoseconds,
 )
 from projections import State
 from tests.builders import a_fill, utc
@@ -68,10 +69,10 @@ class Looking(Told):
         found = self.state.reconciliation.open.values()
         return [f"{each.difference.kind} {each.difference.symbol}".rstrip() for each in found]
 
-    def next_look(self) -> tuple[str, LookWhy | None]:
+    def next_look(self, before: str = "2024-01-05T00:00") -> tuple[str, LookWhy | None]:
         """Return when the books are looked at next, and why."""
         while True:
-            timer = self.core.deadlines.take_due(utc("2024-01-05T00:00"))
+            timer = self.core.deadlines.take_due(utc(before))
             assert timer is not None, "there is no next look"
             self.step(timer)
             asked = [each for each in self.effects() if isinstance(each, LookAtBooks)]
@@ -142,6 +143,14 @@ def test_two_looks_too_close_together_are_one() -> None:
     at.look({"A": "60"}, "16:00:09.9")
     assert at.breaks == []
     at.look({"A": "60"}, "16:00:10")
+    assert at.breaks == ["position A"]
+
+
+def test_ten_seconds_are_ten_whatever_part_of_a_microsecond_they_began_in() -> None:
+    at = Looking()
+    for second, nanosecond in ((0, 900), (10, 0)):
+        moment = f"2024-01-02T16:00:{second:02}"
+        at.core.step(a_look({"A": "60"}, LEFT, at=moment), nanoseconds(utc(moment)) + nanosecond)
     assert at.breaks == ["position A"]
 
 
@@ -351,7 +360,7 @@ def test_a_fill_is_looked_at_once_it_has_settled_and_many_are_looked_at_once() -
     at.look({"A": "100"}, "16:00:00", orders=[listed(order_id, "5")])
     at.step(_fill_of(order_id, "f1", "2"), "2024-01-02T16:00:30")
     at.step(_fill_of(order_id, "f2", "2"), "2024-01-02T16:00:33")
-    assert at.next_look() == ("16:00:40", LookWhy.AFTER_FILL)
+    assert at.next_look("2024-01-02T16:00:41") == ("16:00:40", LookWhy.AFTER_FILL)
     at.look({"A": "104"}, "16:00:41", cash=None, orders=[listed(order_id, "1")])
     assert at.next_look() == ("17:00:41", LookWhy.SCHEDULE)
 
