@@ -3,6 +3,7 @@
 The books have 100 of A, bought at 100 out of 1,000,000 dollars, and A is at 100: 990,000 are left.
 """
 
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +16,8 @@ from events import (
     BY_HAND,
     BreakResolved,
     CashAdjusted,
+    CorporateActionAnnounced,
+    CorporateActionKind,
     HoldLifted,
     LookWhy,
     OperatorFlattenAsked,
@@ -193,13 +196,18 @@ def test_cash_is_adopted_as_an_external_flow() -> None:
 
 def test_cash_that_a_dividend_was_to_bring_is_its_payment_and_no_new_money() -> None:
     at = Looking()
-    fold(at.state, a_dividend("0.30", "100", "30"), at="2024-01-02T15:30")
+    announced = CorporateActionAnnounced(
+        "dividend 0.30", A, date(2024, 1, 2), CorporateActionKind.DIVIDEND
+    )
+    fold(at.state, announced, a_dividend("0.30", "100", "30"), at="2024-01-02T15:30")
+    assert at.state.corporate_actions.unpaid
     at.twice({"A": "100"}, "990030")
     (booked, _) = asked(at)
     assert booked.endswith("no profit or loss of the day: it pays dividend 0.30")
     resolve(at)
     cash = at.state.cash
     assert (cash.balance, cash.dividends, cash.receivable) == (990_030, 30, 0)
+    assert (at.state.corporate_actions.unpaid, at.state.pnl.day_pnl) == ({}, 0)
     # It was part of equity since A went ex.
     assert (cash.external_flows, at.state.pnl.equity) == (1_000_000, 1_000_000)
 
