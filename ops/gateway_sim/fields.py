@@ -170,6 +170,11 @@ def parsed_moment(written: str, zone: str) -> datetime | None:
         return None
 
 
+def moment_text(moment: datetime, zone: str) -> str:
+    """Return a moment the way the real gateway writes it: local, the zone behind."""
+    return f"{moment.astimezone(ZoneInfo(zone)):%Y%m%d %H:%M:%S} {zone}"
+
+
 def double(value: Decimal | None, unset: str = UNSET_DOUBLE_TEXT) -> str:
     """Return a price the way Java prints a double: always with a decimal point."""
     if value is None:
