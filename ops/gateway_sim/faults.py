@@ -161,6 +161,9 @@ OF_ASKED: Final = frozenset(
     {FaultKind.REFUSED, FaultKind.WARNED, FaultKind.FILLED_FIRST, FaultKind.RESET_BEFORE}
 )
 
+READ_ONLY: Final = (
+    "Error validating request.-'bW' : cause - The API interface is currently in Read-Only mode."
+)
 ORDER_REFUSALS: Final[Mapping[int, str]] = {
     103: "Duplicate order id",
     110: "The price does not conform to the minimum price variation for this contract.",
@@ -168,7 +171,7 @@ ORDER_REFUSALS: Final[Mapping[int, str]] = {
     201: "Order rejected - reason:Your order exceeds the margin available.",
     202: "Order Canceled - reason:",
     203: "The security {symbol} is not available or allowed for this account",
-    321: "Error validating request.-'bW' : cause - The API interface is currently in Read-Only mode.",
+    321: READ_ONLY,
 }
 ORDER_WARNINGS: Final[Mapping[int, str]] = {
     399: "Order Message:\nWarning: your order will not be placed at the exchange until 09:30:00.",
@@ -192,11 +195,11 @@ OTHER_REFUSALS: Final[Mapping[int, str]] = {
 }
 
 
-def text_of(code: int) -> str:
-    """Return what is said with `code`; `{id}`, `{perm_id}` and `{symbol}` are still to be set."""
+def text_of(code: int, *, order_id: int = -1, symbol: str = "", perm_id: int = 0) -> str:
+    """Return what is said with `code`."""
     for texts in (ORDER_REFUSALS, ORDER_WARNINGS, CANCEL_REFUSALS, OTHER_REFUSALS):
         if code in texts:
-            return texts[code]
+            return texts[code].format(id=order_id, symbol=symbol, perm_id=perm_id)
     return f"Error {code}"
 
 
