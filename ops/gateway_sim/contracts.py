@@ -18,7 +18,11 @@ NO_DEFINITION: Final = (200, "No security definition has been found for the requ
 SMART: Final = "SMART"
 STOCK: Final = "STK"
 
+MARKET_RULE: Final = 26
+"""The id of the rule that the tick is a cent at every price."""
+
 _HOURS_DAYS: Final = 6
+_SAMPLES_MAX: Final = 16
 _ORDER_TYPES: Final = (
     "ACTIVETIM,AD,ADJUST,ALERT,ALLOC,AVGCOST,BASKET,COND,COND_IDENT,DAY,DEACT,DEACTDIS,GAT,GTC,GTD,"
     "IOC,LIT,LMT,LOC,MIT,MKT,MOC,NGCOMB,NONALGO,OCA,OPG,OPGREROUT,PREOPGRTH,RTH,SCALE,SNAPMID,"
@@ -145,6 +149,16 @@ class Contracts:
         found = self.matching(wanted)
         return [self._detailed(listing, now) for listing in found] if found else NO_DEFINITION
 
+    def beginning_with(self, pattern: str, now: datetime) -> Sequence[ContractDetails]:
+        """Return the listings whose symbol or name begins like `pattern`."""
+        start = pattern.upper()
+        found = [
+            listing
+            for listing in self._by_id.values()
+            if start and (listing.symbol.startswith(start) or listing.name.startswith(start))
+        ]
+        return [self._detailed(listing, now) for listing in found[:_SAMPLES_MAX]]
+
     def _detailed(self, listing: Listing, now: datetime) -> ContractDetails:
         day = new_york_day(now)
         exchanges = ",".join(listing.exchanges)
@@ -158,7 +172,7 @@ class Contracts:
             time_zone=ZONE_NAME,
             trading_hours=self._hours.spelled(day, _HOURS_DAYS, regular=False),
             liquid_hours=self._hours.spelled(day, _HOURS_DAYS, regular=True),
-            market_rule_ids=",".join("26" for _ in listing.exchanges),
+            market_rule_ids=",".join(f"{MARKET_RULE}" for _ in listing.exchanges),
         )
 
 

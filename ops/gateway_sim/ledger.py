@@ -67,7 +67,7 @@ class Ledger(msgspec.Struct, kw_only=True):
     money: Money
     opening: Money
     orders: dict[int, Working] = {}
-    completed: list[OrderLine] = []
+    completed: dict[int, OrderLine] = {}
     executions: list[Execution] = []
     commissions: dict[str, Commission] = {}
     next_ids: dict[int, int] = {}

@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 
 from events import BarClosed
+from ops.gateway_sim.ledger import NEVER
 from ops.gateway_sim.terms import Bar
 
 STEP_S: Final = 5
@@ -91,6 +92,12 @@ class Market:
         """The last price of every contract that has one."""
         return {con_id: quote.last for con_id, quote in self.quotes.items()}
 
+    @property
+    def next_due(self) -> datetime:
+        """When `advance` next has a step to yield."""
+        by_hand = [bar.at + STEP for bar in self._by_hand.values()]
+        return min([*by_hand, NEVER if self._next is None else self._next.end])
+
     def advance(self, now: datetime) -> Iterator[Step]:
         """Yield what ended until `now`, in order, each after it has moved its quote."""
         yield from self._close_by_hand(now)
@@ -148,11 +155,10 @@ class Market:
             if since <= piece.at and piece.at + STEP <= until:
                 yield piece
 
-    def oldest(self, con_id: int) -> datetime | None:
-        """Return when the oldest bar of a contract starts."""
-        bars, scripted = self._bars.get(con_id), self._scripted.get(con_id)
-        starts = [*([bars[0].start] if bars else []), *([scripted[0].at] if scripted else [])]
-        return min(starts, default=None)
+    def starts(self, con_id: int) -> Iterator[datetime]:
+        """Yield when the known bars of a contract start, the oldest first."""
+        yield from (bar.start for bar in self._bars.get(con_id, []))
+        yield from (bar.at for bar in self._scripted.get(con_id, []))
 
     def _steps(self, con_id: int, first: int, since: datetime) -> Iterator[Step]:
         pending: list[Bar] = []
