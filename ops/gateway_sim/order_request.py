@@ -154,8 +154,9 @@ class _OrderReading:
         self._algorithm()
         terms = replace(terms, what_if=read.flag("What If"))
         self._echo("orderMiscOptions:t solicited:b randomizeSize:b randomizePrice:b")
-        if terms.type.replace(" ", "") == "PEGBENCH":
+        if terms.type.startswith("PEG"):
             self.unsupported.append("pegged orders")
+        if terms.type.replace(" ", "") == "PEGBENCH":
             self._echo("referenceContractId:i isPeggedChangeAmountDecrease:b peggedChangeAmount:n")
             self._echo("referenceChangeAmount:n referenceExchangeId:t")
         self._conditions()
@@ -191,8 +192,6 @@ class _OrderReading:
         pegged = order_type.replace(" ", "")
         if self._contract.exchange == "IBKRATS":
             self._echo("minTradeQty:i")
-        if pegged in {"PEGBEST", "PEGMID"}:
-            self.unsupported.append("pegged orders")
         offsets = pegged == "PEGMID"
         if pegged == "PEGBEST":
             self._echo("minCompeteSize:i competeAgainstBestOffset:t")
