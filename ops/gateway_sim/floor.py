@@ -69,6 +69,11 @@ class Floor:
         """The one account, `DU` and a number: a paper account's."""
         return self._ledger.account
 
+    @property
+    def now(self) -> datetime:
+        """The latest time it was told."""
+        return self._now
+
     # Clients.
 
     def next_valid_id(self, client_id: int) -> int:
