@@ -13,7 +13,7 @@ from ops.gateway_sim.terms import (
     AccountValue,
     CommissionReport,
     CompletedOrder,
-    Contract,
+    ContractDetails,
     ExecutionReport,
     Notice,
     OpenOrder,
@@ -224,25 +224,27 @@ class Answers:
     def contract_details(self, request: requests.ContractDetailsWanted) -> None:
         """Say every contract that matches, and the end; or that there is none."""
         found = self._floor.contract_details(request.contract)
-        if isinstance(found, tuple):
-            self._session.tell(Notice(request.request_id, *found))
-            return
+        match found:
+            case (int(code), str(text)):
+                self._session.tell(Notice(request.request_id, code, text))
+                return
         version = self._session.manner.version
         for details in found:
+            assert isinstance(details, ContractDetails)
             self._session.say(replies.contract_details(request.request_id, details, version))
         self._say("52", "1", str(request.request_id))
 
     def matching_symbols(self, request: requests.MatchingSymbols) -> None:
         """Say which contracts have that symbol."""
-        found = self._floor.contract_details(Contract(symbol=request.pattern.upper()))
-        matches = () if isinstance(found, tuple) else found
+        matches = self._floor.matching_symbols(request.pattern)
         version = self._session.manner.version
         self._session.say(replies.matching_symbols(request.request_id, matches, version))
 
     def market_rule(self, request: requests.MarketRule) -> None:
         """Say the price steps of a rule."""
-        # Every stock here is quoted in cents, whatever its price.
-        self._say("93", str(request.rule_id), "1", "0", "0.01")
+        steps = self._floor.market_rule(request.rule_id)
+        told = [str(number) for step in steps for number in step]
+        self._say("93", str(request.rule_id), str(len(steps)), *told)
 
     def market_data(self, request: requests.MarketData) -> None:
         """Begin ticks, or say what there is now."""

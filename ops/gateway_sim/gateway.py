@@ -18,6 +18,7 @@ from ops.gateway_sim.floor import Floor
 from ops.gateway_sim.mishaps import Mishaps
 from ops.gateway_sim.replies import TimeSpelling
 from ops.gateway_sim.requests import BindOrders, CancelAll, CancelOrder, PlaceOrder, Request
+from ops.gateway_sim.schedule import OccasionKind, Schedule
 from ops.gateway_sim.terms import (
     EVERYONE,
     AccountMoved,
@@ -58,16 +59,24 @@ class Gateway:
     """What all clients share."""
 
     def __init__(
-        self, floor: Floor, clock: VirtualClock, settings: Settings, plan: FaultPlan
+        self,
+        floor: Floor,
+        clock: VirtualClock,
+        settings: Settings,
+        plan: FaultPlan,
+        schedule: Schedule | None = None,
     ) -> None:
-        """Have no clients yet."""
+        """Have no clients yet; without a schedule the gateway is never away by itself."""
         self.floor = floor
         self.clock = clock
         self.settings = settings
         self.plan = plan
         self.sessions: dict[int, ClientSession] = {}
-        self.on_restart: Callable[[float], None] = lambda _: None
-        """What the server does when the gateway restarts: it takes no connection for so long."""
+        self._schedule = schedule
+        self._scheduled = clock.now()
+        self._moments: list[tuple[datetime, Callable[[], None]]] = []
+        self._away_until: datetime | None = None
+        self._away_seconds = 0.0
         self._taken_once: set[int] = set()
         self._taken_until: dict[int, float] = {}
         self.mishaps = Mishaps(self)
@@ -88,15 +97,51 @@ class Gateway:
         """Do `act` at the first tick after that many seconds of the wall."""
         self._timers.append((self.seconds() + seconds, act))
 
+    def at(self, moment: datetime, act: Callable[[], None]) -> None:
+        """Do `act` at the first tick at or after `moment` of the gateway's own time."""
+        self._moments.append((moment, act))
+
     def tick(self) -> None:
         """Let time pass: prices move, held messages leave, waiting requests are answered."""
-        due = [timer for timer in self._timers if timer[0] <= self.seconds()]
-        self._timers = [timer for timer in self._timers if timer not in due]
-        for _, act in due:
-            act()
+        now, seconds = self.now(), self.seconds()
+        timers, self._timers = self._timers, []
+        self._timers += [timer for timer in timers if timer[0] > seconds]
+        for due, act in timers:
+            if due <= seconds:
+                act()
+        self._keep_schedule(now)
+        moments, self._moments = self._moments, []
+        self._moments += [each for each in moments if each[0] > now]
+        for moment, act in moments:
+            if moment <= now:
+                act()
         self.deliver(self.floor.advance(self.now()))
         for session in list(self.sessions.values()):
             session.tick()
+
+    def _keep_schedule(self, now: datetime) -> None:
+        if self._schedule is None:
+            return
+        occasions = self._schedule.between(self._scheduled, now)
+        self._scheduled = now
+        for occasion in occasions:
+            _log.info("%s from %s until %s", occasion.kind, occasion.at, occasion.until)
+            if occasion.kind is OccasionKind.SERVERS:
+                self.mishaps.lose_line()
+                self.at(occasion.until, self.mishaps.restore_line)
+            else:
+                self.mishaps.restart(until=occasion.until)
+
+    @property
+    def is_away(self) -> bool:
+        """Whether no connection is taken now."""
+        until = self._away_until
+        return self._away_seconds > self.seconds() or (until is not None and until > self.now())
+
+    def be_away(self, seconds: float = 0.0, until: datetime | None = None) -> None:
+        """Take no connection for so long (of the wall), or until then (of its own time)."""
+        self._away_seconds = self.seconds() + seconds if seconds else 0.0
+        self._away_until = until
 
     def take_changed(self) -> bool:
         """Say whether anything was reported since the last time this was asked."""

@@ -6,6 +6,7 @@ it strikes.
 
 import logging
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
@@ -145,11 +146,19 @@ class Mishaps:
         for session in list(self._gateway.sessions.values()):
             session.reset()
 
-    def restart(self, down_s: float = 0.0) -> None:
-        """Restart the gateway: connections break, untransmitted orders are gone."""
+    def restart(self, seconds: float = 0.0, until: datetime | None = None) -> None:
+        """Restart the gateway: connections break, untransmitted orders are gone.
+
+        It takes no connection for so long (of the wall), or until then (of its own time); `log_in`
+        ends that.
+        """
         self.reset_all()
         self._gateway.floor.restart(self._gateway.now())
-        self._gateway.on_restart(down_s)
+        self._gateway.be_away(seconds, until)
+
+    def log_in(self) -> None:
+        """Take connections again, as after a person has logged in."""
+        self._gateway.be_away()
 
     # The account and its orders.
 

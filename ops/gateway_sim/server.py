@@ -10,13 +10,13 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from typing import Final
 
 from ops.gateway_sim.client_session import ClientSession
 from ops.gateway_sim.faults import Fault, FaultPlan
 from ops.gateway_sim.floor import Floor
 from ops.gateway_sim.gateway import Gateway, Settings
+from ops.gateway_sim.schedule import Schedule
 from ops.gateway_sim.virtual_clock import VirtualClock
 
 LOCALHOST: Final = "127.0.0.1"
@@ -38,15 +38,18 @@ class _Connection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._transport = transport
+        if self._gateway.is_away:
+            self.reset()
+            return
         self._session = ClientSession(self._gateway, self)
 
     def data_received(self, data: bytes) -> None:
-        assert self._session is not None
-        self._session.received(data)
+        if self._session is not None:
+            self._session.received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
-        assert self._session is not None
-        self._session.lost()
+        if self._session is not None:
+            self._session.lost()
 
     def write(self, data: bytes) -> None:
         assert self._transport is not None
@@ -77,8 +80,6 @@ class RunningGateway:
         self._host = host
         self._save = save
         self._listening: asyncio.Server | None = None
-        self._reopening: asyncio.Task[None] | None = None
-        gateway.on_restart = self._restart
 
     async def open(self) -> None:
         """Take connections from now on."""
@@ -90,8 +91,6 @@ class RunningGateway:
 
     async def close(self) -> None:
         """Take no connection any more and break those there are."""
-        if self._reopening is not None:
-            self._reopening.cancel()
         if self._listening is not None:
             self._listening.close()
         self.gateway.mishaps.reset_all()
@@ -105,18 +104,16 @@ class RunningGateway:
             self.gateway.tick()
             if self.gateway.take_changed():
                 self._save(self.gateway.floor.state())
+            await self._listen_or_not()
             await asyncio.sleep(TICK_S)
 
-    def _restart(self, down_s: float) -> None:
-        if self._listening is not None:
+    async def _listen_or_not(self) -> None:
+        if self.gateway.is_away and self._listening is not None:
             self._listening.close()
             self._listening = None
-        self._reopening = asyncio.ensure_future(self._open_after(down_s))
-
-    async def _open_after(self, down_s: float) -> None:
-        await asyncio.sleep(down_s)
-        await self.open()
-        _log.info("restarted, listening on port %s", self.port)
+        elif not self.gateway.is_away and self._listening is None:
+            await self.open()
+            _log.info("listening on port %s again", self.port)
 
 
 @asynccontextmanager
@@ -126,16 +123,21 @@ async def running_gateway(  # noqa: PLR0913 - what a gateway is made of
     clock: VirtualClock | None = None,
     settings: Settings | None = None,
     faults: Iterable[Fault] = (),
+    schedule: Schedule | None = None,
     port: int = 0,
     host: str = LOCALHOST,
     save: Callable[[bytes], None] = lambda _: None,
 ) -> AsyncIterator[RunningGateway]:
-    """Run a gateway in this loop and yield it; `save` is called with what must survive it."""
+    """Run a gateway in this loop and yield it; `save` is called with what must survive it.
+
+    Without a clock of its own its time stands still where the floor begins, until it is set.
+    """
     gateway = Gateway(
         floor,
-        clock or VirtualClock(datetime.now(UTC)),
+        clock or VirtualClock(floor.now, speed=0),
         settings or Settings(),
         FaultPlan(faults),
+        schedule,
     )
     running = RunningGateway(gateway, host, port, save)
     await running.open()
