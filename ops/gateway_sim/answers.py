@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ops.gateway_sim import replies, requests
 from ops.gateway_sim.fields import moment_text
-from ops.gateway_sim.terms import (
-    AccountValue,
+from ops.gateway_sim.reports import (
     CommissionReport,
     CompletedOrder,
-    ContractDetails,
     ExecutionReport,
     Notice,
     OpenOrder,
     OrderStatus,
+)
+from ops.gateway_sim.terms import (
+    AccountValue,
+    ContractDetails,
     PositionLine,
 )
 from ops.gateway_sim.unserved import empty_answer, refusal

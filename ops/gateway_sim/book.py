@@ -28,7 +28,16 @@ from ops.gateway_sim.order_rules import (
 )
 from ops.gateway_sim.outbox import Outbox
 from ops.gateway_sim.prices import Market, Step
-from ops.gateway_sim.terms import Contract, OrderLine, OrderTerms, Side, Status, To
+from ops.gateway_sim.reports import (
+    To,
+)
+from ops.gateway_sim.terms import (
+    Contract,
+    OrderLine,
+    OrderTerms,
+    Side,
+    Status,
+)
 from ops.gateway_sim.working_orders import BookRules, WorkingOrders
 
 _HAND: Final = 0
@@ -286,8 +295,7 @@ class Book:
             oca_type=terms.oca_type or order.line.terms.oca_type,
         )
         if order.is_transmitted:
-            self._orders.amend(now, order, terms)
-            return None
+            return self._orders.amend(now, order, terms)
         order.line = msgspec.structs.replace(order.line, terms=terms)
         if terms.transmit:
             self._transmit_with_family(now, order)

@@ -16,9 +16,12 @@ from ops.gateway_sim.frames import BadFrame, FrameReader, fields, frame, greetin
 from ops.gateway_sim.outlet import Outlet
 from ops.gateway_sim.pacing import Pacer, Pass, Strike, Wait
 from ops.gateway_sim.replies import Manner, TimeSpelling, fields_of
+from ops.gateway_sim.reports import (
+    Notice,
+    Report,
+)
 from ops.gateway_sim.request_reading import parsed
 from ops.gateway_sim.requests import CancelOrder, PlaceOrder, Request, StartApi
-from ops.gateway_sim.terms import Notice, Report
 
 if TYPE_CHECKING:
     from ops.gateway_sim.gateway import Gateway

@@ -17,9 +17,13 @@ from ops.gateway_sim.hours import Hours
 from ops.gateway_sim.ledger import Ledger
 from ops.gateway_sim.market_data import DataRules, MarketData
 from ops.gateway_sim.prices import Market
-from ops.gateway_sim.terms import (
+from ops.gateway_sim.reports import (
     EVERYONE,
     AccountMoved,
+    Notice,
+    To,
+)
+from ops.gateway_sim.terms import (
     AccountValue,
     Commission,
     Contract,
@@ -27,12 +31,10 @@ from ops.gateway_sim.terms import (
     Execution,
     ExecutionFilter,
     HistoryRequest,
-    Notice,
     OrderLine,
     OrderTerms,
     PortfolioLine,
     PositionLine,
-    To,
 )
 from ops.gateway_sim.working_orders import BookRules
 

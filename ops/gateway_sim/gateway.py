@@ -17,9 +17,7 @@ from ops.gateway_sim.faults import READ_ONLY, FaultPlan
 from ops.gateway_sim.floor import Floor
 from ops.gateway_sim.mishaps import Mishaps
 from ops.gateway_sim.replies import TimeSpelling
-from ops.gateway_sim.requests import BindOrders, CancelAll, CancelOrder, PlaceOrder, Request
-from ops.gateway_sim.schedule import OccasionKind, Schedule
-from ops.gateway_sim.terms import (
+from ops.gateway_sim.reports import (
     EVERYONE,
     AccountMoved,
     Notice,
@@ -27,6 +25,8 @@ from ops.gateway_sim.terms import (
     Report,
     To,
 )
+from ops.gateway_sim.requests import BindOrders, CancelAll, CancelOrder, PlaceOrder, Request
+from ops.gateway_sim.schedule import OccasionKind, Schedule
 from ops.gateway_sim.virtual_clock import VirtualClock
 
 OLDEST_VERSION: Final = 157

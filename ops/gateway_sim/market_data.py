@@ -13,11 +13,8 @@ from ops.gateway_sim import history
 from ops.gateway_sim.contracts import Contracts, Error
 from ops.gateway_sim.hours import Hours
 from ops.gateway_sim.prices import Market, Quote, Step
-from ops.gateway_sim.terms import (
-    Bar,
-    Contract,
+from ops.gateway_sim.reports import (
     History,
-    HistoryRequest,
     HistoryUpdate,
     MarketDataKind,
     Notice,
@@ -29,6 +26,11 @@ from ops.gateway_sim.terms import (
     TickSize,
     TickString,
     To,
+)
+from ops.gateway_sim.terms import (
+    Bar,
+    Contract,
+    HistoryRequest,
 )
 
 LIVE: Final = 1

@@ -15,6 +15,16 @@ from msgspec.structs import replace
 from ops.gateway_sim.answers import Answers
 from ops.gateway_sim.faults import Fault, FaultKind
 from ops.gateway_sim.replies import TimeSpelling
+from ops.gateway_sim.reports import (
+    EVERYONE,
+    HistoryUpdate,
+    Notice,
+    RealTimeBar,
+    TickPrice,
+    TickSize,
+    TickString,
+    To,
+)
 from ops.gateway_sim.requests import (
     CancelAll,
     CancelOrder,
@@ -24,19 +34,11 @@ from ops.gateway_sim.requests import (
     Request,
 )
 from ops.gateway_sim.terms import (
-    EVERYONE,
     Execution,
     ExecutionFilter,
-    HistoryUpdate,
-    Notice,
     OrderLine,
     OrderTerms,
-    RealTimeBar,
     Status,
-    TickPrice,
-    TickSize,
-    TickString,
-    To,
 )
 
 if TYPE_CHECKING:

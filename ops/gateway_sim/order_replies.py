@@ -14,7 +14,15 @@ from ops.gateway_sim.order_request import (
     PEG_OFFSETS,
     POST_TO_ATS,
 )
-from ops.gateway_sim.terms import CompletedOrder, Contract, OpenOrder, OrderLine, WhatIf
+from ops.gateway_sim.reports import (
+    CompletedOrder,
+    OpenOrder,
+)
+from ops.gateway_sim.terms import (
+    Contract,
+    OrderLine,
+    WhatIf,
+)
 
 _NO_INTEGER: Final = str(UNSET_INTEGER)
 _OCA_BY_DEFAULT: Final = 3

@@ -5,22 +5,24 @@ only once it asked for such orders to be bound. A master client is told of every
 """
 
 from ops.gateway_sim.ledger import Ledger
-from ops.gateway_sim.terms import (
+from ops.gateway_sim.reports import (
     EVERYONE,
     AccountMoved,
-    Commission,
     CommissionReport,
-    Execution,
     ExecutionReport,
     Notice,
     OpenOrder,
     OrderBound,
-    OrderLine,
     OrderStatus,
-    PositionLine,
     PositionMoved,
     Report,
     To,
+)
+from ops.gateway_sim.terms import (
+    Commission,
+    Execution,
+    OrderLine,
+    PositionLine,
     WhatIf,
 )
 

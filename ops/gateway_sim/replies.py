@@ -11,12 +11,9 @@ import msgspec
 
 from ops.gateway_sim.fields import double, moment_text, size
 from ops.gateway_sim.order_replies import completed_order, contract_fields, open_order
-from ops.gateway_sim.terms import (
-    AccountValue,
-    Bar,
+from ops.gateway_sim.reports import (
     CommissionReport,
     CompletedOrder,
-    ContractDetails,
     ExecutionReport,
     History,
     HistoryUpdate,
@@ -25,17 +22,22 @@ from ops.gateway_sim.terms import (
     OpenOrder,
     OrderBound,
     OrderStatus,
-    PortfolioLine,
-    PositionLine,
     PositionMoved,
     RealTimeBar,
     Report,
-    Side,
     SnapshotEnd,
     TickPrice,
     TickRequestParameters,
     TickSize,
     TickString,
+)
+from ops.gateway_sim.terms import (
+    AccountValue,
+    Bar,
+    ContractDetails,
+    PortfolioLine,
+    PositionLine,
+    Side,
 )
 
 ADVANCED_REJECT: Final = 166

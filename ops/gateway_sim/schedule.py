@@ -73,8 +73,12 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def _of_day(self, day: date) -> Iterator[Occasion]:
         if self.restarts_at is not None:
-            at = datetime.combine(day, self.restarts_at, ZoneInfo(self.zone)).astimezone(UTC)
-            if self.has_weekly_login and _is_first_since_expiry(at):
+            zone = ZoneInfo(self.zone)
+            at, before = (
+                datetime.combine(each, self.restarts_at, zone).astimezone(UTC)
+                for each in (day, day - _DAY)
+            )
+            if self.has_weekly_login and before < _last_expiry(at):
                 yield Occasion(at, at + self.login_takes, OccasionKind.LOGIN)
             else:
                 yield Occasion(at, at + self.restart_takes, OccasionKind.RESTART)
@@ -89,12 +93,12 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             yield Occasion(begins, _new_york(day, RESET_UNTIL), OccasionKind.SERVERS)
 
 
-def _is_first_since_expiry(restart: datetime) -> bool:
-    """Tell whether the login expired in the day before `restart`: it is the first one after."""
-    local = restart.astimezone(NEW_YORK)
-    sunday = local.date() - timedelta(days=(local.weekday() - _SUNDAY) % 7)
+def _last_expiry(until: datetime) -> datetime:
+    """Return when the login last expired, at `until` or before."""
+    day = until.astimezone(NEW_YORK).date()
+    sunday = day - timedelta(days=(day.weekday() - _SUNDAY) % 7)
     expired = _new_york(sunday, LOGIN_EXPIRES)
-    return expired <= restart < expired + _DAY
+    return expired if expired <= until else _new_york(sunday - 7 * _DAY, LOGIN_EXPIRES)
 
 
 def _new_york(day: date, at: time) -> datetime:

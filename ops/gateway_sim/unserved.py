@@ -7,8 +7,10 @@ what never comes. A message that is not here (a log level, the end of something)
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from ops.gateway_sim.reports import (
+    Notice,
+)
 from ops.gateway_sim.requests import Unserved
-from ops.gateway_sim.terms import Notice
 
 _NOT_SUBSCRIBED: Final = {
     10: (10092, "Deep market data is not supported for this combination of security type/exchange"),

@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from ops.gateway_sim.account import shortfall
+from ops.gateway_sim.contracts import Error
 from ops.gateway_sim.executions import execute
 from ops.gateway_sim.hours import ZONE_NAME, Hours, new_york
 from ops.gateway_sim.ledger import EARLIEST, NEVER, Ledger, Working
@@ -41,6 +42,7 @@ from ops.gateway_sim.terms import (
 OCA_CANCEL: Final = 1
 OCA_REDUCE: Final = 3
 """What the real gateway writes where a client said nothing: reduce, without blocking."""
+TOO_DEAR: Final = 201
 CANCELLED: Final = 202
 BY_TRADER: Final = "Cancelled by Trader"
 
@@ -113,7 +115,7 @@ class WorkingOrders:
         """Send an order out: refused for want of money, waiting, or working and perhaps filled."""
         order.is_transmitted = True
         if (short := self._too_dear(order)) is not None:
-            self.killed(now, order, 201, short)
+            self.killed(now, order, TOO_DEAR, short)
             return
         self._place_in_time(now, order)
         standing = order.line
@@ -131,13 +133,18 @@ class WorkingOrders:
             self._out.order(order.line)
         self._end_what_cannot_wait(now, order)
 
-    def amend(self, now: datetime, order: Working, terms: OrderTerms) -> None:
-        """Let an open order go on with other terms."""
-        order.line = msgspec.structs.replace(order.line, terms=terms)
+    def amend(self, now: datetime, order: Working, terms: OrderTerms) -> Error | None:
+        """Let an open order go on with other terms; return what refuses them: then it stays."""
+        before = order.line
+        order.line = msgspec.structs.replace(before, terms=terms)
+        if (short := self._too_dear(order)) is not None:
+            order.line = before
+            return TOO_DEAR, short
         self._place_in_time(now, order)
         self._out.order(order.line)
         self._try_now(now, order)
         self._end_what_cannot_wait(now, order)
+        return None
 
     def begin_cancel(self, now: datetime, order: Working) -> None:
         """Cancel an open order, at once or after the time it takes."""
