@@ -130,7 +130,7 @@ async def a_client(running: RunningGateway, client_id: int = 7) -> AsyncIterator
 
 @contextmanager
 def undecoded() -> Iterator[list[str]]:
-    """Yield what ib_async could not decode."""
+    """Yield what ib_async could not decode, and where the gateway itself broke."""
     problems: list[str] = []
 
     class Keeper(logging.Handler):
@@ -138,12 +138,14 @@ def undecoded() -> Iterator[list[str]]:
             problems.append(record.getMessage())
 
     keeper = Keeper(logging.ERROR)
-    log = logging.getLogger("ib_async.Decoder")
-    log.addHandler(keeper)
+    logs = [logging.getLogger(name) for name in ("ib_async.Decoder", "asyncio")]
+    for log in logs:
+        log.addHandler(keeper)
     try:
         yield problems
     finally:
-        log.removeHandler(keeper)
+        for log in logs:
+            log.removeHandler(keeper)
 
 
 async def until(condition: Callable[[], object], what: str = "") -> None:

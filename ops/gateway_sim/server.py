@@ -141,10 +141,11 @@ async def running_gateway(  # noqa: PLR0913 - what a gateway is made of
     )
     running = RunningGateway(gateway, host, port, save)
     await running.open()
-    ticking = asyncio.create_task(running.run(), name="gateway time")
     try:
-        yield running
+        async with asyncio.TaskGroup() as tasks:
+            # If time cannot pass any more, whoever uses this gateway is told at once.
+            ticking = tasks.create_task(running.run(), name="gateway time")
+            yield running
+            ticking.cancel()
     finally:
-        ticking.cancel()
-        await asyncio.gather(ticking, return_exceptions=True)
         await running.close()
