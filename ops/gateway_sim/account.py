@@ -61,19 +61,18 @@ def book_execution(money: Money, execution: Execution, commission: Decimal) -> D
     signed = execution.shares if execution.side == Side.BUY else -execution.shares
     money.cash -= signed * price + commission
     holding = money.holdings.setdefault(contract.con_id, Holding(contract=contract))
-    closing = _ZERO
-    if holding.quantity * signed < 0:
-        closing = signed.copy_sign(signed) * min(Decimal(1), abs(holding.quantity) / abs(signed))
-    opening = signed - closing
-    per_share = commission / abs(signed) if signed else _ZERO
+    is_closing = holding.quantity * signed < 0
+    closed = min(abs(holding.quantity), abs(signed)) if is_closing else _ZERO
+    opened = abs(signed) - closed
     realized = None
-    if closing:
-        share = abs(closing) / abs(holding.quantity)
-        cost = holding.cost * share
-        realized = -closing * price - cost - per_share * abs(closing)
+    if closed:
+        cost = holding.cost * closed / abs(holding.quantity)
+        proceeds = closed.copy_sign(-signed) * price
+        realized = proceeds - cost - commission * closed / abs(signed)
         holding.realized += realized
         holding.cost -= cost
-    holding.cost += opening * price + per_share * abs(opening)
+    if opened:
+        holding.cost += opened.copy_sign(signed) * price + commission * opened / abs(signed)
     holding.quantity += signed
     return realized
 
