@@ -4,7 +4,7 @@ Margin follows Regulation T, and is the same by day and by night: half of a posi
 open it, a quarter of a long and 30 % of a short one to keep it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from typing import Final
 
@@ -143,20 +143,20 @@ def weigh(
     )
 
 
-def shortfall(
-    money: Money, prices: Prices, additions: Iterable[tuple[Contract, Decimal, Decimal]]
-) -> Margin | None:
-    """Return the margin if all of `additions` traded and it were too little; None if it is enough.
+def shortfall(money: Money, prices: Prices, extra: Mapping[int, Decimal]) -> Margin | None:
+    """Return the margin if `extra` signed shares of contracts traded at their `prices`.
 
-    Each addition is a contract, signed shares and a price. What only reduces is always enough.
+    None if it is enough, which it always is for what only reduces positions.
     """
-    imagined, marks = copy_of(money), dict(prices)
-    for contract, signed, price in additions:
-        imagined = _traded(imagined, contract, signed, price, _ZERO)
-        marks.setdefault(contract.con_id, price)
-    needed = margin(imagined, marks)
-    is_enough = needed.initial <= needed.equity
-    return None if is_enough or needed.initial <= margin(money, prices).initial else needed
+    now = margin(money, prices)
+    initial = now.initial
+    for con_id, signed in extra.items():
+        holding = money.holdings.get(con_id)
+        held = holding.quantity if holding is not None else _ZERO
+        initial += (abs(held + signed) - abs(held)) * prices[con_id] * INITIAL
+    if initial <= now.equity or initial <= now.initial:
+        return None
+    return Margin(now.equity, initial, now.maintenance)
 
 
 def positions(ledger: Ledger) -> list[PositionLine]:

@@ -163,14 +163,16 @@ class Book:
 
     def meet(self, step: Step) -> list[To]:
         """Let the orders of one contract trade in five seconds of market, the oldest first."""
-        self.pass_time_first(step.bar.at)
-        quote = self._market.quotes[step.con_id]
-        met = touch(step.bar, step.end, quote.room)
-        for order in self._orders.of(step.con_id):
-            if self._orders.may_trade(order, step.bar.at):
-                self._orders.trade(order, met)
-            self._orders.trail(order, step.bar.high, step.bar.low)
-        quote.room = met.room
+        bar = step.bar
+        self.pass_time_first(bar.at)
+        if self._orders.has_any(step.con_id):
+            quote = self._market.quotes[step.con_id]
+            met = touch(bar, step.end, quote.room)
+            for order in self._orders.of(step.con_id):
+                if self._orders.may_trade(order, bar.at):
+                    self._orders.trade(order, met)
+                self._orders.trail(order, bar.high, bar.low)
+            quote.room = met.room
         return self._out.drained()
 
     def pass_time(self, now: datetime) -> list[To]:

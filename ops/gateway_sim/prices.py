@@ -78,6 +78,8 @@ class Market:
         self._scripted: dict[int, list[Bar]] = {}
         self._by_hand: dict[int, Bar] = {}
         self.quotes: dict[int, Quote] = {}
+        self.last_prices: dict[int, Decimal] = {}
+        """The last price of every contract that has one."""
         streams = []
         for con_id in self._bars:
             known = bisect_right(self._ends[con_id], starts_at)
@@ -86,11 +88,6 @@ class Market:
             streams.append(self._steps(con_id, known, starts_at))
         self._merged = heapq.merge(*streams, key=_end_and_contract)
         self._next = next(self._merged, None)
-
-    @property
-    def last_prices(self) -> dict[int, Decimal]:
-        """The last price of every contract that has one."""
-        return {con_id: quote.last for con_id, quote in self.quotes.items()}
 
     @property
     def next_due(self) -> datetime:
@@ -200,6 +197,7 @@ class Market:
             quote.previous_close, quote.volume = quote.last, _ZERO
             quote.open = quote.high = quote.low = None
         quote.last, quote.bid, quote.ask = bar.close, bid, ask
+        self.last_prices[step.con_id] = bar.close
         quote.at, quote.room, quote.last_size = step.end, room, bar.volume
         quote.volume += bar.volume
         quote.open = bar.open if quote.open is None else quote.open

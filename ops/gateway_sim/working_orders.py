@@ -152,7 +152,7 @@ class WorkingOrders:
             self.cancelled(now, order, "", BY_TRADER)
             return
         order.cancel_due = now + self.rules.cancel_takes
-        self.next_due = min(self.next_due, order.cancel_due)
+        self._note_due(order)
         self._restate(order)
         self._out.status(order.line)
 
@@ -229,14 +229,22 @@ class WorkingOrders:
 
     def of(self, con_id: int) -> Iterator[Working]:
         """Yield the orders of one contract that can trade, each only if it still is open."""
+        for order in self._by_contract.get(con_id, ()):
+            is_ready = order.is_transmitted and not order.is_child_waiting
+            if is_ready and order.line.perm_id in self._ledger.orders:
+                yield order
+
+    def has_any(self, con_id: int) -> bool:
+        """Tell whether there is any order of one contract."""
+        return con_id in self._by_contract
+
+    @property
+    def _by_contract(self) -> dict[int, list[Working]]:
         if self._index is None:
             self._index = {}
             for order in self._ledger.orders.values():
                 self._index.setdefault(order.line.contract.con_id, []).append(order)
-        for order in self._index.get(con_id, ()):
-            is_ready = order.is_transmitted and not order.is_child_waiting
-            if is_ready and order.line.perm_id in self._ledger.orders:
-                yield order
+        return self._index
 
     def forget(self, perm_id: int) -> None:
         """Lose an order without a word."""
@@ -275,7 +283,9 @@ class WorkingOrders:
                 order.works_from = EARLIEST
                 self._restate(order)
                 self._out.order(order.line)
-        self._note_due()
+        self.next_due = NEVER
+        for order in self._ledger.orders.values():
+            self._note_due(order)
 
     def _place_in_time(self, now: datetime, order: Working) -> None:
         order.works_from, order.ends_at = working_hours(order.line.terms, now, self._hours)
@@ -283,7 +293,7 @@ class WorkingOrders:
         if quote is not None and order.line.trail_stop is None:
             self.trail(order, quote.last, quote.last)
         self._restate(order)
-        self._note_due()
+        self._note_due(order)
 
     def _try_now(self, now: datetime, order: Working) -> bool:
         """Let an order trade at the present quote; tell whether it did."""
@@ -381,17 +391,17 @@ class WorkingOrders:
         """Return why the account cannot carry an order on top of all others; None if it can."""
         if order.is_child_waiting:
             return None
-        con_id = order.line.contract.con_id
-        side = order.line.terms.action
-        additions = [
-            (each.line.contract, _signed(each.line), price)
-            for each in self._ledger.orders.values()
-            if not each.is_child_waiting
-            and (each.line.contract.con_id != con_id or each.line.terms.action == side)
-            and (price := self._price_of(each.line)) is not None
-        ]
-        money, prices = self._ledger.money, self._market.last_prices
-        short = shortfall(money, prices, additions)
+        con_id, side = order.line.contract.con_id, order.line.terms.action
+        prices = {con_id: order.line.terms.limit_price or _ZERO} | self._market.last_prices
+        extra: dict[int, Decimal] = {}
+        for each in self._ledger.orders.values():
+            line, of = each.line, each.line.contract.con_id
+            # Of one contract only one side adds up; what has no price yet needs no margin.
+            is_beside = of != con_id or line.terms.action == side
+            if is_beside and of in prices and each.is_transmitted and not each.is_child_waiting:
+                signed = line.remaining if line.terms.action == Side.BUY else -line.remaining
+                extra[of] = extra.get(of, _ZERO) + signed
+        short = shortfall(self._ledger.money, prices, extra)
         if short is None:
             return None
         return (
@@ -400,19 +410,6 @@ class WorkingOrders:
             f"INITIAL MARGIN [{short.initial:.2f} USD]"
         )
 
-    def _price_of(self, line: OrderLine) -> Decimal | None:
-        quote = self._market.quotes.get(line.contract.con_id)
-        return quote.last if quote is not None else line.terms.limit_price
-
-    def _note_due(self) -> None:
-        dues = [
-            due
-            for order in self._ledger.orders.values()
-            for due in (order.cancel_due, order.ends_at, order.works_from)
-            if due != EARLIEST
-        ]
-        self.next_due = min(dues, default=NEVER)
-
-
-def _signed(line: OrderLine) -> Decimal:
-    return line.remaining if line.terms.action == Side.BUY else -line.remaining
+    def _note_due(self, order: Working) -> None:
+        dues = (order.cancel_due, order.ends_at, order.works_from)
+        self.next_due = min(self.next_due, *(due for due in dues if due != EARLIEST))
