@@ -54,7 +54,7 @@ async def a_gateway(  # noqa: PLR0913 - what a gateway is made of
     schedule: Schedule | None = None,
     clock: VirtualClock | None = None,
     port: int = 0,
-    save: Callable[[bytes], None] = lambda _: None,
+    save: Callable[[bytes], None] | None = None,
 ) -> AsyncIterator[RunningGateway]:
     made = floor or a_floor()
     async with running_gateway(

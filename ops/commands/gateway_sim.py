@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -91,10 +92,6 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     plan = [*_faults_in(faults), *(plan_from_seed(fault_seed) if fault_seed is not None else ())]
     floor = open_floor(bars or None, account, Decimal(str(cash)), begins, state)
 
-    def keep(written: bytes) -> None:
-        if state is not None:
-            save(state, written)
-
     settings = Settings(read_only=read_only, reject_above_rate=reject_fast)
     _log_to(_json_line if as_json else _told)
 
@@ -107,7 +104,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
             schedule=Schedule() if schedule else None,
             port=port,
             host=host,
-            save=keep,
+            save=None if state is None else partial(save, state),
         ) as running:
             _announce(running, floor, speed, plan, as_json=as_json)
             await _stopped()

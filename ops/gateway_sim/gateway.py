@@ -20,7 +20,11 @@ from ops.gateway_sim.replies import TimeSpelling
 from ops.gateway_sim.reports import (
     EVERYONE,
     AccountMoved,
+    CommissionReport,
+    ExecutionReport,
     Notice,
+    OpenOrder,
+    OrderStatus,
     PositionMoved,
     Report,
     To,
@@ -34,6 +38,7 @@ NEWEST_VERSION: Final = 178
 CLIENTS_MAX: Final = 32
 VALIDATING: Final = 321
 
+_LASTING: Final = (OpenOrder, OrderStatus, ExecutionReport, CommissionReport, PositionMoved)
 _ORDER_REQUESTS: Final = (PlaceOrder, CancelOrder, CancelAll)
 
 _log = logging.getLogger("traded.gateway_sim")
@@ -81,7 +86,8 @@ class Gateway:
         self._taken_until: dict[int, float] = {}
         self.mishaps = Mishaps(self)
         self._timers: list[tuple[float, Callable[[], None]]] = []
-        self._changed = False
+        self.save: Callable[[], None] = lambda: None
+        """Called before anybody is told of a change that must survive the gateway."""
 
     # Time.
 
@@ -142,11 +148,6 @@ class Gateway:
         """Take no connection for so long (of the wall), or until then (of its own time)."""
         self._away_seconds = self.seconds() + seconds if seconds else 0.0
         self._away_until = until
-
-    def take_changed(self) -> bool:
-        """Say whether anything was reported since the last time this was asked."""
-        changed, self._changed = self._changed, False
-        return changed
 
     # Clients.
 
@@ -214,8 +215,9 @@ class Gateway:
 
     def deliver(self, reports: Sequence[To]) -> None:
         """Tell each report to the client it is for, in order."""
+        if any(isinstance(each.report, _LASTING) for each in reports):
+            self.save()
         for each in reports:
-            self._changed = True
             if not self.mishaps.is_withheld(each):
                 self.tell(each)
 

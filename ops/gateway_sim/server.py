@@ -72,13 +72,14 @@ class RunningGateway:
     """A gateway that listens; see `running_gateway`."""
 
     def __init__(
-        self, gateway: Gateway, host: str, port: int, save: Callable[[bytes], None]
+        self, gateway: Gateway, host: str, port: int, save: Callable[[bytes], None] | None
     ) -> None:
         """Listen on `host` and `port` (0: any free one) once `open` is called."""
         self.gateway = gateway
         self.port = port
         self._host = host
-        self._save = save
+        if save is not None:
+            gateway.save = lambda: save(gateway.floor.state())
         self._listening: asyncio.Server | None = None
 
     async def open(self) -> None:
@@ -96,14 +97,12 @@ class RunningGateway:
         self.gateway.mishaps.reset_all()
         # The loop delivers what breaking them leads to.
         await asyncio.sleep(0)
-        self._save(self.gateway.floor.state())
+        self.gateway.save()
 
     async def run(self) -> None:
         """Let time pass until cancelled, and keep what has changed."""
         while True:
             self.gateway.tick()
-            if self.gateway.take_changed():
-                self._save(self.gateway.floor.state())
             await self._listen_or_not()
             await asyncio.sleep(TICK_S)
 
@@ -126,9 +125,9 @@ async def running_gateway(  # noqa: PLR0913 - what a gateway is made of
     schedule: Schedule | None = None,
     port: int = 0,
     host: str = LOCALHOST,
-    save: Callable[[bytes], None] = lambda _: None,
+    save: Callable[[bytes], None] | None = None,
 ) -> AsyncIterator[RunningGateway]:
-    """Run a gateway in this loop and yield it; `save` is called with what must survive it.
+    """Run a gateway in this loop and yield it; what must survive it is saved before it is told.
 
     Without a clock of its own its time stands still where the floor begins, until it is set.
     """
