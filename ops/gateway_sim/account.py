@@ -60,7 +60,7 @@ def book_execution(money: Money, execution: Execution, commission: Decimal) -> D
     contract, price = execution.contract, execution.price
     signed = execution.shares if execution.side == Side.BUY else -execution.shares
     money.cash -= signed * price + commission
-    holding = money.holdings.setdefault(contract.con_id, Holding(contract=contract))
+    holding = _holding(money, contract)
     is_closing = holding.quantity * signed < 0
     closed = min(abs(holding.quantity), abs(signed)) if is_closing else _ZERO
     opened = abs(signed) - closed
@@ -83,6 +83,8 @@ def rebook(ledger: Ledger) -> None:
     for execution in ledger.executions:
         known = ledger.commissions.get(execution.execution_id)
         if not execution.shares:
+            # A position that is gone is told as 0.
+            _holding(money, execution.contract)
             continue
         realized = book_execution(money, execution, known.commission if known else _ZERO)
         if known is not None:
@@ -287,6 +289,15 @@ def _figure(account: str, tag: str, value: Decimal, currency: str) -> AccountVal
     return AccountValue(account=account, tag=tag, value=str(_cents(value)), currency=currency)
 
 
+def _holding(money: Money, contract: Contract) -> Holding:
+    """Return the position in `contract`, new at 0; it is told with its primary exchange."""
+    known = money.holdings.get(contract.con_id)
+    if known is None:
+        held = msgspec.structs.replace(contract, exchange=contract.primary_exchange)
+        known = money.holdings[contract.con_id] = Holding(contract=held)
+    return known
+
+
 def _value(holding: Holding, prices: Prices) -> Decimal:
     price = prices.get(holding.contract.con_id)
     return holding.cost if price is None else holding.quantity * price
@@ -298,7 +309,7 @@ def _traded(
     """Return a copy of `money` in which the trade has happened, for its margin only."""
     imagined = copy_of(money)
     imagined.cash -= signed * price + commission
-    holding = imagined.holdings.setdefault(contract.con_id, Holding(contract=contract))
+    holding = _holding(imagined, contract)
     holding.quantity += signed
     return imagined
 

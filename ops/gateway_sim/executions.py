@@ -10,6 +10,10 @@ from ops.gateway_sim.account import book_execution, order_commission, rebook
 from ops.gateway_sim.ledger import Ledger, Working
 from ops.gateway_sim.terms import Commission, Execution, ExecutionFilter, OrderType, Side
 
+ADDED: Final = 1
+REMOVED: Final = 2
+"""What an execution did to the market's liquidity."""
+
 _FIRST: Final = 0x65A10000
 _ZERO: Final = Decimal(0)
 _MARKET_TAKERS: Final = frozenset({OrderType.MARKET, OrderType.STOP, OrderType.TRAIL})
@@ -23,6 +27,7 @@ def execute(  # noqa: PLR0913 - an execution has as many facts
     price: Decimal,
     *,
     exchange: str,
+    is_taking: bool = False,
     liquidation: int = 0,
 ) -> tuple[Execution, Commission]:
     """Let `shares` of `order` trade: its line, the money and the lists of today change."""
@@ -46,7 +51,7 @@ def execute(  # noqa: PLR0913 - an execution has as many facts
         average_price=value / filled,
         order_ref=line.terms.order_ref,
         liquidation=liquidation,
-        last_liquidity=2 if line.terms.type in _MARKET_TAKERS else 1,
+        last_liquidity=REMOVED if is_taking or line.terms.type in _MARKET_TAKERS else ADDED,
     )
     ledger.next_execution += 1
     charged = cost - (line.commission or _ZERO)

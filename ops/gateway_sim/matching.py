@@ -35,6 +35,8 @@ class Touch(msgspec.Struct):
     high: Decimal
     low: Decimal
     room: Decimal
+    is_quote: bool = False
+    """Whether these are the prices of one moment: who trades with them takes liquidity."""
 
 
 def touch(bar: Bar, end: datetime, room: Decimal) -> Touch:

@@ -168,7 +168,7 @@ class WorkingOrders:
         if shares <= 0 or (needs_all and shares < remaining):
             return False
         met.room -= shares
-        self.traded(met.at, order, shares, price)
+        self.traded(met.at, order, shares, price, is_taking=met.is_quote)
         return True
 
     def traded(  # noqa: PLR0913 - an execution has as many facts
@@ -179,12 +179,20 @@ class WorkingOrders:
         price: Decimal,
         *,
         exchange: str = "ISLAND",
+        is_taking: bool = False,
         liquidation: int = 0,
     ) -> Execution:
         """Let `shares` of an order trade, also if it is being cancelled or is over."""
         before = order.line.remaining
         execution, commission = execute(
-            self._ledger, order, now, shares, price, exchange=exchange, liquidation=liquidation
+            self._ledger,
+            order,
+            now,
+            shares,
+            price,
+            exchange=exchange,
+            is_taking=is_taking,
+            liquidation=liquidation,
         )
         client_id = order.line.client_id
         self._out.execution(client_id, execution)
@@ -300,7 +308,8 @@ class WorkingOrders:
         quote = self._market.quotes.get(order.line.contract.con_id)
         if quote is None or order.is_child_waiting or not self.may_trade(order, now):
             return False
-        met = Touch(now, quote.bid, quote.ask, quote.bid, quote.ask, quote.room)
+        bid, ask = quote.bid, quote.ask
+        met = Touch(now, bid, ask, bid, ask, quote.room, is_quote=True)
         has_traded = self.trade(order, met)
         quote.room = met.room
         return has_traded

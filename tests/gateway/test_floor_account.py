@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from ops.gateway_sim.reports import CommissionReport, ExecutionReport, OpenOrder
-from ops.gateway_sim.terms import Commission, Execution, ExecutionFilter, Side, WhatIf
+from ops.gateway_sim.reports import CommissionReport, ExecutionReport, OpenOrder, PositionMoved
+from ops.gateway_sim.terms import Commission, Execution, ExecutionFilter, OrderTerms, Side, WhatIf
 from tests.gateway_floor import ACCOUNT, IBM, SPY, FloorDesk, terms
 
 
@@ -36,6 +36,7 @@ def test_the_average_cost_includes_commissions_and_a_sale_realizes_the_differenc
     # 100 x 100.01 + 1.00 of commission = 10,002.00
     (line,) = desk.floor.positions()
     assert (line.quantity, line.average_cost) == (100, Decimal("100.02"))
+    assert line.contract.exchange == "ARCA"
     desk.price("102.00")
     desk.place(1, terms(2, "SELL", 40))
     # 40 x (101.99 - 100.02) - 1.00
@@ -190,6 +191,38 @@ def test_a_correction_replaces_its_execution_and_a_bust_undoes_it() -> None:
     assert desk.value("TotalCashValue") == 100_000 - Decimal("5001.50")
     with pytest.raises(KeyError):
         desk.floor.correct(desk.now, "unknown.01", shares=Decimal(1), price=Decimal(1))
+
+
+def test_a_bust_of_the_only_trade_leaves_a_position_of_zero_to_be_told() -> None:
+    desk = FloorDesk()
+    desk.place(1, terms(1, "BUY", 100))
+    (execution,), _ = done(desk)
+    told = desk.floor.correct(
+        desk.now, execution.execution_id, shares=Decimal(0), price=Decimal(100)
+    )
+    moved = [each.report.position for each in told if isinstance(each.report, PositionMoved)]
+    assert [line.quantity for line in moved] == [0]
+    assert desk.value("TotalCashValue") == 100_000
+
+
+@pytest.mark.parametrize(
+    ("wanted", "liquidity"),
+    [
+        (terms(1, "BUY", 10), 2),
+        (terms(1, "BUY", 10, "LMT", limit="100.01"), 2),
+        (terms(1, "BUY", 10, "LMT", limit="99.00"), 1),
+        (terms(1, "SELL", 10, "STP", stop="99.00"), 2),
+    ],
+)
+def test_who_meets_the_market_takes_liquidity_and_who_rests_adds_it(
+    wanted: OrderTerms, liquidity: int
+) -> None:
+    desk = FloorDesk()
+    desk.place(1, wanted)
+    executions = done(desk)[0]
+    desk.price("99.00")
+    executions += done(desk)[0]
+    assert [each.last_liquidity for each in executions] == [liquidity]
 
 
 @pytest.mark.parametrize("seed", range(8))
