@@ -74,7 +74,9 @@ class Listing(msgspec.Struct, frozen=True):
     @property
     def exchanges(self) -> tuple[str, ...]:
         """Where it may be routed to."""
-        return (*((SMART,) if self.trades_smart else ()), self.primary_exchange, "ISLAND", "BYX")
+        if not self.trades_smart:
+            return (self.primary_exchange,)
+        return (SMART, self.primary_exchange, "ISLAND", "BYX")
 
 
 def us_stock(symbol: str) -> Listing:
