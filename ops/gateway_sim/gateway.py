@@ -121,9 +121,12 @@ class Gateway:
         for moment, act in moments:
             if moment <= now:
                 act()
-        self.deliver(self.floor.advance(self.now()))
+        self._pass_time()
         for session in list(self.sessions.values()):
             session.tick()
+
+    def _pass_time(self) -> None:
+        self.deliver(self.floor.advance(self.now()))
 
     def _keep_schedule(self, now: datetime) -> None:
         if self._schedule is None:
@@ -182,6 +185,8 @@ class Gateway:
 
     def asked(self, session: ClientSession, answers: Answers, request: Request) -> None:
         """Answer a request, or hand an order to the floor."""
+        # An order meets the prices of now, not those of the last tick.
+        self._pass_time()
         if isinstance(request, _ORDER_REQUESTS) and self.settings.read_only:
             session.tell(Notice(_order_id(request), VALIDATING, READ_ONLY))
         elif not self.mishaps.is_kept(session, answers, request):
