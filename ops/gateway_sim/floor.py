@@ -258,6 +258,10 @@ class Floor:
         step = self._market.set_price(now, con_id, last, bid, ask, size)
         return [*told, *self._book.meet(step), *self._data.quote(con_id)]
 
+    def revise_bars(self, symbol: str, by: Decimal) -> list[To]:
+        """Tell who keeps history up to date another close of the newest bar, `by` dollars away."""
+        return list(self._data.revise(self._con_id(symbol), by))
+
     def fill(
         self, now: datetime, perm_id: int, shares: Decimal, price: Decimal, exchange: str = "ISLAND"
     ) -> list[To]:

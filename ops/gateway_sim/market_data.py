@@ -5,6 +5,7 @@ Ticks, 5-second bars and historical bars that are kept up to date, by client and
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from decimal import Decimal
 from typing import Final
 
 import msgspec
@@ -212,6 +213,19 @@ class MarketData:
             if isinstance(wanted, _Ticks):
                 for report in self._ticks_of(request_id, wanted):
                     yield To(client_id, report)
+
+    def revise(self, con_id: int, by: Decimal) -> Iterator[To]:
+        """Yield what history that is kept up to date says after its newest close moved `by`."""
+        for (client_id, request_id), wanted in self._following.get(con_id, {}).items():
+            if isinstance(wanted, _KeptHistory) and wanted.newest is not None:
+                close = wanted.newest.close + by
+                wanted.newest = msgspec.structs.replace(
+                    wanted.newest,
+                    close=close,
+                    high=max(wanted.newest.high, close),
+                    low=min(wanted.newest.low, close),
+                )
+                yield To(client_id, HistoryUpdate(request_id, wanted.newest))
 
     def _follow(self, key: Key, wanted: _Subscription) -> None:
         self._wanted[key] = wanted

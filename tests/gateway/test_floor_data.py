@@ -270,6 +270,18 @@ def test_history_kept_up_to_date_goes_on_where_it_stopped(tmp_path: Path) -> Non
     assert figures(history(floor, "1 D", "5 mins")) == figures([updates[35], updates[-1]])
 
 
+def test_the_newest_bar_may_be_revised(tmp_path: Path) -> None:
+    write_bars(tmp_path, "SPY", OPEN, 10)
+    floor = floor_of(tmp_path, OPEN + 2 * MINUTE)
+    (bar,) = history(floor, "1 D", "5 mins", keep=True)
+    (told,) = floor.revise_bars("SPY", Decimal("0.50"))
+    assert isinstance(told.report, HistoryUpdate)
+    revised = told.report.bar
+    assert (revised.at, revised.close) == (bar.at, bar.close + Decimal("0.50"))
+    assert revised.high == revised.close
+    assert floor.revise_bars("IBM", Decimal(1)) == []
+
+
 def test_bid_and_ask_bars_stand_a_tick_beside_the_trades_and_have_no_volume(tmp_path: Path) -> None:
     write_bars(tmp_path, "SPY", OPEN, 10)
     floor = floor_of(tmp_path, OPEN + 10 * MINUTE)

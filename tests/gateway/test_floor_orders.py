@@ -66,6 +66,17 @@ def test_an_order_larger_than_what_is_offered_fills_in_parts() -> None:
     assert [cost.commission for cost in costs if cost is not None] == [1, 0]
 
 
+def test_two_orders_share_what_is_offered_and_the_older_is_served_first() -> None:
+    desk = FloorDesk()
+    for order_id in (1, 2):
+        desk.place(1, terms(order_id, "SELL", 10, "LMT", limit="101.00"))
+    told = desk.price("101.00", size=15)
+    assert "1: orderStatus 1 Filled 10/0" in told
+    assert "1: orderStatus 2 Submitted 5/5" in told
+    # Nothing is left for who comes now; the next one has to wait for the next price.
+    assert desk.place(1, terms(3, "SELL", 10))[-1] == "1: orderStatus 3 Submitted 0/10"
+
+
 @pytest.mark.parametrize(
     ("action", "stop", "price", "fill"),
     [("SELL", "99.00", "98.90", "98.89"), ("BUY", "101.00", "101.20", "101.21")],
