@@ -129,6 +129,23 @@ def test_orders_that_are_open_count_against_the_next_one() -> None:
     )
 
 
+def test_the_other_side_of_a_contract_does_not_make_room_either() -> None:
+    desk = FloorDesk(cash=10_000)
+    desk.place(1, terms(1, "BUY", 120, "LMT", limit="99.00"))
+    # 210 sold short need 10,500, whatever else is bid for.
+    sold = terms(2, "SELL", 210, "LMT", limit="110.00")
+    assert "1: error 2 201" in desk.place(1, sold)
+
+
+def test_children_that_wait_for_their_parent_need_no_margin_yet() -> None:
+    desk = FloorDesk(cash=10_000)
+    desk.place(1, terms(1, "BUY", 120, "LMT", limit="99.00", transmit=False))
+    desk.place(1, terms(2, "SELL", 120, "LMT", limit="105.00", parent_id=1))
+    assert desk.place(1, terms(3, "SELL", 120, "LMT", limit="110.00"))[-1] == (
+        "1: orderStatus 3 Submitted 0/120"
+    )
+
+
 def test_what_reduces_a_position_is_carried_even_by_an_account_in_need() -> None:
     desk = FloorDesk(cash=10_000)
     desk.place(1, terms(1, "BUY", 190))

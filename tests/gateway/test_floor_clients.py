@@ -11,7 +11,7 @@ from ops.gateway_sim.opening import open_floor
 from ops.gateway_sim.reports import ExecutionReport, To
 from ops.gateway_sim.terms import Execution, ExecutionFilter
 from ops.gateway_sim.working_orders import BookRules
-from tests.gateway_floor import ACCOUNT, DAY, NOON, SPY, FloorDesk, terms
+from tests.gateway_floor import ACCOUNT, DAY, NOON, SPY, FloorDesk, lines, terms
 
 A_LIMIT = terms(1, "BUY", 10, "LMT", limit="99.00")
 
@@ -173,6 +173,8 @@ def test_a_restart_keeps_everything_but_what_was_never_transmitted(tmp_path: Pat
     everything = ExecutionFilter()
     assert again.executions(later, everything) == desk.floor.executions(desk.now, everything)
     assert again.completed_orders(later, api_only=True) == desk.completed()
+    again_4 = again.submit(later, 1, SPY, terms(4, "BUY", 10, "LMT", limit="99.00"))
+    assert lines(again_4) == ["1: error 4 103"]
     # The order still works.
     told = again.set_price(later, "SPY", Decimal(99))
     assert executed(told).order_id == 2
