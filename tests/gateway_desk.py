@@ -135,7 +135,9 @@ def undecoded() -> Iterator[list[str]]:
 
     class Keeper(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            problems.append(record.getMessage())
+            # A reset leaves ib_async with questions whose end it does not look at.
+            if not record.getMessage().startswith("Future exception was never retrieved"):
+                problems.append(record.getMessage())
 
     keeper = Keeper(logging.ERROR)
     logs = [logging.getLogger(name) for name in ("ib_async.Decoder", "asyncio")]

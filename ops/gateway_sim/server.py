@@ -82,6 +82,11 @@ class RunningGateway:
             gateway.save = lambda: save(gateway.floor.state())
         self._listening: asyncio.Server | None = None
 
+    @property
+    def is_listening(self) -> bool:
+        """Whether a connection would be taken."""
+        return self._listening is not None
+
     async def open(self) -> None:
         """Take connections from now on."""
         loop = asyncio.get_running_loop()
