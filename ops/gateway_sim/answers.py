@@ -52,7 +52,10 @@ class Answers:
         self._multi_accounts: dict[int, requests.AccountUpdatesMulti] = {}
         self._multi_positions: dict[int, requests.PositionsMulti] = {}
         self._profits: dict[int, requests.ProfitAndLoss] = {}
-        self._data: set[int] = set()
+        self._data: dict[int, str] = {}
+        """The symbols data were asked of, by request."""
+        self._ended: set[int] = set()
+        """Data requests that ended from this side: to end them again is no error."""
         self._asked_time_at: float | None = None
 
     def welcome(self) -> None:
@@ -250,7 +253,7 @@ class Answers:
 
     def market_data(self, request: requests.MarketData) -> None:
         """Begin ticks, or say what there is now."""
-        self._data.add(request.request_id)
+        self._data[request.request_id] = request.contract.symbol
         self._gateway.deliver(
             self._floor.market_data(
                 self._gateway.now(),
@@ -269,7 +272,7 @@ class Answers:
 
     def real_time_bars(self, request: requests.RealTimeBars) -> None:
         """Begin 5-second bars."""
-        self._data.add(request.request_id)
+        self._data[request.request_id] = request.contract.symbol
         self._gateway.deliver(
             self._floor.real_time_bars(
                 self._gateway.now(),
@@ -283,7 +286,7 @@ class Answers:
 
     def history(self, request: requests.History) -> None:
         """Say bars of the past, and keep on if asked to."""
-        self._data.add(request.request_id)
+        self._data[request.request_id] = request.wanted.contract.symbol
         if request.as_epoch:
             self._session.epoch_requests.add(request.request_id)
         self._gateway.deliver(
@@ -309,15 +312,28 @@ class Answers:
     def stop_data(self, request: requests.StopData) -> None:
         """End a data subscription."""
         self._session.epoch_requests.discard(request.request_id)
-        self._data.discard(request.request_id)
+        self._data.pop(request.request_id, None)
+        if request.request_id in self._ended:
+            self._ended.remove(request.request_id)
+            return
         told = self._floor.stop_data(self._session.client_id, request.request_id)
         self._gateway.deliver(told)
 
-    def end_data(self) -> None:
+    def end_all_data(self) -> None:
         """End every data subscription without a word, as after an outage that lost them."""
-        for request_id in self._data:
-            self._floor.stop_data(self._session.client_id, request_id)
-        self._data.clear()
+        for request_id in list(self._data):
+            self.end_data(request_id)
+
+    def end_data(self, request_id: int) -> None:
+        """End one data subscription without a word."""
+        self._floor.stop_data(self._session.client_id, request_id)
+        self._data.pop(request_id, None)
+        self._ended.add(request_id)
+
+    @property
+    def watched(self) -> set[str]:
+        """The symbols this client has asked data of."""
+        return set(self._data.values())
 
     def current_time(self, _: requests.CurrentTime) -> None:
         """Say what time it is, at most once a second."""

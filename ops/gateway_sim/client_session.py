@@ -30,6 +30,7 @@ NOBODY: Final = -1
 READING: Final = 320
 CLIENT_ID_IN_USE: Final = 326
 MAX_RATE: Final = 100
+DEACTIVATED: Final = 10225
 
 _log = logging.getLogger("traded.gateway_sim")
 
@@ -250,7 +251,18 @@ class ClientSession:
     def data_lost(self) -> None:
         """End every data subscription without a word."""
         if self._answers is not None:
-            self._answers.end_data()
+            self._answers.end_all_data()
+
+    def deactivate(self, request_id: int) -> None:
+        """End a subscription of bars with 10225; its client is to ask again."""
+        if self._answers is not None:
+            self._answers.end_data(request_id)
+        self.tell(Notice(request_id, DEACTIVATED, text_of(DEACTIVATED)))
+
+    @property
+    def watched(self) -> set[str]:
+        """The symbols this client has asked data of."""
+        return self._answers.watched if self._answers is not None else set()
 
     def spell(self, spelling: TimeSpelling) -> None:
         """Write the moments of executions that way from now on."""

@@ -25,6 +25,8 @@ class FaultKind(StrEnum):
     REORDERED = "reordered"
     """It changes places with the next one."""
     LOST = "lost"
+    EMPTY = "empty"
+    """Bars of the past come without any bar."""
     # With a request. The first two say `code`; with WARNED all goes on as if nothing were.
     REFUSED = "refused"
     WARNED = "warned"
@@ -62,6 +64,13 @@ class FaultKind(StrEnum):
     """IB cancels the newest working order."""
     PARTIAL_FILL = "partial-fill"
     """One share of the newest working order fills."""
+    # With data.
+    NOTICE = "notice"
+    """Every client is told `code`: 2103, 2105, 2157 and others of their kind."""
+    DEACTIVATED = "deactivated"
+    """The subscription this bar belongs to ends with 10225; 5-second bars and bars kept up."""
+    REVISED = "revised"
+    """The newest bars that are kept up to date are told again, a cent higher."""
     # With what is told of time.
     SPELLED_BARE = "spelled-bare"
     SPELLED_UTC = "spelled-utc"
@@ -91,7 +100,11 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"{self.kind} befalls what a client asks; {self.on} is said")
         if self.kind is FaultKind.LATE and not (self.messages or self.after_s):
             raise ValueError("late needs messages or after_s: later than what?")
-        if self.kind in {FaultKind.REFUSED, FaultKind.WARNED} and not self.code:
+        if self.kind is FaultKind.EMPTY and self.on != "historicalData":
+            raise ValueError(f"{self.on} has no bars to leave out")
+        if self.kind is FaultKind.DEACTIVATED and self.on not in BARS:
+            raise ValueError(f"{self.on} is no bar of a subscription")
+        if self.kind in {FaultKind.REFUSED, FaultKind.WARNED, FaultKind.NOTICE} and not self.code:
             raise ValueError(f"{self.kind} needs the code that is said")
 
 
@@ -155,8 +168,16 @@ ASKED: Final[Mapping[str, str]] = {
 SAID_NAMES: Final = frozenset(SAID.values())
 ASKED_NAMES: Final = frozenset(ASKED.values())
 OF_SAID: Final = frozenset(
-    {FaultKind.LATE, FaultKind.DUPLICATE, FaultKind.REORDERED, FaultKind.LOST}
+    {
+        FaultKind.LATE,
+        FaultKind.DUPLICATE,
+        FaultKind.REORDERED,
+        FaultKind.LOST,
+        FaultKind.EMPTY,
+    }
 )
+BARS: Final[Mapping[str, int]] = {"realtimeBar": 2, "historicalDataUpdate": 1}
+"""Messages with one bar of a subscription, and where its request id stands."""
 OF_ASKED: Final = frozenset(
     {FaultKind.REFUSED, FaultKind.WARNED, FaultKind.FILLED_FIRST, FaultKind.RESET_BEFORE}
 )
@@ -191,6 +212,10 @@ OTHER_REFUSALS: Final[Mapping[int, str]] = {
     200: "No security definition has been found for the request",
     354: "Requested market data is not subscribed.",
     420: "Invalid Real-time Query:No market data permissions",
+    2103: "Market data farm connection is broken:usfarm",
+    2105: "HMDS data farm connection is broken:ushmds",
+    2110: "Connectivity between Trader Workstation and server is broken. It will be restored.",
+    2157: "Sec-def data farm connection is broken:secdefnj",
     10225: "Bust event occurred, current subscription is deactivated. Please resubscribe.",
 }
 
@@ -263,6 +288,10 @@ _SEEDED_MOMENTS: Final[Mapping[FaultKind, Sequence[str]]] = {
     FaultKind.AMENDED: ("orderStatus",),
     FaultKind.CANCELLED: ("orderStatus",),
     FaultKind.PARTIAL_FILL: ("orderStatus",),
+    FaultKind.EMPTY: ("historicalData",),
+    FaultKind.NOTICE: ("orderStatus",),
+    FaultKind.DEACTIVATED: ("realtimeBar", "historicalDataUpdate"),
+    FaultKind.REVISED: ("historicalDataUpdate",),
     FaultKind.SPELLED_BARE: ("execDetails",),
     FaultKind.SPELLED_UTC: ("execDetails",),
 }
@@ -286,6 +315,8 @@ def _fault_by(chance: Random) -> Fault:
         code = chance.choice(list(ORDER_REFUSALS if on == "placeOrder" else CANCEL_REFUSALS))
     elif kind is FaultKind.WARNED:
         code = chance.choice(list(ORDER_WARNINGS))
+    elif kind is FaultKind.NOTICE:
+        code = chance.choice((2103, 2105, 2110, 2157))
     elif kind in {FaultKind.OUTAGE, FaultKind.OUTAGE_FORGETFUL}:
         code = chance.choice((1101, 1102))
     return Fault(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from ops.gateway_sim.answers import Answers
-from ops.gateway_sim.faults import Fault, FaultKind
+from ops.gateway_sim.faults import BARS, Fault, FaultKind, text_of
 from ops.gateway_sim.replies import TimeSpelling
 from ops.gateway_sim.reports import (
     EVERYONE,
@@ -252,6 +252,17 @@ class Mishaps:
         floor = self._gateway.floor
         floor.roll_back_ids(client_id, max(1, floor.next_valid_id(client_id) - IDS_LOST))
 
+    # Data.
+
+    def say(self, code: int) -> None:
+        """Tell every client `code`, about no request of theirs."""
+        self._gateway.tell(To(EVERYONE, Notice(-1, code, text_of(code))))
+
+    def revise_bars(self, by: Decimal = CENT) -> None:
+        """Tell the newest bars that are kept up to date again, so many dollars higher."""
+        for symbol in sorted({each for s in self._gateway.sessions.values() for each in s.watched}):
+            self._gateway.deliver(self._gateway.floor.revise_bars(symbol, by))
+
     # The plan's faults.
 
     def befall(self, faults: Sequence[Fault], session: "ClientSession") -> None:
@@ -269,6 +280,9 @@ class Mishaps:
             if fault.kind in _BREAKS_OFF:
                 stays = True
                 self.befall([fault], session)
+            elif fault.kind is FaultKind.DEACTIVATED:
+                stays = True
+                session.deactivate(int(message[BARS[fault.on]]))
             else:
                 # What this leads to is told after what is being told now.
                 self._gateway.after(0.0, _striking(self, fault, session))
@@ -293,6 +307,8 @@ class Mishaps:
                 self._gateway.after(fault.after_s, lambda: self.restore_line(code, telling=telling))
             case FaultKind.RESTART:
                 self.restart(fault.after_s)
+            case FaultKind.NOTICE:
+                self.say(fault.code)
             case FaultKind.SPELLED_BARE:
                 session.spell(TimeSpelling.BARE)
             case FaultKind.SPELLED_UTC:
@@ -316,6 +332,8 @@ class Mishaps:
                 self.cancel_newest()
             case FaultKind.PARTIAL_FILL:
                 self.fill_newest()
+            case FaultKind.REVISED:
+                self.revise_bars()
             case _:
                 pass
 

@@ -32,6 +32,9 @@ class Outlet:
             match fault.kind:
                 case FaultKind.LOST:
                     leaving = []
+                case FaultKind.EMPTY:
+                    # 17, request id, start, end, number of bars, and then the bars.
+                    leaving = [[*fields[:4], "0"]]
                 case FaultKind.DUPLICATE:
                     leaving = [*leaving, fields]
                 case FaultKind.REORDERED:

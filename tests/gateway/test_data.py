@@ -116,6 +116,54 @@ async def test_a_bar_that_never_leaves_is_a_gap(tmp_path: Path) -> None:
         assert (bars[2].time - bars[1].time).seconds == 10
 
 
+async def test_bars_of_the_past_may_come_without_any_and_then_nothing_is_ever_added(
+    tmp_path: Path,
+) -> None:
+    async with at_a_desk(tmp_path, Fault(FaultKind.EMPTY, "historicalData")) as (running, desk):
+        running.gateway.clock.go_to(OPENS + 2 * MINUTE)
+        bars = await desk.ib.reqHistoricalDataAsync(
+            AAPL, "", "1 D", "1 min", "TRADES", useRTH=True, formatDate=2, keepUpToDate=True
+        )
+        running.gateway.clock.go_to(OPENS + 4 * MINUTE)
+        await asyncio.sleep(0.1)
+        # ib_async drops every update of a list that began empty.
+        assert list(bars) == []
+
+
+async def test_a_subscription_of_bars_ends_with_10225_and_ib_async_asks_again(
+    tmp_path: Path,
+) -> None:
+    bust = Fault(FaultKind.DEACTIVATED, "realtimeBar", nth=3)
+    async with at_a_desk(tmp_path, bust) as (running, desk):
+        bars = desk.ib.reqRealTimeBars(AAPL, 5, "TRADES", useRTH=True)
+        await desk.ib.reqCurrentTimeAsync()
+        running.gateway.clock.go_to(OPENS + timedelta(seconds=20))
+        await until(lambda: desk.codes == [10225])
+        await asyncio.sleep(0.1)
+        running.gateway.clock.go_to(OPENS + MINUTE)
+        await until(lambda: len(bars) >= 2 + 8)
+
+
+async def test_a_bar_is_revised_after_it_was_told(tmp_path: Path) -> None:
+    revised = Fault(FaultKind.REVISED, "historicalDataUpdate")
+    async with at_a_desk(tmp_path, revised) as (running, desk):
+        running.gateway.clock.go_to(OPENS + MINUTE)
+        bars = await desk.ib.reqHistoricalDataAsync(
+            AAPL, "", "1 D", "1 min", "TRADES", useRTH=True, formatDate=2, keepUpToDate=True
+        )
+        running.gateway.clock.go_to(OPENS + 2 * MINUTE)
+        # The second minute closes at 102.
+        await until(lambda: bars[-1].close == 102.01)
+
+
+@pytest.mark.parametrize("code", [2103, 2105, 2110, 2157])
+async def test_a_farm_may_break(tmp_path: Path, code: int) -> None:
+    broken = Fault(FaultKind.NOTICE, "reqCurrentTime", code=code)
+    async with at_a_desk(tmp_path, broken) as (_, desk):
+        await desk.ib.reqCurrentTimeAsync()
+        await until(lambda: desk.codes == [code])
+
+
 async def test_ticks_come_at_once_and_with_each_new_price(tmp_path: Path) -> None:
     async with at_a_desk(tmp_path) as (running, desk):
         ticker = desk.ib.reqMktData(AAPL)

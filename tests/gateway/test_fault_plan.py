@@ -40,6 +40,8 @@ def test_the_same_seed_is_the_same_plan_and_every_kind_is_in_some_plan() -> None
         ({"kind": FaultKind.LOST, "on": "placeOrder"}, "is asked"),
         ({"kind": FaultKind.REFUSED, "on": "orderStatus", "code": 201}, "is said"),
         ({"kind": FaultKind.REFUSED, "on": "placeOrder"}, "needs the code"),
+        ({"kind": FaultKind.EMPTY, "on": "orderStatus"}, "no bars"),
+        ({"kind": FaultKind.DEACTIVATED, "on": "orderStatus"}, "no bar of a subscription"),
         ({"kind": FaultKind.LATE, "on": "orderStatus"}, "later than what"),
     ],
 )
