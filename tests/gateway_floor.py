@@ -6,9 +6,12 @@ New York is five hours behind UTC here: a regular session is 14:30 to 21:00.
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import msgspec
 
+from ops.gateway_sim.floor import Floor
+from ops.gateway_sim.market_data import DataRules
 from ops.gateway_sim.opening import open_floor
 from ops.gateway_sim.reports import (
     EVERYONE,
@@ -22,6 +25,7 @@ from ops.gateway_sim.reports import (
     To,
 )
 from ops.gateway_sim.terms import (
+    Bar,
     Contract,
     OrderLine,
     OrderTerms,
@@ -34,6 +38,9 @@ NOON = datetime(2024, 1, 3, 17, tzinfo=UTC)
 OPEN = datetime(2024, 1, 3, 14, 30, tzinfo=UTC)
 CLOSE = datetime(2024, 1, 3, 21, tzinfo=UTC)
 DAY = timedelta(days=1)
+MINUTE = timedelta(minutes=1)
+CASH = Decimal(100_000)
+FREE = DataRules(paces_history=False)
 SECOND = timedelta(seconds=1)
 SPY = Contract(symbol="SPY", security_type="STK", exchange="SMART", currency="USD")
 IBM = Contract(symbol="IBM", security_type="STK", exchange="SMART", currency="USD")
@@ -147,3 +154,41 @@ def _line(report: Report) -> str:  # noqa: PLR0911 - one return a kind
             return f"orderBound {order_id}"
         case _:
             return ""
+
+
+def write_bars(folder: Path, symbol: str, start: datetime, count: int, step_s: int = 60) -> None:
+    """Write bars that climb: 100.00 99.90 100.20 100.10, each 0.10 higher; 600 shares a bar."""
+    rows = ["ts,open,high,low,close,volume"]
+    for number in range(count):
+        opened = Decimal(100) + Decimal(number) / 10
+        prices = (
+            opened,
+            opened + Decimal("0.20"),
+            opened - Decimal("0.10"),
+            opened + Decimal("0.10"),
+        )
+        at = start + number * timedelta(seconds=step_s)
+        rows.append(f"{at:%Y-%m-%dT%H:%M:%SZ},{','.join(map(str, prices))},600")
+    (folder / f"{symbol}.csv").write_text("\n".join(rows) + "\n")
+
+
+def floor_of(folder: Path, start: datetime | None = None, rules: DataRules = FREE) -> Floor:
+    return open_floor([folder], ACCOUNT, CASH, start, None, data_rules=rules)
+
+
+def played(floor: Floor, until: datetime) -> list[To]:
+    """Let time pass for a clock that looks once a second; return what was told to clients."""
+    told = []
+    while floor.now < until:
+        told += floor.advance(floor.now + timedelta(seconds=1))
+    return for_clients(told)
+
+
+def for_clients(told: list[To]) -> list[To]:
+    """Leave out that the account's figures changed, which they do every three minutes."""
+    return [each for each in told if each.client_id != EVERYONE]
+
+
+def figures(bars: Sequence[Bar]) -> list[tuple[object, ...]]:
+    """Return what two ways to the same bars agree in; how they average trades is their own."""
+    return [(b.at, b.open, b.high, b.low, b.close, b.volume) for b in bars]

@@ -8,7 +8,7 @@ import pytest
 
 from ops.gateway_sim.reports import CommissionReport, ExecutionReport, OpenOrder, PositionMoved
 from ops.gateway_sim.terms import Commission, Execution, ExecutionFilter, OrderTerms, Side, WhatIf
-from tests.gateway_floor import ACCOUNT, IBM, SPY, FloorDesk, terms
+from tests.gateway_floor import ACCOUNT, DAY, IBM, NOON, SPY, FloorDesk, terms
 
 
 def done(desk: FloorDesk) -> tuple[list[Execution], list[Commission]]:
@@ -152,7 +152,9 @@ def test_what_reduces_a_position_is_carried_even_by_an_account_in_need() -> None
     desk.price("55.00")
     # Equity 10,000 - 190 x 45 is about 1,450; the margin is 190 x 55 / 2 = 5,225.
     assert "1: error 2 201" in desk.place(1, terms(2, "BUY", 1))
-    assert "1: execDetails 3 SELL 190 @ 54.99" in desk.place(1, terms(3, "SELL", 190))
+    # After selling 10 the margin is still far above the equity, but less than before.
+    assert "1: execDetails 3 SELL 10 @ 54.99" in desk.place(1, terms(3, "SELL", 10))
+    assert "1: execDetails 4 SELL 180 @ 54.99" in desk.place(1, terms(4, "SELL", 180))
 
 
 def test_the_figures_agree_with_one_another() -> None:
@@ -219,7 +221,26 @@ def test_a_bust_of_the_only_trade_leaves_a_position_of_zero_to_be_told() -> None
     )
     moved = [each.report.position for each in told if isinstance(each.report, PositionMoved)]
     assert [line.quantity for line in moved] == [0]
+    costs = [each.report.commission for each in told if isinstance(each.report, CommissionReport)]
+    assert [cost.commission for cost in costs] == [0]
     assert desk.value("TotalCashValue") == 100_000
+
+
+def test_a_new_day_begins_with_what_the_old_one_left() -> None:
+    desk = FloorDesk()
+    desk.place(1, terms(1, "BUY", 100))
+    desk.place(1, terms(2, "SELL", 60))
+    assert desk.value("RealizedPnL") != 0
+    desk.go_to(NOON + DAY)
+    assert desk.value("RealizedPnL") == 0
+    cash = desk.value("TotalCashValue")
+    desk.price("100.00")
+    desk.place(1, terms(3, "BUY", 100))
+    (execution,), _ = done(desk)
+    # What is corrected is counted again from this morning, not from the beginning.
+    desk.floor.correct(desk.now, execution.execution_id, shares=Decimal(0), price=Decimal(100))
+    assert desk.value("TotalCashValue") == cash
+    assert desk.shares() == 40
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,9 @@ def test_a_liquidation_closes_the_position_and_says_what_it_is() -> None:
     told = desk.floor.liquidate(desk.now, "SPY")
     execution = executed(told)
     assert (execution.liquidation, execution.client_id, execution.order_id) == (1, 0, 0)
-    assert desk.shares() == 0
+    # Who asks for positions finds none; the portfolio shows it at 0 until midnight.
+    assert desk.floor.positions() == []
+    assert [line.quantity for line in desk.floor.portfolio()] == [0]
 
 
 def test_ids_may_go_back_and_then_name_two_orders() -> None:

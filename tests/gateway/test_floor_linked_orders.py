@@ -117,11 +117,12 @@ def test_untransmitted_orders_are_seen_by_nobody_and_forgotten_with_their_client
     desk = FloorDesk()
     desk.place(1, terms(1, "BUY", 10, "LMT", limit="99.00", transmit=False))
     assert desk.floor.all_open_orders() == []
+    desk.place(1, terms(2, "BUY", 10, "LMT", limit="90.00"))
     desk.floor.end_session(1)
     assert desk.price("98.00") == []
-    # The id is used up all the same.
+    # The id is used up all the same, and what was transmitted works on.
     assert desk.place(1, terms(1, "BUY", 10)) == ["1: error 1 103"]
-    assert desk.floor.next_valid_id(1) == 2
+    assert [order.order_id for order in desk.floor.open_orders(1)] == [2]
 
 
 @pytest.mark.parametrize(("oca_type", "left"), [(1, None), (2, Decimal(12)), (3, Decimal(12))])

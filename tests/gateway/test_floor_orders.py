@@ -228,7 +228,11 @@ def test_a_limit_order_may_trade_outside_hours_if_it_says_so() -> None:
     wanted = terms(1, "BUY", 10, "LMT", limit="100.05", outside_rth=True)
     assert "1: execDetails 1 BUY 10 @ 100.01" in desk.place(1, wanted)
     # For a market order that is ignored, and said.
-    assert "1: error 2 2109" in desk.place(1, terms(2, "BUY", 10, outside_rth=True))
+    assert desk.place(1, terms(2, "BUY", 10, outside_rth=True))[1:] == [
+        "1: orderStatus 2 PreSubmitted 0/10",
+        "1: error 2 399",
+        "1: error 2 2109",
+    ]
 
 
 def test_a_day_order_ends_with_its_session_and_a_gtc_order_does_not() -> None:
