@@ -8,7 +8,8 @@ from pathlib import Path
 
 from daemon.calendar import load_calendar
 from daemon.config import SessionsConfig
-from daemon.feeds.bar_file import DEFAULT_SPAN_S, BadBars, BarFile, inspect, read
+from daemon.feeds import bar_file
+from daemon.feeds.bar_file import DEFAULT_SPAN_S, BadBars, BarFile, read
 from events import BarClosed, SessionHours
 from ops.gateway_sim import store
 from ops.gateway_sim.contracts import Contracts, mexican_twin, us_stock
@@ -66,7 +67,7 @@ def read_bars(paths: Sequence[Path]) -> dict[str, list[BarClosed]]:
     """
     files, problems = [], []
     for path in _files(paths):
-        file, wrong = inspect(path, datetime.max.replace(tzinfo=UTC))
+        file, wrong = bar_file.inspect(path, datetime.max.replace(tzinfo=UTC))
         problems += wrong
         files += [file] if file is not None else []
     if problems:
