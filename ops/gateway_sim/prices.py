@@ -183,13 +183,21 @@ class Market:
             yield Step(con_id, bar.at + STEP, bar, is_traded=True)
 
     def _open_at(self, con_id: int, bar: BarClosed) -> None:
+        """Stand where the market stands after `bar` was played."""
         self._move(Step(con_id, bar.end, _whole(bar)))
-        self.quotes[con_id].volume = _ZERO
+        quote = self.quotes[con_id]
+        quote.volume = _ZERO
+        if bar.span_s >= STEP_S:
+            *_, last = path(bar)
+            quote.last_size, quote.room = last.volume, self._room(last)
+
+    def _room(self, bar: Bar) -> Decimal:
+        return max(self._room_least, bar.volume * self._room_share)
 
     def _move(self, step: Step) -> None:
         bar = step.bar
         bid, ask = _around(bar.close)
-        room = max(self._room_least, bar.volume * self._room_share)
+        room = self._room(bar)
         quote = self.quotes.get(step.con_id)
         if quote is None:
             quote = self.quotes[step.con_id] = Quote(bar.close, bid, ask, step.end, room)
