@@ -186,6 +186,18 @@ def test_a_restart_keeps_everything_but_what_was_never_transmitted(tmp_path: Pat
     assert len(next_day.open_orders(1)) == 2
 
 
+def test_a_stop_that_was_triggered_stays_so_over_a_restart(tmp_path: Path) -> None:
+    desk = FloorDesk()
+    desk.place(1, terms(1, "SELL", 10, "STP LMT", stop="99.00", limit="98.95"))
+    assert desk.price("98.00")[-1] == "1: orderStatus 1 Submitted 0/10"
+    path = tmp_path / "gateway.json"
+    store.save(path, desk.floor.state())
+    again = open_floor(None, ACCOUNT, Decimal(7), NOON, path)
+    # Its limit is reached, its stop is not reached a second time.
+    told = again.set_price(NOON, "SPY", Decimal("99.50"))
+    assert executed(told).shares == 10
+
+
 @pytest.mark.parametrize("text", [b"", b"{}", b'{"account": 1}', b"\xff", b"[1, 2"])
 def test_a_damaged_state_is_refused_with_its_path(tmp_path: Path, text: bytes) -> None:
     path = tmp_path / "gateway.json"

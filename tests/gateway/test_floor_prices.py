@@ -215,6 +215,14 @@ def test_a_clock_that_jumps_misses_nothing(tmp_path: Path) -> None:
     assert at_once.positions() == fast.positions()
 
 
+def test_what_is_offered_at_the_start_is_the_last_steps_not_the_last_bars(tmp_path: Path) -> None:
+    write_bars(tmp_path, "SPY", OPEN, 2)
+    floor = floor_of(tmp_path, OPEN + MINUTE)
+    # The bar traded 600 shares, its last five seconds 50: at least 100 are offered.
+    floor.submit(floor.now, 1, SPY, terms(1, "BUY", 300))
+    assert [line.quantity for line in floor.positions()] == [100]
+
+
 def test_files_of_a_symbol_are_played_in_the_order_of_their_bars(tmp_path: Path) -> None:
     write_bars(tmp_path, "SPY_a", OPEN + MINUTE, 1)
     write_bars(tmp_path, "SPY_b", OPEN, 1)

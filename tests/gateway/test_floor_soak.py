@@ -73,7 +73,7 @@ class Witness:
                     pass
 
 
-def an_order(chance: random.Random, order_id: int, parent_id: int) -> OrderTerms:
+def an_order(chance: random.Random, order_id: int, parent_id: int, shares_max: int) -> OrderTerms:
     """Return any order; prices lie around those of the bars."""
     kind = chance.choice(KINDS)
     price = str(Decimal(chance.randint(9_900, 10_900)) / 100)
@@ -81,7 +81,7 @@ def an_order(chance: random.Random, order_id: int, parent_id: int) -> OrderTerms
     return terms(
         order_id,
         chance.choice(["BUY", "SELL"]),
-        chance.randint(1, 10),
+        chance.randint(1, shares_max),
         kind,
         limit=price if kind in {"LMT", "STP LMT", "LOC"} else None,
         stop=trail or (price if kind.startswith("STP") else None),
@@ -100,7 +100,7 @@ def restarted(floor: Floor, folder: Path) -> Floor:
     return open_floor([folder], ACCOUNT, CASH, floor.now, path)
 
 
-def lived(folder: Path, seed: int, restarts: bool) -> tuple[Floor, Witness]:  # noqa: FBT001 - a fixture in all but name
+def lived(folder: Path, seed: int, shares_max: int, *, restarts: bool) -> tuple[Floor, Witness]:
     """Let two days pass with orders at every minute; return what there is in the end."""
     chance, witness = random.Random(seed), Witness()
     floor = open_floor([folder], ACCOUNT, CASH, OPEN - 2 * MINUTE, None)
@@ -112,7 +112,7 @@ def lived(folder: Path, seed: int, restarts: bool) -> tuple[Floor, Witness]:  # 
                 floor = restarted(floor, folder)
             client_id, contract = chance.choice(CLIENTS), chance.choice([SPY, IBM])
             order_id = floor.next_valid_id(client_id)
-            wanted = an_order(chance, order_id, order_id - 1)
+            wanted = an_order(chance, order_id, order_id - 1, shares_max)
             witness.see(floor.submit(now, client_id, contract, wanted))
             if chance.random() < 0.2:
                 victim = chance.randint(1, order_id)
@@ -133,11 +133,13 @@ def bars(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_whatever_is_asked_the_books_agree_with_what_was_told(bars: Path, seed: int) -> None:
-    floor, witness = lived(bars, seed, restarts=False)
+    # In five seconds 100 shares trade, so that many orders fill in parts.
+    floor, witness = lived(bars, seed, 300, restarts=False)
     held = {line.contract.symbol: line.quantity for line in floor.positions()}
     assert held == {symbol: shares for symbol, shares in witness.shares.items() if shares}
     assert len(witness.execution_ids) > 10
     assert len(witness.over) > 10
+    assert len(witness.execution_ids) > len(witness.executed)
     assert not {line.perm_id for line in floor.all_open_orders()} & set(witness.over)
     values = {(v.tag, v.currency): v.value for v in floor.account_values()}
     assert Decimal(values["TotalCashValue", "USD"]) == round(witness.cash, 2)
@@ -145,8 +147,9 @@ def test_whatever_is_asked_the_books_agree_with_what_was_told(bars: Path, seed: 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_a_gateway_that_restarts_goes_on_as_if_it_had_not(bars: Path, seed: int) -> None:
-    plain, _ = lived(bars, seed, restarts=False)
-    broken, _ = lived(bars, seed, restarts=True)
+    # Small enough that none of the 100 shares is left out that a restart offers anew.
+    plain, _ = lived(bars, seed, 10, restarts=False)
+    broken, _ = lived(bars, seed, 10, restarts=True)
     assert broken.positions() == plain.positions()
     assert broken.all_open_orders() == plain.all_open_orders()
     assert broken.account_values() == plain.account_values()
