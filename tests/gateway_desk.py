@@ -167,6 +167,7 @@ class RawClient:
         self.writer = writer
         self.got: list[tuple[str, ...]] = []
         self.is_over = False
+        self.was_reset = False
         self._reading = asyncio.create_task(self._read())
 
     def send(self, *values: object) -> None:
@@ -194,7 +195,8 @@ class RawClient:
             while True:
                 length = int.from_bytes(await self._reader.readexactly(4), "big")
                 self.got.append(fields(await self._reader.readexactly(length)))
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            self.was_reset = isinstance(error, ConnectionResetError)
             self.is_over = True
 
 

@@ -200,7 +200,7 @@ async def test_a_reset_before_the_order_was_taken_loses_it_and_ids_go_back() -> 
             assert live_orders(running) == 2
         async with a_raw_client(running) as client:
             # An id that was written to the wire is given out a second time.
-            assert int(client.of(9)[0][2]) <= used[-1]
+            assert int(client.of(9)[0][2]) < used[-1]
 
 
 async def test_a_half_open_connection_says_nothing_and_looks_well() -> None:
@@ -214,6 +214,31 @@ async def test_a_half_open_connection_says_nothing_and_looks_well() -> None:
         assert live_orders(running) == 0
         # It comes to itself like a process that was stopped: nothing was lost.
         await until(lambda: trade.orderStatus.status == "Submitted")
+
+
+async def test_what_is_said_to_a_half_open_connection_comes_when_it_comes_to_itself() -> None:
+    async with at_a_desk() as (running, desk):
+        trade = desk.limit("BUY", 10, 149)
+        await until(lambda: trade.orderStatus.status == "Submitted")
+        running.gateway.sessions[7].be_deaf(0.3)
+        quote(running.gateway, "AAPL", 148)
+        assert (live_orders(running), trade.fills) == (0, [])
+        await until(lambda: trade.fills and trade.orderStatus.status == "Filled")
+
+
+async def test_a_subscription_ends_with_its_connection() -> None:
+    async with a_gateway() as running:
+        async with a_raw_client(running) as client:
+            client.send(
+                *("1 11 5 0 AAPL STK _ _ _ _ SMART _ USD _ _ 0 _ 0 0 _".replace("_", "").split(" "))
+            )
+            await client.answer(1)
+        await until(lambda: not running.gateway.sessions)
+        async with a_raw_client(running) as again:
+            quote(running.gateway, "AAPL", 151)
+            again.send(8, 1, 1)
+            await again.answer(9, count=2)
+            assert again.of(1) == []
 
 
 async def test_an_id_still_taken_at_a_quick_reconnect() -> None:
@@ -234,6 +259,13 @@ async def test_byte_by_byte_is_the_same_to_a_client() -> None:
         await until(lambda: trade.orderStatus.status == "Filled" and trade.fills)
 
 
+async def test_a_reset_is_a_reset_and_not_an_orderly_end() -> None:
+    async with a_gateway() as running, a_raw_client(running) as client:
+        running.gateway.sessions[7].reset()
+        await until(lambda: client.is_over)
+        assert client.was_reset
+
+
 # The line to IB.
 
 
@@ -247,6 +279,15 @@ async def test_what_happens_during_an_outage_is_told_after_it() -> None:
         await desk.ib.reqCurrentTimeAsync()
         assert (live_orders(running), trade.orderStatus.status) == (0, "Submitted")
         running.gateway.mishaps.restore_line(1102)
+        await until(lambda: trade.fills and desk.codes == [1100, 1102])
+
+
+async def test_an_outage_may_begin_with_an_execution_that_is_told_after_it() -> None:
+    outage = Fault(FaultKind.OUTAGE, "execDetails", after_s=0.2)
+    async with at_a_desk(outage) as (_, desk):
+        trade = desk.market("BUY", 10)
+        await until(lambda: desk.codes == [1100])
+        assert trade.fills == []
         await until(lambda: trade.fills and desk.codes == [1100, 1102])
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import ib_async
 import pytest
 from ib_async.decoder import Decoder
+from msgspec.structs import replace
 
 from ops.gateway_sim import replies
 from ops.gateway_sim.frames import fields as fields_in
@@ -182,6 +183,12 @@ def test_an_open_order_is_read_back_as_it_was_asked(version: int) -> None:
     assert (order.outsideRth, order.account, state.status) == (True, "DU1", "Submitted")
     assert order.deltaNeutralOrderType == "None"
     assert order.usePriceMgmtAlgo is False
+
+
+def test_an_order_of_no_oca_group_is_told_with_type_3_as_the_real_one_does() -> None:
+    alone = replace(LINE, terms=replace(TERMS, oca_group="", oca_type=0))
+    _, (_, _, order, _) = decoded(said(OpenOrder(alone)), 178)
+    assert (order.ocaGroup, order.ocaType) == ("", 3)
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from ops.gateway_sim.schedule import Schedule
 from ops.gateway_sim.store import save
@@ -93,6 +94,9 @@ async def test_every_night_it_restarts_at_its_hour() -> None:
         running.gateway.clock.go_to(datetime(2024, 1, 3, 4, 45, tzinfo=UTC))
         await until(lambda: not desk.ib.isConnected())
         assert running.gateway.is_away
+        await until(lambda: not running.is_listening)
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", running.port)
         running.gateway.clock.go_to(datetime(2024, 1, 3, 4, 46, tzinfo=UTC))
         assert not running.gateway.is_away
         await asyncio.sleep(0.1)

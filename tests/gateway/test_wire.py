@@ -3,11 +3,15 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 
 from ops.gateway_sim.frames import frame
 from ops.gateway_sim.gateway import Settings
+from ops.gateway_sim.reports import History, To
+from ops.gateway_sim.terms import Bar
 from tests.gateway_desk import (
     ACCOUNT,
     TUESDAY,
@@ -18,6 +22,7 @@ from tests.gateway_desk import (
     until,
 )
 
+ONE = Decimal(1)
 FAST = Settings(requests_per_second=0)
 # A limit order to buy 10 AAPL at 140 as the official client writes it at 178; its id is between.
 ORDER_FIELDS = (
@@ -154,8 +159,42 @@ async def test_the_time_is_told_once_a_second_and_a_faster_question_is_never_ans
         await client.answer(49)
         await asyncio.sleep(1.05)
         client.send(49, 1)
-        await client.answer(49, count=2)
+        client.send(8, 1, 1)
+        await client.answer(9, count=2)
+        # The first and the third; and what was asked after them has been answered.
         assert len(client.of(49)) == 2
+
+
+async def test_the_account_is_told_once_and_then_what_has_changed_of_it() -> None:
+    async with a_gateway() as running, a_raw_client(running) as client:
+        client.send(6, 2, 1, ACCOUNT)
+        await client.answer(54)
+        first = {message[2]: message[3] for message in client.of(6)}
+        assert (first["NetLiquidation"], first["AccountType"]) == ("1000000.00", "INDIVIDUAL")
+        known = len(client.of(6))
+        client.send(*(field.replace("140.0", "151.0") for field in an_order()))
+        await until(lambda: len(client.of(6)) > known)
+        changed = {message[2] for message in client.of(6)[known:]}
+        assert "TotalCashValue" in changed
+        assert "AccountType" not in changed
+
+
+@pytest.mark.parametrize(
+    ("format_date", "written"), [(1, "20240101 19:00:00 US/Eastern"), (2, "1704153600")]
+)
+async def test_a_bar_is_dated_as_it_was_asked(format_date: int, written: str) -> None:
+    async with a_gateway() as running, a_raw_client(running) as client:
+        gateway = running.gateway
+        day = datetime(2024, 1, 2, tzinfo=UTC)
+        bar = Bar(at=day, open=ONE, high=ONE, low=ONE, close=ONE, volume=ONE, wap=ONE, count=1)
+        contract = ["0", "AAPL", "STK", "", "", "", "", "SMART", "", "USD", "", ""]
+        end = ["0", "", "1 min", "1 D", "1", "TRADES", str(format_date), "0", ""]
+        client.send(20, 5, *contract, *end)
+        client.send(8, 1, 1)
+        await client.answer(9, count=2)
+        gateway.deliver([To(7, History(5, day, day, (bar,)))])
+        await until(lambda: client.of(17)[-1:] and client.of(17)[-1][4] == "1")
+        assert client.of(17)[-1][5] == written
 
 
 async def test_too_many_requests_wait_their_turn() -> None:
