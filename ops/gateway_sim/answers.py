@@ -59,7 +59,9 @@ class Answers:
         self._asked_time_at: float | None = None
 
     def welcome(self) -> None:
-        """Say what every client is told after startApi."""
+        """Say what every client is told after startApi: first, if it has any, its open orders."""
+        if self._floor.open_orders(self._session.client_id):
+            self.open_orders(requests.OpenOrders(every_client=False))
         self._say("15", "1", self._floor.account)
         self.next_id()
         for notice in self._floor.notices_at_start(self._gateway.now()):

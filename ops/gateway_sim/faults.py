@@ -203,9 +203,9 @@ ORDER_WARNINGS: Final[Mapping[int, str]] = {
 }
 CANCEL_REFUSALS: Final[Mapping[int, str]] = {
     135: "Can't find order with ID = {id}",
-    161: "Cancel attempted when order is not in a cancellable state. Order permId = {perm_id}",
+    161: "Cancel attempted when order is not in a cancellable state.  Order permId ={perm_id}",
     10147: "OrderId {id} that needs to be cancelled is not found.",
-    10148: "OrderId {id} that needs to be cancelled can not be cancelled, state: Cancelled.",
+    10148: "OrderId {id} that needs to be cancelled cannot be cancelled, state: Cancelled.",
 }
 OTHER_REFUSALS: Final[Mapping[int, str]] = {
     162: "Historical Market Data Service error message:HMDS query returned no data",

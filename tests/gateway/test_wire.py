@@ -38,8 +38,8 @@ def an_order(order_id: int = 1) -> list[str]:
 
 
 def submitted(client: RawClient) -> list[int]:
-    """Return the ids of the orders that came to be Submitted, in that order."""
-    return [int(status[1]) for status in client.of(3) if status[2] == "Submitted"]
+    """Return the ids of the orders that came to be Submitted, in that order; each is told often."""
+    return list(dict.fromkeys(int(s[1]) for s in client.of(3) if s[2] == "Submitted"))
 
 
 def byte_by_byte(data: bytes) -> Iterator[bytes]:
@@ -52,6 +52,20 @@ async def test_a_client_is_greeted_and_told_its_accounts_and_its_next_id_after_s
         assert client.got[0] == ("178", f"{TUESDAY:%Y%m%d} 10:00:00 US/Eastern")
         assert client.of(15) == [("15", "1", ACCOUNT)]
         assert client.of(9) == [("9", "1", "1")]
+
+
+async def test_a_client_with_open_orders_is_told_them_before_anything_else() -> None:
+    async with a_gateway() as running:
+        async with a_raw_client(running) as client:
+            client.send(*an_order())
+            await until(lambda: submitted(client) == [1])
+        await until(lambda: not running.gateway.sessions)
+        async with a_raw_client(running) as again:
+            # After the greeting: the order, where it stands, the end of the list, account, next id.
+            assert [message[0] for message in again.got[1:6]] == ["5", "3", "53", "15", "9"]
+            assert again.of(9) == [("9", "1", "2")]
+        async with a_client(running) as desk:
+            assert [trade.order.orderId for trade in desk.ib.openTrades()] == [1]
 
 
 @pytest.mark.parametrize(
