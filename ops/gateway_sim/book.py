@@ -38,11 +38,12 @@ from ops.gateway_sim.terms import (
     Side,
     Status,
 )
-from ops.gateway_sim.working_orders import BookRules, WorkingOrders
+from ops.gateway_sim.working_orders import BY_SYSTEM, BookRules, WorkingOrders
 
 _HAND: Final = 0
 """The client that orders placed by hand belong to."""
 _DAY: Final = timedelta(days=1)
+_JUST: Final = timedelta(minutes=1)
 
 
 class Book:
@@ -120,8 +121,12 @@ class Book:
         return self._out.drained()
 
     def cancel_all(self, now: datetime) -> list[To]:
-        """Cancel every open order of every client."""
+        """Cancel every open order of every client; 161 for those that have just ended."""
         self.pass_time_first(now)
+        for line in self._ledger.completed.values():
+            if line.completed_at is not None and now - line.completed_at < _JUST:
+                text = "Cancel attempted when order is not in a cancellable state.  Order permId ="
+                self._out.notice(line, 161, f"{text}{line.perm_id}")
         for order in list(self._ledger.orders.values()):
             is_open = order.line.perm_id in self._ledger.orders
             if is_open and order.cancel_due == NEVER:
@@ -230,7 +235,7 @@ class Book:
     def expire(self, now: datetime, perm_id: int, reason: str) -> list[To]:
         """Cancel an open order from IB's side."""
         order = self._ledger.orders[perm_id]
-        self._orders.cancelled(now, order, reason, f"Cancelled by System:{reason}")
+        self._orders.cancelled(now, order, reason, f"{BY_SYSTEM}{reason}")
         return self._out.drained()
 
     def liquidate(self, now: datetime, con_id: int, shares: Decimal | None) -> list[To]:
@@ -294,6 +299,7 @@ class Book:
         terms = msgspec.structs.replace(
             terms,
             account=self._ledger.account,
+            oca_group=terms.oca_group or order.line.terms.oca_group,
             oca_type=terms.oca_type or order.line.terms.oca_type,
         )
         if order.is_transmitted:

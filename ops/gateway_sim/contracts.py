@@ -97,6 +97,12 @@ def made_up_id(name: str) -> int:
     return _MADE_UP_IDS_FROM + crc32(name.encode()) % _MADE_UP_IDS
 
 
+def venue(contract: Contract) -> str:
+    """Return where a contract trades as the gateway's messages name it: `NASDAQ.NMS`, `NYSE`."""
+    is_nasdaq = contract.primary_exchange == "NASDAQ"
+    return f"{contract.primary_exchange}.NMS" if is_nasdaq else contract.primary_exchange
+
+
 class Contracts:
     """All listings. The gateway answers 200 for what it does not know and for what is ambiguous."""
 

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from ops.gateway_sim import history
-from ops.gateway_sim.contracts import Contracts, Error
+from ops.gateway_sim.contracts import Contracts, Error, venue
 from ops.gateway_sim.hours import Hours
 from ops.gateway_sim.prices import Market, Quote, Step
 from ops.gateway_sim.reports import (
@@ -38,10 +38,7 @@ LIVE: Final = 1
 DELAYED: Final = 3
 DUPLICATE_TICKER: Final = (102, "Duplicate ticker id")
 TOO_MANY_TICKERS: Final = (101, "Max number of tickers has been reached")
-NOT_SUBSCRIBED: Final = (
-    354,
-    "Requested market data is not subscribed.Displaying delayed market data is not requested.",
-)
+NOT_SUBSCRIBED: Final = 10089
 DELAYED_SHOWN: Final = (
     10167,
     "Requested market data is not subscribed. Displaying delayed market data.",
@@ -131,7 +128,7 @@ class MarketData:
         is_delayed = found.symbol in self.rules.forbidden
         if is_delayed:
             if self._kinds.get(client_id, LIVE) < DELAYED:
-                return [_error(key, NOT_SUBSCRIBED)]
+                return [_error(key, _not_subscribed(found))]
             told.append(Notice(request_id, *DELAYED_SHOWN))
         tick = self._contracts.listing(found.con_id).min_tick
         told.append(TickRequestParameters(request_id, tick, _BBO, _SNAPSHOT_PERMISSIONS))
@@ -290,6 +287,12 @@ def _all_ticks(request_id: int, quote: Quote, *, is_delayed: bool) -> list[Repor
 
 def _kinds(*, is_delayed: bool) -> Callable[[int], int]:
     return lambda kind: _DELAYED_KINDS[kind] if is_delayed else kind
+
+
+def _not_subscribed(contract: Contract) -> Error:
+    what = "Requested market data requires additional subscription for API. See link in 'Market "
+    what += "Data Connections' dialog for more details.Delayed market data is available."
+    return NOT_SUBSCRIBED, f"{what}{contract.symbol} {venue(contract)}/TOP/ALL"
 
 
 def _error(key: Key, error: Error) -> To:

@@ -47,7 +47,7 @@ def objection(  # noqa: PLR0911 - one return for each way to be refused
     if terms.action not in set(Side):
         return _invalid(f"Invalid side:{terms.action}")
     if terms.type not in set(OrderType):
-        return 387, "Unsupported order type for this exchange and security type."
+        return 321, "Error validating request.-'v' : cause - Invalid order type was entered"
     if terms.tif not in set(Tif):
         return _invalid(f"Invalid time in force:{terms.tif}")
     if terms.cash_quantity:

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from ops.gateway_sim.account import shortfall
-from ops.gateway_sim.contracts import Error
+from ops.gateway_sim.contracts import Error, venue
 from ops.gateway_sim.executions import execute
 from ops.gateway_sim.hours import ZONE_NAME, Hours, new_york
 from ops.gateway_sim.ledger import EARLIEST, NEVER, Ledger, Working
@@ -44,7 +44,11 @@ OCA_REDUCE: Final = 3
 """What the real gateway writes where a client said nothing: reduce, without blocking."""
 TOO_DEAR: Final = 201
 CANCELLED: Final = 202
+HELD: Final = 399
+ATTRIBUTE_IGNORED: Final = 2109
 BY_TRADER: Final = "Cancelled by Trader"
+BY_SYSTEM: Final = "Cancelled by System:\n"
+"""What the list of completed orders says; the real one has this line break, too."""
 
 _ZERO: Final = Decimal(0)
 _AT_ONCE: Final = frozenset({Tif.IOC, Tif.FOK})
@@ -88,13 +92,16 @@ class WorkingOrders:
         """Take in an order that nothing speaks against; it is told when it is transmitted."""
         perm_id = self._ledger.next_perm_id
         self._ledger.next_perm_id += 1
-        is_child = parent is not None
+        group = terms.oca_group or (f"{parent.perm_id}" if parent is not None else "")
         line = OrderLine(
             perm_id=perm_id,
             client_id=client_id,
             contract=contract,
             terms=msgspec.structs.replace(
-                terms, account=self._ledger.account, oca_type=terms.oca_type or OCA_REDUCE
+                terms,
+                account=self._ledger.account,
+                oca_group=group,
+                oca_type=terms.oca_type or OCA_REDUCE,
             ),
             status=Status.PRE_SUBMITTED,
             parent_perm_id=parent.perm_id if parent is not None else 0,
@@ -103,9 +110,9 @@ class WorkingOrders:
         )
         order = Working(
             line=line,
-            oca_group=terms.oca_group or (f"{parent.perm_id}" if parent is not None else ""),
+            oca_group=group,
             is_transmitted=False,
-            is_child_waiting=is_child and parent is not None and parent.status != Status.FILLED,
+            is_child_waiting=parent is not None and parent.status != Status.FILLED,
         )
         self._ledger.orders[perm_id] = order
         self._index = None
@@ -118,18 +125,13 @@ class WorkingOrders:
             self.killed(now, order, TOO_DEAR, short)
             return
         self._place_in_time(now, order)
-        standing = order.line
-        self._out.order(msgspec.structs.replace(standing, status=Status.PRE_SUBMITTED))
-        if order.works_from != EARLIEST:
-            opening = f"{new_york(order.works_from):%Y-%m-%d %H:%M:%S} {ZONE_NAME}"
-            what = f"{standing.terms.action} {standing.terms.quantity:f}"
-            text = f"Order Message:\n{what} {standing.contract.symbol}\nWarning: Your order will "
-            self._out.notice(standing, 399, f"{text}not be placed at the exchange until {opening}.")
-        if standing.terms.outside_rth and standing.terms.type == OrderType.MARKET:
-            text = "Order Event Warning:Attribute 'Outside Regular Trading Hours' is ignored based "
-            text += "on the order type and destination. PlaceOrder is now being processed."
-            self._out.notice(standing, 2109, text)
-        if not self._try_now(now, order) and order.line.status != Status.PRE_SUBMITTED:
+        if order.line.terms.action == Side.SELL or order.line.status == Status.PRE_SUBMITTED:
+            self._out.order(msgspec.structs.replace(order.line, status=Status.PRE_SUBMITTED))
+        if order.line.status == Status.SUBMITTED:
+            self._out.order(order.line)
+        self._warn(order)
+        if not self._try_now(now, order):
+            # What waits or rests is told a second time.
             self._out.order(order.line)
         self._end_what_cannot_wait(now, order)
 
@@ -206,6 +208,8 @@ class WorkingOrders:
         self._out.order(msgspec.structs.replace(order.line, commission=None))
         if order.line.status == Status.FILLED:
             self._out.open_order(order.line)
+            if order.line.terms.action == Side.SELL:
+                self._out.status(order.line)
         self._out.commission(client_id, commission)
         self._out.account_moved(self._ledger, execution.contract.con_id)
         self._share_fill(now, order, shares, before)
@@ -314,10 +318,25 @@ class WorkingOrders:
         quote.room = met.room
         return has_traded
 
+    def _warn(self, order: Working) -> None:
+        """Say what else there is to know of an order that was taken."""
+        line = order.line
+        if order.works_from != EARLIEST:
+            opening = f"{new_york(order.works_from):%Y-%m-%d %H:%M:%S} {ZONE_NAME}"
+            what = f"{line.terms.action} {line.terms.quantity:f} {line.contract.symbol}"
+            held = f"Your order will not be placed at the exchange until {opening}."
+            text = f"Order Message:\n{what} {venue(line.contract)}\nWarning: {held}"
+            self._out.notice(line, HELD, text)
+        if line.terms.outside_rth and line.terms.type == OrderType.MARKET:
+            text = "Order Event Warning:Attribute 'Outside Regular Trading Hours' is ignored based "
+            text += "on the order type and destination. PlaceOrder is now being processed."
+            self._out.notice(line, ATTRIBUTE_IGNORED, text)
+
     def _end_what_cannot_wait(self, now: datetime, order: Working) -> None:
         is_open = order.line.perm_id in self._ledger.orders
         if is_open and order.line.terms.tif in _AT_ONCE and not order.is_child_waiting:
-            self.cancelled(now, order, "", "Cancelled by System")
+            self._out.order(msgspec.structs.replace(order.line, status=Status.PENDING_CANCEL))
+            self.cancelled(now, order, "", BY_SYSTEM)
 
     def _note_triggered(self, order: Working) -> None:
         """Tell of a stop that was reached and did not trade at once."""
@@ -356,7 +375,7 @@ class WorkingOrders:
         if is_for_close and quote is not None and is_marketable_at(order.line, quote.last):
             self.traded(order.ends_at, order, order.line.remaining, quote.last)
         else:
-            self.cancelled(order.ends_at, order, "", "Cancelled by System")
+            self.cancelled(order.ends_at, order, "", BY_SYSTEM)
 
     def _share_fill(self, now: datetime, order: Working, shares: Decimal, before: Decimal) -> None:
         """Tell an order's children and its OCA group of a fill of `shares` of the `before` left."""
@@ -369,7 +388,7 @@ class WorkingOrders:
                 continue
             kept = (other.line.remaining * left).to_integral_value(ROUND_FLOOR)
             if order.line.terms.oca_type == OCA_CANCEL or kept <= 0:
-                self.cancelled(now, other, "", "Cancelled by System: OCA group")
+                self.cancelled(now, other, "", BY_SYSTEM)
             else:
                 terms = msgspec.structs.replace(other.line.terms, quantity=other.line.filled + kept)
                 other.line = msgspec.structs.replace(other.line, terms=terms)
@@ -385,7 +404,7 @@ class WorkingOrders:
             if not child.is_child_waiting:
                 continue
             if not filled:
-                self.cancelled(now, child, "", "Cancelled by System: parent")
+                self.cancelled(now, child, "", BY_SYSTEM)
                 continue
             terms = child.line.terms
             terms = msgspec.structs.replace(terms, quantity=min(terms.quantity, filled))
@@ -395,6 +414,7 @@ class WorkingOrders:
                 self._restate(child)
                 self._out.order(child.line)
                 self._try_now(now, child)
+                self._end_what_cannot_wait(now, child)
 
     def _too_dear(self, order: Working) -> str | None:
         """Return why the account cannot carry an order on top of all others; None if it can."""

@@ -47,13 +47,17 @@ def test_a_client_neither_sees_nor_cancels_the_orders_of_another() -> None:
     assert desk.floor.open_orders(2) == []
     assert [order.client_id for order in desk.floor.all_open_orders()] == [1]
     assert desk.cancel(2, 1) == ["2: error 1 10147"]
-    assert desk.heard(desk.floor.cancel_all(desk.now))[0] == "1: orderStatus 1 Cancelled 0/10"
+    cancelled = ["1: orderStatus 1 Cancelled 0/10", "1: error 1 202"]
+    assert desk.heard(desk.floor.cancel_all(desk.now)) == cancelled
+    # What has just ended cannot be cancelled, what ended long ago is not spoken of.
+    assert desk.heard(desk.floor.cancel_all(desk.now)) == ["1: error 1 161"]
+    assert desk.heard(desk.floor.cancel_all(desk.now + timedelta(minutes=1))) == []
 
 
 def test_a_master_client_is_told_of_everybodys_orders() -> None:
     desk = FloorDesk(rules=BookRules(master_client_id=9))
     told = desk.place(1, A_LIMIT)
-    assert told[:2] == ["1: openOrder 1 PreSubmitted 10", "9: openOrder 1 PreSubmitted 10"]
+    assert told[:2] == ["1: openOrder 1 Submitted 10", "9: openOrder 1 Submitted 10"]
 
 
 def test_a_manual_order_has_no_id_until_client_0_binds_it() -> None:

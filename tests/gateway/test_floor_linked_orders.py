@@ -19,18 +19,28 @@ def place_bracket(desk: FloorDesk, quantity: int = 10, limit: str = "99.00") -> 
 
 def test_a_bracket_is_told_when_its_last_order_is_transmitted() -> None:
     desk = FloorDesk()
-    assert place_bracket(desk) == [
-        "1: openOrder 1 PreSubmitted 10",
-        "1: orderStatus 1 PreSubmitted 0/10",
-        "1: openOrder 1 Submitted 10",
+    told = place_bracket(desk)
+    # Each is told twice, one after the other.
+    assert [line for line in told if "orderStatus" in line][::2] == [
         "1: orderStatus 1 Submitted 0/10",
-        "1: openOrder 2 PreSubmitted 10",
         "1: orderStatus 2 PreSubmitted 0/10 (child)",
-        "1: openOrder 3 PreSubmitted 10",
         "1: orderStatus 3 PreSubmitted 0/10 (child,trigger)",
     ]
     parent, target, stop = desk.floor.open_orders(1)
     assert (target.parent_perm_id, stop.parent_perm_id) == (parent.perm_id, parent.perm_id)
+    # The real gateway names the children's group after their parent.
+    assert target.terms.oca_group == stop.terms.oca_group == f"{parent.perm_id}"
+    assert (target.terms.oca_type, parent.terms.oca_group) == (3, "")
+
+
+def test_a_child_that_is_modified_stays_in_its_group() -> None:
+    desk = FloorDesk()
+    place_bracket(desk)
+    desk.price("99.00")
+    assert desk.place(1, terms(2, "SELL", 10, "LMT", limit="104.00"))[0] == (
+        "1: openOrder 2 Submitted 10"
+    )
+    assert "1: orderStatus 3 Cancelled 0/10" in desk.price("104.00")
 
 
 def test_children_do_not_trade_before_their_parent_and_do_after_it() -> None:

@@ -156,7 +156,8 @@ def test_who_may_not_see_a_symbol_is_told_so_or_gets_it_delayed(tmp_path: Path) 
     floor = floor_of(tmp_path, OPEN + MINUTE, rules)
     (refused,) = floor.market_data(floor.now, 1, 7, IBM, "", snapshot=False)
     assert isinstance(refused.report, Notice)
-    assert refused.report.code == 354
+    assert refused.report.code == 10089
+    assert refused.report.text.endswith("is available.IBM NYSE/TOP/ALL")
     floor.market_data_type(1, 3)
     told = floor.market_data(floor.now, 1, 7, IBM, "", snapshot=False)
     assert isinstance(told[0].report, Notice)
