@@ -38,6 +38,10 @@ NEWEST_VERSION: Final = 178
 CLIENTS_MAX: Final = 32
 VALIDATING: Final = 321
 
+BINDING_REFUSED: Final = (
+    "Only API connections with clientId set to 0 can set the auto bind TWS orders property."
+)
+
 _LASTING: Final = (OpenOrder, OrderStatus, ExecutionReport, CommissionReport, PositionMoved)
 _ORDER_REQUESTS: Final = (PlaceOrder, CancelOrder, CancelAll)
 
@@ -213,8 +217,7 @@ class Gateway:
 
     def _bind(self, session: ClientSession, *, on: bool) -> None:
         if session.client_id != 0:
-            text = "Only the default client (i.e. 0) can auto bind orders"
-            session.tell(Notice(NOBODY, 327, text))
+            session.tell(Notice(NOBODY, 327, BINDING_REFUSED))
         elif on:
             self.deliver(self.floor.bind_manual_orders(session.client_id))
 

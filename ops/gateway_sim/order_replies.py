@@ -6,7 +6,15 @@ Their unset fields are spelled as the real gateway spells them, the odd ones inc
 
 from typing import Final
 
-from ops.gateway_sim.fields import UNSET_DOUBLE_TEXT, UNSET_INTEGER, double, flag, moment_text, size
+from ops.gateway_sim.fields import (
+    LONG_MAX,
+    UNSET_DOUBLE_TEXT,
+    UNSET_INTEGER,
+    double,
+    flag,
+    moment_text,
+    size,
+)
 from ops.gateway_sim.order_request import (
     AUTO_CANCEL_PARENT,
     DURATION,
@@ -26,6 +34,8 @@ from ops.gateway_sim.terms import (
 
 _NO_INTEGER: Final = str(UNSET_INTEGER)
 _OCA_BY_DEFAULT: Final = 3
+_QUANTITY: Final = 12
+"""Where an order's total quantity stands, behind its contract and its action."""
 _NO_LEGS: Final = ("0", "0", "0")
 _NO_NEUTRAL_CONTRACT: Final = "0"
 _DELTA_NEUTRAL: Final = ("None", "", "0", "", "", "", "?", "0", "0", "")
@@ -98,13 +108,18 @@ def open_order(report: OpenOrder, version: int) -> list[str]:
 
 
 def completed_order(report: CompletedOrder, version: int, zone: str) -> list[str]:
-    """Return a completedOrder message; 100 fields for a stock at 178, and no order id."""
+    """Return a completedOrder message; 100 fields for a stock at 178, and no order id.
+
+    Its total quantity is what never filled: 0 for a filled order, as it was recorded.
+    """
     order, terms = report.order, report.order.terms
     completed = order.completed_at
-    offsets = _PEG_UNSET if version >= PEG_OFFSETS else ()
+    offsets = ("",) * len(_PEG_UNSET) if version >= PEG_OFFSETS else ()
+    asked = _asked(order)
+    asked[_QUANTITY] = size(order.remaining)
     return [
         "101",
-        *_asked(order),
+        *asked,
         str(order.perm_id),
         *_when(order),
         *_advisor(order, version),
@@ -129,16 +144,16 @@ def completed_order(report: CompletedOrder, version: int, zone: str) -> list[str
         double(order.trail_stop),
         double(terms.limit_price_offset),
         "0" if terms.cash_quantity is None else double(terms.cash_quantity),
-        "0",
+        "1",
         "0",
         "",
         size(order.filled),
+        _NO_INTEGER,
+        "0",
+        "Not an insider or substantial shareholder",
         "0",
         "0",
-        "",
-        "0",
-        "0",
-        str(order.parent_perm_id),
+        str(order.parent_perm_id or LONG_MAX),
         "" if completed is None else moment_text(completed, zone),
         order.completed_status,
         *offsets,
@@ -212,7 +227,7 @@ def _sizes(order: OrderLine, *, block: bool) -> list[str]:
         *blocks,
         _other(order, "sweepToFill", "0"),
         flag(terms.all_or_none),
-        str(terms.min_quantity or UNSET_INTEGER),
+        str(terms.min_quantity or ""),
     ]
 
 
@@ -288,20 +303,21 @@ def _adjusted(order: OrderLine) -> list[str]:
         _other(order, "softDollarTierVal"),
         "",
         "0" if terms.cash_quantity is None else double(terms.cash_quantity),
-        _other(order, "dontUseAutoPriceForHedge", "0"),
+        _other(order, "dontUseAutoPriceForHedge", "1"),
         _other(order, "isOmsContainer", "0"),
         _other(order, "discretionaryUpToLimitPrice", "0"),
         _other(order, "usePriceMgmtAlgo", "0"),
     ]
 
 
-_PEG_UNSET: Final = ("", "", "", "", "")
+_PEG_UNSET: Final = ("", "100", "0.02", "", "")
+"""Offsets of pegged orders, as they come with an order that has none."""
 
 
 def _since(order: OrderLine, version: int) -> list[str]:
     added = [
-        (DURATION, [_other(order, "duration", _NO_INTEGER)]),
-        (POST_TO_ATS, [_other(order, "postToAts", _NO_INTEGER)]),
+        (DURATION, [_other(order, "duration")]),
+        (POST_TO_ATS, [_other(order, "postToAts")]),
         (AUTO_CANCEL_PARENT, [_other(order, "autoCancelParent", "0")]),
         (PEG_OFFSETS, list(_PEG_UNSET)),
     ]

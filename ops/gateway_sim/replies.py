@@ -34,6 +34,7 @@ from ops.gateway_sim.reports import (
 from ops.gateway_sim.terms import (
     AccountValue,
     Bar,
+    Contract,
     ContractDetails,
     PortfolioLine,
     PositionLine,
@@ -172,9 +173,7 @@ def position_multi(request_id: int, line: PositionLine, model: str) -> list[str]
 def portfolio(line: PortfolioLine) -> list[str]:
     """Return an updatePortfolio message."""
     contract = line.contract
-    held = contract_fields(contract)
-    held[7] = contract.primary_exchange
-    held[5] = contract.right or "0"
+    held = _traded(contract, contract.right or "0", contract.primary_exchange)
     return [
         "7",
         "8",
@@ -222,10 +221,15 @@ def profit_and_loss_of(request_id: int, line: PortfolioLine | None) -> list[str]
 
 
 def _held(line: PositionLine) -> list[str]:
-    held = contract_fields(line.contract)
-    held[5] = line.contract.right
-    held[7] = ""
-    return [*held, size(line.quantity), double(line.average_cost)]
+    contract = _traded(line.contract, line.contract.right, line.contract.exchange)
+    return [*contract, size(line.quantity), double(line.average_cost)]
+
+
+def _traded(contract: Contract, right: str, exchange: str) -> list[str]:
+    """Return a contract as it is told with what was traded of it, not with an order."""
+    told = contract_fields(contract)
+    told[4:8] = [double(contract.strike, "0.0"), right, contract.multiplier, exchange]
+    return told
 
 
 def _notice(report: Notice, manner: Manner) -> list[str]:
@@ -241,13 +245,13 @@ def _status(report: OrderStatus, manner: Manner) -> list[str]:  # noqa: ARG001 -
         order.status.value,
         size(order.filled),
         size(order.remaining),
-        double(order.average_price),
+        size(order.average_price),
         str(order.perm_id),
         str(order.terms.parent_id),
-        double(order.last_price),
+        size(order.last_price),
         str(order.client_id),
         order.why_held,
-        "0.0",
+        "0",
     ]
 
 
@@ -258,7 +262,7 @@ def _execution(report: ExecutionReport, manner: Manner) -> list[str]:
         "11",
         str(report.request_id),
         str(done.order_id),
-        *contract_fields(done.contract),
+        *_traded(done.contract, done.contract.right, done.exchange),
         done.execution_id,
         execution_moment(done.at, manner),
         done.account,

@@ -146,6 +146,60 @@ def test_a_message_has_as_many_fields_as_were_counted_on_the_real_wire(
     assert {version: len(said(report, version)) for version in by_version} == by_version
 
 
+NO_PRICE = "1.7976931348623157E308"
+PLAIN = OrderLine(
+    perm_id=1376327563,
+    client_id=7,
+    contract=STOCK,
+    terms=OrderTerms(
+        order_id=13, action="BUY", quantity=Decimal(100), type="MKT", account="DU1234567"
+    ),
+    status=Status.FILLED,
+    filled=Decimal(100),
+    completed_at=AT,
+    completed_status="Filled Size: 100",
+)
+"""A market order without anything else, as recordings of the real gateway have it."""
+
+
+def recorded(line: str) -> list[str]:
+    return line.split("|")
+
+
+def test_an_open_order_has_the_form_of_the_recorded_ones() -> None:
+    assert said(OpenOrder(PLAIN)) == recorded(
+        "5|13|265598|AAPL|STK||0|?||SMART|USD|AAPL|NMS|BUY|100|MKT|0.0|0.0|DAY||DU1234567||0||7|"
+        "1376327563|0|0|0||1376327563.0/DU1234567/100|||||||||0||-1|0||||||2147483647|0|0|0||3|0|0||"
+        "0|0||0|None||0||||?|0|0||0|0||||||0|0|0|2147483647|2147483647|||0||IB|0|0||0|0|Filled|"
+        + f"{NO_PRICE}|" * 9
+        + "|||||0|0|0|None|"
+        + f"{NO_PRICE}|" * 6
+        + "0||||0|1|0|0|0|||0||100|0.02||"
+    )
+
+
+def test_a_completed_order_has_the_form_of_the_recorded_ones() -> None:
+    # Its quantity is 0, for nothing of it is left to fill.
+    assert said(CompletedOrder(PLAIN)) == recorded(
+        "101|265598|AAPL|STK||0|?||SMART|USD|AAPL|NMS|BUY|0|MKT|0.0|0.0|DAY||DU1234567||0||"
+        "1376327563|0|0|0||||||||||0||-1||||||2147483647|0|0||3|0||0|None||0|0|0||0|0||||0|0|0|"
+        "2147483647|2147483647||||IB|0|0||0|Filled|0|0|0|"
+        f"{NO_PRICE}|{NO_PRICE}|0|1|0||100|2147483647|0|Not an insider or substantial shareholder|"
+        "0|0|9223372036854775807|20240102 09:30:00 US/Eastern|Filled Size: 100|||||"
+    )
+
+
+def test_what_was_traded_has_the_form_of_the_recorded_ones() -> None:
+    assert said(OrderStatus(PLAIN)) == recorded("3|13|Filled|100|0|0|1376327563|0|0|7||0")
+    assert said(ExecutionReport(DONE)) == recorded(
+        "11|-1|11|265598|AAPL|STK||0.0|||ISLAND|USD|AAPL|NMS|0000e0d5.65a10001.01.01|"
+        "20240102 09:30:00 US/Eastern|DU1|ISLAND|SLD|40|150.1|1376327563|7|0|40|150.1|ref-1||||2|0"
+    )
+    assert said(PositionMoved(POSITION)) == recorded(
+        "61|3|DU1|265598|AAPL|STK||0.0|||SMART|USD|AAPL|NMS|-40|150.11"
+    )
+
+
 class Listener:
     """Stands where ib_async's wrapper stands, and keeps what it is told."""
 
