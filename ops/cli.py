@@ -16,6 +16,7 @@ GROUPS: Final[dict[str, dict[str, str]]] = {
     "Run it": {
         "demo": "Thirteen years of real bars through two strategies, in seconds.",
         "run": "Run the daemon in the foreground.",
+        "gateway-sim": "A simulated IB Gateway that any TWS API client can trade against.",
     },
     "Look at it": {
         "status": "What it is doing, what holds it, what it does not know; now or back then.",

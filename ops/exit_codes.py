@@ -44,6 +44,7 @@ _BY_ERROR: Final = {
     "LoadError": ExitCode.BAD_CONFIG,
     "BadCorporateActions": ExitCode.BAD_CONFIG,
     "BadBars": ExitCode.FAILURE,
+    "BadState": ExitCode.FAILURE,
     "SideFileDamaged": ExitCode.REFUSED,
     "UnsafeFolder": ExitCode.REFUSED,
     "OSError": ExitCode.FAILURE,
