@@ -8,6 +8,7 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Final, assert_never
 
+from daemon import connection_watch
 from daemon.data_watch import bar_due, look_due
 from daemon.looks import BOOKS, ReconciliationTerms, next_look
 from daemon.new_york import midnight
@@ -83,8 +84,15 @@ class Deadlines:
                 self.watch_age(symbol)
         if self._state.freshness.live:
             self._watch_calendar()
+        self.watch_connection()
         self.watch_books()
         self._refresh()
+
+    def watch_connection(self) -> None:
+        """Set when a connection that was lost is trusted again."""
+        due = connection_watch.trusted_at(self._state)
+        if due is not None:
+            self._push(due, TimerKind.CONNECTION_WATCH, connection_watch.SUBJECT)
 
     def watch_order(self, order: Order) -> None:
         """Set the deadlines of an order that is being sent."""
@@ -163,7 +171,7 @@ class Deadlines:
             return "the order was not answered in time"
         return ""
 
-    def _matters(self, timer: TimerFired) -> bool:
+    def _matters(self, timer: TimerFired) -> bool:  # noqa: PLR0911 - one a kind
         match timer.kind:
             case TimerKind.SCHEDULE:
                 fired = self._state.timers.fired.get(timer.subject)
@@ -177,6 +185,8 @@ class Deadlines:
                 return self.overdue(timer) != ""
             case TimerKind.BAR_DEADLINE | TimerKind.DATA_WATCH | TimerKind.RECONCILE:
                 return self._watch_due(timer.kind, timer.subject) == timer.due
+            case TimerKind.CONNECTION_WATCH:
+                return connection_watch.trusted_at(self._state) == timer.due
             case TimerKind.CALENDAR_REFRESH:
                 looked = self._state.timers.last_watch(timer.kind, timer.subject)
                 return looked is None or looked < timer.due

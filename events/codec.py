@@ -7,8 +7,17 @@ import msgspec
 from events.account import (
     CashMoved,
     CommissionCharged,
+    CommissionCorrected,
     CorporateActionAnnounced,
     CorporateActionApplied,
+)
+from events.broker import (
+    BrokerConnected,
+    BrokerDataLost,
+    BrokerDegraded,
+    BrokerDisconnected,
+    BrokerHeard,
+    BrokerUnreachable,
 )
 from events.errors import UnknownEvent
 from events.holds import HoldLifted, HoldPlaced
@@ -45,6 +54,7 @@ from events.operator import (
 from events.orders import (
     BrokerUnparsed,
     CancelSending,
+    FillCorrected,
     IntentApproved,
     IntentRefused,
     OrderAcknowledged,
@@ -104,8 +114,16 @@ Input = (
     | OrderCancelled
     | OrderExpired
     | OrderFilled
+    | FillCorrected
     | CommissionCharged
+    | CommissionCorrected
     | BrokerUnparsed
+    | BrokerHeard
+    | BrokerConnected
+    | BrokerDisconnected
+    | BrokerDegraded
+    | BrokerDataLost
+    | BrokerUnreachable
     | CashMoved
     | TimerFired
     | CorporateActionAnnounced

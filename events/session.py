@@ -128,6 +128,7 @@ class TimerKind(StrEnum):
     BAR_DEADLINE = "bar-deadline"
     DATA_WATCH = "data-watch"
     CALENDAR_REFRESH = "calendar-refresh"
+    CONNECTION_WATCH = "connection-watch"
     RECONCILE = "reconcile"
 
 

@@ -11,7 +11,13 @@ from events import (
     BarClosed,
     BarMissing,
     BreakOpened,
+    BrokerConnected,
+    BrokerDataLost,
+    BrokerDegraded,
+    BrokerDisconnected,
+    BrokerHeard,
     BrokerUnparsed,
+    BrokerUnreachable,
     CalendarLoaded,
     CancelSending,
     CashMoved,
@@ -19,11 +25,13 @@ from events import (
     ClientOrderId,
     CommandRefused,
     CommissionCharged,
+    CommissionCorrected,
     ConfigLoaded,
     ContractResolved,
     CorporateActionAnnounced,
     CorporateActionApplied,
     CorporateActionKind,
+    FillCorrected,
     HoldLifted,
     HoldPlaced,
     HoldScope,
@@ -57,10 +65,32 @@ from events import (
     SymbolResumed,
     TimerFired,
 )
-from events.codec import JournalEvent
+from events.codec import Command, JournalEvent
 from ops.operator_sentences import operator_sentence
 from ops.reconciliation_sentences import ReconciliationEvent, reconciliation_sentence
 from ops.render import moment, money, one_line, percent, price, quantity, span
+from projections.broker import LinkEvent
+
+RarerEvent = (
+    LinkEvent
+    | FillCorrected
+    | CommissionCorrected
+    | HoldPlaced
+    | HoldLifted
+    | StrategyDeclined
+    | StrategyFailed
+    | JournalOpened
+    | SessionStarted
+    | SessionEnded
+    | ConfigLoaded
+    | CalendarLoaded
+    | TimerFired
+    | Command
+    | PermitLost
+    | CommandRefused
+    | StrategyPromoted
+)
+"""What is said of the daemon, the connection and its people, and not of an order's way."""
 
 _SHARES = frozenset({"drawdown", "outlier", "collar_last", "collar_close"})
 """The checks that measure a share of something."""
@@ -114,6 +144,23 @@ def sentence(event: JournalEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one 
             return _instrument_text(event)
         case AccountReported() | MarginRequested() | MarginReported() | MarginUnavailable():
             return _margin_text(event)
+        case _:
+            return _rarer_sentence(event)
+
+
+def _rarer_sentence(event: RarerEvent) -> str:  # noqa: C901, PLR0911 - as above
+    match event:
+        case FillCorrected() | CommissionCorrected():
+            return _correction_text(event)
+        case (
+            BrokerHeard()
+            | BrokerConnected()
+            | BrokerDisconnected()
+            | BrokerDegraded()
+            | BrokerDataLost()
+            | BrokerUnreachable()
+        ):
+            return _connection_text(event)
         case HoldPlaced():
             return hold_text(event)
         case HoldLifted():
@@ -134,6 +181,38 @@ def sentence(event: JournalEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one 
             return f"{event.kind} timer of {one_line(event.subject)}, due {moment(event.due)}"
         case OperatorCommand() | PermitLost() | CommandRefused() | StrategyPromoted():
             return operator_sentence(event)
+        case _:
+            assert_never(event)
+
+
+def _correction_text(event: FillCorrected | CommissionCorrected) -> str:
+    if isinstance(event, CommissionCorrected):
+        return f"{money(event.amount)} commission, corrected from {money(event.was)}"
+    if not event.quantity:
+        was = f"{_traded(event.was_quantity)} at {price(event.was_price)}"
+        return f"taken back by the broker: {was}"
+    now = f"{_traded(event.quantity)} at {price(event.price)}"
+    return f"{now}, corrected from {quantity(abs(event.was_quantity))} at {price(event.was_price)}"
+
+
+def _connection_text(event: LinkEvent) -> str:
+    match event:
+        case BrokerHeard():
+            said = " ".join(field for field in event.fields if field)
+            return _because(f"the broker says {one_line(event.kind)}", said)
+        case BrokerConnected():
+            who = f"client {event.client_id}, version {event.server_version}"
+            return f"connected to {one_line(event.endpoint)} as {who}"
+        case BrokerDisconnected():
+            return _because("not connected to the broker", event.reason)
+        case BrokerDegraded():
+            return _because("connected, but", event.reason)
+        case BrokerDataLost():
+            return _because("every subscription is gone", event.reason)
+        case BrokerUnreachable():
+            login = "; somebody probably has to log in" if event.login_needed else ""
+            since = f"{event.attempts} attempts since {moment(event.since)}"
+            return _because(f"the broker is not reached, {since}{login}", event.reason)
         case _:
             assert_never(event)
 

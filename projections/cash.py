@@ -10,8 +10,10 @@ from events import (
     CashMoved,
     CashMovementKind,
     CommissionCharged,
+    CommissionCorrected,
     CorporateActionApplied,
     ExecutionId,
+    FillCorrected,
     OrderFilled,
     PositionAdjusted,
 )
@@ -24,7 +26,9 @@ COMMISSION_FLOOR_USD = Decimal(1)
 
 CashEvent = (
     OrderFilled
+    | FillCorrected
     | CommissionCharged
+    | CommissionCorrected
     | CashMoved
     | CorporateActionApplied
     | CashAdjusted
@@ -77,6 +81,12 @@ class Cash(msgspec.Struct):
                 self.fees += event.amount
                 if self.uncharged.pop(event.execution_id, None) is None:
                     self.charged_first[event.execution_id] = None
+            case FillCorrected():
+                self.balance += event.was_quantity * event.was_price
+                self.balance -= event.quantity * event.price
+            case CommissionCorrected():
+                self.balance -= event.amount - event.was
+                self.fees += event.amount - event.was
             case CashMoved():
                 self._move(event)
             case CorporateActionApplied():

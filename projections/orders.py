@@ -10,7 +10,9 @@ from events import (
     CancelSending,
     ClientOrderId,
     CommissionCharged,
+    CommissionCorrected,
     ExecutionId,
+    FillCorrected,
     IntentApproved,
     IntentRefused,
     OrderAcknowledged,
@@ -49,7 +51,9 @@ OrderPathEvent = (
     | OrderUnknown
     | CancelSending
     | OrderFilled
+    | FillCorrected
     | CommissionCharged
+    | CommissionCorrected
     | OrderAdopted
     | OrderWrittenOff
 )
@@ -162,6 +166,10 @@ class Orders(msgspec.Struct):
                 self._fill(event)
             case CommissionCharged():
                 self._charge(event)
+            case FillCorrected():
+                self._correct_fill(event)
+            case CommissionCorrected():
+                self._correct_charge(event)
             case OrderSending():
                 self.sent += 1
                 self._move(event, sending_seq=seq, sent_at=at)
@@ -250,6 +258,26 @@ class Orders(msgspec.Struct):
         order = self.find(event.client_order_id)
         if order is not None:
             self._put(msgspec.structs.replace(order, commission=order.commission + event.amount))
+
+    def _correct_fill(self, event: FillCorrected) -> None:
+        self.executions.remember(event)
+        order = self.find(event.client_order_id)
+        if order is not None:
+            before = event.was_quantity * event.was_price
+            self._put(
+                msgspec.structs.replace(
+                    order,
+                    filled=order.filled + event.quantity - event.was_quantity,
+                    fill_value=order.fill_value + event.quantity * event.price - before,
+                )
+            )
+
+    def _correct_charge(self, event: CommissionCorrected) -> None:
+        self.executions.remember(event)
+        order = self.find(event.client_order_id)
+        if order is not None:
+            commission = order.commission + event.amount - event.was
+            self._put(msgspec.structs.replace(order, commission=commission))
 
     def _note_cancel(self, event: CancelSending, at: int) -> None:
         order = self.open.get(event.client_order_id)

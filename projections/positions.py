@@ -12,6 +12,7 @@ from events import (
     BY_HAND,
     CorporateActionApplied,
     CorporateActionKind,
+    FillCorrected,
     OrderFilled,
     PositionAdjusted,
     Symbol,
@@ -75,7 +76,7 @@ def after_split(
     return Position(quantity, cost, position.realised_pnl + paid - (position.cost - cost))
 
 
-PositionEvent = OrderFilled | CorporateActionApplied | PositionAdjusted
+PositionEvent = OrderFilled | FillCorrected | CorporateActionApplied | PositionAdjusted
 
 
 class Positions(msgspec.Struct):
@@ -103,9 +104,13 @@ class Positions(msgspec.Struct):
         return sum((position.realised_pnl for position in self.account.values()), _ZERO)
 
     def apply(self, event: PositionEvent, strategy: str | None) -> None:
-        """Take a fill (of `strategy`'s order, None for a foreign one) or a corporate action in."""
+        """Take a fill (of `strategy`'s order, None for a foreign one), or what changes one, in."""
         match event:
             case OrderFilled():
+                self._trade(event.symbol, strategy, event.quantity, event.price)
+            case FillCorrected():
+                # As if what was counted had been traded back at its own price.
+                self._trade(event.symbol, strategy, -event.was_quantity, event.was_price)
                 self._trade(event.symbol, strategy, event.quantity, event.price)
             case PositionAdjusted():
                 self._adjust(event)

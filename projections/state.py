@@ -13,7 +13,13 @@ from events import (
     BooksReported,
     BreakOpened,
     BreakResolved,
+    BrokerConnected,
+    BrokerDataLost,
+    BrokerDegraded,
+    BrokerDisconnected,
+    BrokerHeard,
     BrokerUnparsed,
+    BrokerUnreachable,
     CalendarLoaded,
     CancelSending,
     CashAdjusted,
@@ -21,10 +27,12 @@ from events import (
     CashMovementKind,
     CommandRefused,
     CommissionCharged,
+    CommissionCorrected,
     ConfigLoaded,
     ContractResolved,
     CorporateActionAnnounced,
     CorporateActionApplied,
+    FillCorrected,
     HoldLifted,
     HoldPlaced,
     IntentApproved,
@@ -68,6 +76,7 @@ from events import (
 )
 from events.codec import Command
 from projections.activity import Activity
+from projections.broker import BrokerLink
 from projections.calendar import ALWAYS_OPEN, Calendar, Sessions
 from projections.cash import Cash
 from projections.commands import Commands
@@ -82,6 +91,7 @@ from projections.market import Market
 from projections.orders import OrderPathEvent, Orders
 from projections.pnl import Pnl
 from projections.positions import Positions
+from projections.rare_events import RareEvent
 from projections.reconciliation import Reconciliation
 from projections.references import References
 from projections.settlement import Settlement
@@ -89,40 +99,6 @@ from projections.strategies import FAILED, Strategies
 from projections.timers import Timers
 
 _ZERO = Decimal(0)
-
-RareEvent = (
-    TimerFired
-    | BarMissing
-    | BrokerUnparsed
-    | PermitLost
-    | SymbolHalted
-    | SymbolResumed
-    | ContractResolved
-    | ShortSaleReported
-    | AccountReported
-    | MarginRequested
-    | MarginReported
-    | MarginUnavailable
-    | HoldPlaced
-    | HoldLifted
-    | CashMoved
-    | CorporateActionAnnounced
-    | CorporateActionApplied
-    | CalendarLoaded
-    | ConfigLoaded
-    | SessionStarted
-    | JournalOpened
-    | SessionEnded
-    | Command
-    | CommandRefused
-    | StrategyPromoted
-    | BooksReported
-    | BreakOpened
-    | BreakResolved
-    | ReconcileCompleted
-    | PositionAdjusted
-    | CashAdjusted
-)
 
 
 class State(msgspec.Struct):
@@ -145,6 +121,7 @@ class State(msgspec.Struct):
     activity: Activity = msgspec.field(default_factory=Activity)
     settlement: Settlement = msgspec.field(default_factory=Settlement)
     margin: Margin = msgspec.field(default_factory=Margin)
+    broker: BrokerLink = msgspec.field(default_factory=BrokerLink)
     commands: Commands = msgspec.field(default_factory=Commands)
     freshness: Freshness = msgspec.field(default_factory=Freshness)
     reconciliation: Reconciliation = msgspec.field(default_factory=Reconciliation)
@@ -211,6 +188,17 @@ class State(msgspec.Struct):
                 self.freshness.miss(event)
             case BrokerUnparsed() | PermitLost():
                 pass  # It moves no book; what follows from it is the hold behind it.
+            case (
+                BrokerHeard()
+                | BrokerConnected()
+                | BrokerDisconnected()
+                | BrokerDegraded()
+                | BrokerDataLost()
+                | BrokerUnreachable()
+            ):
+                self.broker.apply(event, record.at)
+            case FillCorrected() | CommissionCorrected():
+                self._correct(event, record)
             case SymbolHalted():
                 self.halts.apply(event)
                 self.freshness.halt(event.symbol, utc_from_nanoseconds(record.at))
@@ -240,6 +228,7 @@ class State(msgspec.Struct):
             case SessionStarted():
                 self.identity.apply(event, record.seq, record.at)
                 self.strategies.start_session(event)
+                self.broker.start()
                 self.freshness.start(record.at, live=event.live_feed)
             case JournalOpened() | SessionEnded():
                 self.identity.apply(event, record.seq, record.at)
@@ -317,6 +306,17 @@ class State(msgspec.Struct):
         if self.commands.flattening:
             self.commands.keep(self._busy())
 
+    def _correct(self, event: FillCorrected | CommissionCorrected, record: Record) -> None:
+        """Put what the broker says now in place of what is counted."""
+        self.orders.apply(event, record.seq, record.at, record.trace)
+        self.cash.apply(event)
+        if isinstance(event, FillCorrected):
+            self.positions.apply(event, self.orders.strategy_of(event.client_order_id))
+            held = self.positions.held(event.symbol).quantity
+            price = self.market.price(event.symbol) or event.price
+            self.pnl.mark(event.symbol, price, held * price)
+        self._settle()
+
     def _note_trade(self, event: OrderFilled) -> None:
         """Take what a fill, not yet in the positions, means for day trades and settlement."""
         terms = self.symbols.get(event.symbol)
@@ -334,6 +334,7 @@ class State(msgspec.Struct):
         if isinstance(event, HoldPlaced):
             self.corporate_actions.refuse(event)
             self.freshness.count_trip(event, self.pnl.day_ends_at)
+            self.broker.count_trip(event, self.pnl.day_ends_at)
             return
         if hold is None or hold.cause != FAILED or self.holds.stands(FAILED, hold.target):
             return

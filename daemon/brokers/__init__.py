@@ -9,11 +9,12 @@ what it must pass.
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from daemon.gate import RiskApproved
-from events import BarClosed, ClientOrderId, CorporateActionApplied, LookWhy
+from events import BarClosed, ClientOrderId, CorporateActionApplied, OrderIntended
 from events.codec import Input
+from events.reconciliation import LookWhy
 from projections import State
 
 Inbox = Callable[[Input], None]
@@ -73,4 +74,13 @@ class Broker(Protocol):
 
     def corporate_action(self, action: CorporateActionApplied) -> None:
         """See an action that has just moved the books, its reports in one commit with it."""
+        ...
+
+
+@runtime_checkable
+class SendsLater(Protocol):
+    """What a broker has besides if an order may wait in it before it leaves."""
+
+    def look_again_with(self, why_not: Callable[[OrderIntended], str]) -> None:
+        """Ask `why_not` in the moment an order that waited is written, and withhold it for that."""
         ...

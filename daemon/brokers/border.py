@@ -5,12 +5,24 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
+from msgspec import structs
+
 from events import (
+    AccountReported,
     BooksReported,
+    BrokerConnected,
+    BrokerDataLost,
+    BrokerDegraded,
+    BrokerDisconnected,
+    BrokerHeard,
     BrokerOrder,
     BrokerUnparsed,
+    BrokerUnreachable,
     CashMoved,
     CommissionCharged,
+    ContractResolved,
+    MarginReported,
+    MarginUnavailable,
     OrderAcknowledged,
     OrderCancelled,
     OrderExpired,
@@ -32,6 +44,17 @@ REPORTS: Final = (
     OrderFilled,
     CommissionCharged,
     CashMoved,
+    BrokerHeard,
+    BrokerConnected,
+    BrokerDisconnected,
+    BrokerDegraded,
+    BrokerDataLost,
+    BrokerUnreachable,
+    BrokerUnparsed,
+    ContractResolved,
+    AccountReported,
+    MarginReported,
+    MarginUnavailable,
     BooksReported,
 )
 """What a broker may report."""
@@ -69,20 +92,28 @@ def _objection(report: object, now: int) -> str:
 def _wrong_numbers(report: object, now: int) -> str:
     match report:
         case OrderFilled():
-            if not (_is_number(report.quantity) and report.quantity):
-                return f"its quantity is {report.quantity}"
-            if not (_is_number(report.price) and report.price > 0):
-                return f"its price is {report.price}"
-            if report.executed_at > utc_from_nanoseconds(now) + AHEAD_MAX:
-                return f"it was executed at {report.executed_at}, in the future"
+            return next(_wrong_fill(report, now), "")
         case CommissionCharged() | CashMoved():
-            if not _is_number(report.amount):
-                return f"its amount is {report.amount}"
+            return "" if _is_number(report.amount) else f"its amount is {report.amount}"
+        case AccountReported() | MarginReported():
+            figures = [each for each in structs.astuple(report) if isinstance(each, Decimal)]
+            wrong = [each for each in figures if not _is_number(each)]
+            return f"one of its figures is {wrong[0]}" if wrong else ""
         case BooksReported():
             return next(_wrong_in_books(report, now), "")
         case _:
-            pass
-    return ""
+            return ""
+
+
+def _wrong_fill(fill: OrderFilled, now: int) -> Iterator[str]:
+    # A correction may take an execution back wholly.
+    is_bust = fill.revision > 1 and not fill.quantity
+    if not (_is_number(fill.quantity) and (fill.quantity or is_bust)):
+        yield f"its quantity is {fill.quantity}"
+    if not (_is_number(fill.price) and (fill.price > 0 or is_bust)):
+        yield f"its price is {fill.price}"
+    if fill.executed_at > utc_from_nanoseconds(now) + AHEAD_MAX:
+        yield f"it was executed at {fill.executed_at}, in the future"
 
 
 def _wrong_in_books(look: BooksReported, now: int) -> Iterator[str]:

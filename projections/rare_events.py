@@ -1,0 +1,85 @@
+"""The events that do not come every day: `State` looks for them last."""
+
+from events import (
+    AccountReported,
+    BarMissing,
+    BooksReported,
+    BreakOpened,
+    BreakResolved,
+    BrokerConnected,
+    BrokerDataLost,
+    BrokerDegraded,
+    BrokerDisconnected,
+    BrokerHeard,
+    BrokerUnparsed,
+    BrokerUnreachable,
+    CalendarLoaded,
+    CashAdjusted,
+    CashMoved,
+    CommandRefused,
+    CommissionCorrected,
+    ConfigLoaded,
+    ContractResolved,
+    CorporateActionAnnounced,
+    CorporateActionApplied,
+    FillCorrected,
+    HoldLifted,
+    HoldPlaced,
+    JournalOpened,
+    MarginReported,
+    MarginRequested,
+    MarginUnavailable,
+    PermitLost,
+    PositionAdjusted,
+    ReconcileCompleted,
+    SessionEnded,
+    SessionStarted,
+    ShortSaleReported,
+    StrategyPromoted,
+    SymbolHalted,
+    SymbolResumed,
+    TimerFired,
+)
+from events.codec import Command
+
+RareEvent = (
+    TimerFired
+    | BarMissing
+    | BrokerUnparsed
+    | BrokerHeard
+    | BrokerConnected
+    | BrokerDisconnected
+    | BrokerDegraded
+    | BrokerDataLost
+    | BrokerUnreachable
+    | FillCorrected
+    | CommissionCorrected
+    | PermitLost
+    | SymbolHalted
+    | SymbolResumed
+    | ContractResolved
+    | ShortSaleReported
+    | AccountReported
+    | MarginRequested
+    | MarginReported
+    | MarginUnavailable
+    | HoldPlaced
+    | HoldLifted
+    | CashMoved
+    | CorporateActionAnnounced
+    | CorporateActionApplied
+    | CalendarLoaded
+    | ConfigLoaded
+    | SessionStarted
+    | JournalOpened
+    | SessionEnded
+    | Command
+    | CommandRefused
+    | StrategyPromoted
+    | BooksReported
+    | BreakOpened
+    | BreakResolved
+    | ReconcileCompleted
+    | PositionAdjusted
+    | CashAdjusted
+)
