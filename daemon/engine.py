@@ -12,7 +12,7 @@ from typing import assert_never
 
 import msgspec
 
-from daemon.brokers import Broker
+from daemon.brokers import Broker, SendsLater
 from daemon.brokers.border import checked
 from daemon.clock import Clock
 from daemon.code_hash import fold_code_hash
@@ -22,6 +22,7 @@ from daemon.deadlines import NEVER
 from daemon.feeds import Feed
 from daemon.gate import RiskApproved
 from daemon.kill_switch import KillSwitch
+from daemon.last_look import why_held
 from daemon.recorder import Cancel, Effect, LookAtBooks, RefreshCalendars
 from daemon.snapshots import SnapshotFolder
 from events import (
@@ -30,7 +31,6 @@ from events import (
     CalendarLoaded,
     ClientOrderId,
     CorporateActionApplied,
-    HoldLevel,
     OrderIntended,
     OrderWithheld,
     PermitLost,
@@ -51,8 +51,6 @@ BAR_ON_ITS_WAY = timedelta(seconds=60)
 """How long after its end a live bar may still come: nothing ends by itself before that."""
 ROUNDS_A_TURN = 10
 """Reports and what they lead to, so many times over, before bars and timers have their turn."""
-NO_PERMIT = "the permit file is gone"
-KILLED = "killed"
 _LATE_S = 0.001
 
 
@@ -130,14 +128,20 @@ class Engine:
         waits for the next turn: nothing may be decided while a record is being written.
         """
         if self.broker.outside:
-            self._reports.append(event)
-            self._woken.set()
+            self.hear(event)
         else:
             self.core.step(event, self.clock.now())
+
+    def hear(self, event: Input) -> None:
+        """Take what came from outside, at any moment, in the next turn."""
+        self._reports.append(event)
+        self._woken.set()
 
     async def connect_broker(self) -> None:
         """Let the broker take up the open orders of the books; ask again for unanswered cancels."""
         self.broker.connect(self.core.state, self.report)
+        if isinstance(self.broker, SendsLater):
+            self.broker.look_again_with(self.why_not)
         self._connected = True
         if self.broker.outside:
             orders = tuple(self.core.state.orders.open.values())
@@ -411,14 +415,14 @@ class Engine:
 
     def _send(self, approved: RiskApproved) -> None:
         """Send one order, after the last look at what may stop it."""
-        why_not = self._why_not(approved.intent)
+        why_not = self.why_not(approved.intent)
         if not why_not:
             self.broker.submit(approved)
             return
         self.report(OrderWithheld(approved.intent.client_order_id, why_not))
         self._look_at_permit()
 
-    def _why_not(self, intent: OrderIntended) -> str:
+    def why_not(self, intent: OrderIntended) -> str:
         """Say what has come between an order's approval and its sending, nothing if it may go."""
         if self.settings.dry_run:
             return "dry run"
@@ -426,17 +430,7 @@ class Engine:
             return "the journal failed to write"
         if self.stop_reason and self.broker.outside:
             return f"stopped: {self.stop_reason}"
-        if not self.switch.permit.granted:
-            return KILLED if self.switch.latched else NO_PERMIT
-        # An operator's flatten passes the holds, and the latch of the kill switch.
-        return "" if intent.closing else self._what_stops(intent)
-
-    def _what_stops(self, intent: OrderIntended) -> str:
-        if self.switch.latched:
-            return KILLED
-        holds = self.core.state.holds.in_scope(intent.strategy, intent.symbol)
-        halts = [hold.cause for hold in holds if hold.level is HoldLevel.HALT]
-        return f"HALT: {', '.join(halts)}" if halts else ""
+        return why_held(intent, self.core.state, self.switch)
 
     def _cancel(self, client_order_id: ClientOrderId) -> None:
         if not self._connected:
