@@ -243,8 +243,11 @@ def test_all_mistakes_of_all_layers_are_listed_in_one_run(tmp_path: Path) -> Non
         ),
         ('strategies.x.class = "m.C"', "strategies.x.class: 'm.C' is not module:Class"),
         ('strategies.x.class = "m:C()"', "strategies.x.class: 'm:C()' is not module:Class"),
-        ('broker.kind = "ibkr"', "broker.kind: 'ibkr' is neither 'paper' nor module:Class"),
-        ('feed.kind = "csv"', "feed.kind: 'csv' is neither 'file' nor module:Class"),
+        (
+            'broker.kind = "alpaca"',
+            "broker.kind: 'alpaca' is neither 'paper', 'ibkr' nor module:Class",
+        ),
+        ('feed.kind = "csv"', "feed.kind: 'csv' is neither 'file', 'ibkr' nor module:Class"),
         (
             'mode = "live"',
             (

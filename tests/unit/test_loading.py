@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from daemon.app import build_broker, build_feed
+from daemon.clock import SystemClock
 from daemon.config import Config
 from daemon.config_file import from_event, to_event
 from daemon.loading import LoadError, build_strategy, code_hash, load_class, look_in
@@ -335,7 +336,7 @@ def test_parameters_the_paper_broker_does_not_take_are_a_mistake_in_the_configur
 def test_a_feed_of_ones_own_is_made_with_its_parameters(write: Write, tmp_path: Path) -> None:
     name = write(FEED)
     table = {"kind": f"{name}:Own", "params": {"url": "u"}}
-    assert build_feed(config(feed=table), tmp_path).live
+    assert build_feed(config(feed=table), tmp_path, SystemClock()).live
     for wrong, said in (
         ({"kind": f"{name}:Own"}, f"feed.params: {name}:Own cannot be made with them (TypeError"),
         ({"kind": f"{name}:No"}, f"feed.kind: {name} has no class No"),
@@ -346,5 +347,5 @@ def test_a_feed_of_ones_own_is_made_with_its_parameters(write: Write, tmp_path: 
         ),
     ):
         with pytest.raises(LoadError) as refused:
-            build_feed(config(feed=wrong), tmp_path)
+            build_feed(config(feed=wrong), tmp_path, SystemClock())
         assert said in str(refused.value)
