@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
@@ -54,7 +54,14 @@ from events.journal import Journal, JournalReader
 from projections import State
 from projections.canonical import state_hash
 
+if TYPE_CHECKING:
+    from daemon.brokers.gateway.assembly import GatewayParts
+
 SWITCH_INTERVAL_S = 0.0005
+
+
+def _nobody(_text: str) -> None:
+    pass
 
 
 class Prepared(msgspec.Struct):
@@ -94,21 +101,28 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
     progress: Callable[[int], None],
     reread: Callable[[], Config] | None = None,
     once: bool = False,
+    wait: bool = True,
+    wall: Clock | None = None,
     recorded: Callable[[Sequence[Record]], None] | None = None,
+    told: Callable[[str], None] = _nobody,
 ) -> Outcome:
     """Run the daemon until its feed ends or a signal stops it.
 
     Paths in `config` are relative to `base`. `started` is told what was recovered before the first
     bar is taken, `progress` how many bars each commit brought, `recorded` what went into the
-    journal. `reread` reads the configuration anew when an operator asks for that.
+    journal, `told` what the broker outside is up to. `reread` reads the configuration anew when an
+    operator asks for that. Without `wait` a broker that is not there ends the run. `wall` is the
+    clock of live bars: the machine's, or a simulated gateway's.
 
     Raises:
-        JournalError, ConfigError, BadBars, LoadError: it cannot start, or (JournalWriteFailed)
-            not go on.
+        JournalError, ConfigError, BadBars, LoadError, NoAnswer: it cannot start, or
+            (JournalWriteFailed) not go on.
     """
     look_in(base)
-    broker = build_broker(config)
-    feed = build_feed(config, base)
+    wall = wall or SystemClock()
+    gateway = build_gateway_parts(config, wall)
+    broker = build_broker(config, gateway)
+    feed = build_feed(config, base, wall, gateway)
     assert_mode(config, broker, feed)
     actions = read_actions(config, base)
     journal = await Journal.open(journal_path)
@@ -122,10 +136,10 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
         _assert_same_account(recovered.state, config, journal_path)
         runs, settings = recovery.renew(to_event(config), recovered.runs, recovered.state.seq)
         reader.close()
-        clock = build_clock(feed, recovered.state)
+        clock = build_clock(feed, recovered.state, wall)
         now = utc_from_nanoseconds(clock.now())
         opens = opening(config, broker, feed, actions, recovered, runs, now)
-        notices = (*opens.notices, *feed.notices) if isinstance(feed, FileFeed) else opens.notices
+        notices = _notices(opens, feed, gateway)
         started(Prepared(journal_path, is_new, recovered, feed.bars_total, notices))
         core = Core(recovered.state, runs, settings)
         aside = read_aside(journal_path)
@@ -136,14 +150,9 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
         engine.recorded = recorded
         engine.calendars = partial(live_calendars, config)
         await _open_session(engine, opens, aside, journal_path)
-        if not feed.live:
-            # The journal's thread gets its turns ten times as often, so that it keeps up while this
-            # one computes the next block.
-            sys.setswitchinterval(SWITCH_INTERVAL_S)
         _stop_on_signals(engine)
         with listening(engine, journal_path, config, reread or (lambda: config)):
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(engine.run(feed, progress, once=once), name="trading engine")
+            await _trade(engine, feed, gateway, progress, told, once=once, wait=wait)
             return await _end_session(engine, recovered)
     finally:
         # The last connection that goes folds the log into the file, unless it only reads: a journal
@@ -151,6 +160,12 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
         await journal.close()
         if reader is not None:
             reader.close()
+
+
+def _notices(opens: Opening, feed: Feed, gateway: "GatewayParts | None") -> tuple[str, ...]:
+    """Return what an operator should know before the first bar is taken."""
+    of_feed = feed.notices if isinstance(feed, FileFeed) else ()
+    return (*opens.notices, *of_feed, *(gateway.notices if gateway is not None else ()))
 
 
 @contextmanager
@@ -168,6 +183,37 @@ def listening(
         yield
     finally:
         server.close()
+
+
+async def _trade(  # noqa: PLR0913 - all that runs at once
+    engine: Engine,
+    feed: Feed,
+    gateway: "GatewayParts | None",
+    progress: Callable[[int], None],
+    told: Callable[[str], None],
+    *,
+    once: bool,
+    wait: bool,
+) -> None:
+    """Run the engine, and what talks to the gateway beside it, until the engine ends."""
+    if not feed.live:
+        # The journal's thread gets its turns ten times as often, so that it keeps up while this
+        # one computes the next block.
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+    async with asyncio.TaskGroup() as tasks:
+        beside = []
+        if gateway is not None:
+            session = gateway.session
+            session.told = told
+            if gateway.broker is None:
+                session.report = engine.hear
+                gateway.contracts.know(engine.core.state)
+            beside.append(tasks.create_task(session.run(wait=wait), name="gateway session"))
+            if gateway.feed is not None:
+                beside.append(tasks.create_task(gateway.feed.run(), name="bars of the gateway"))
+        await engine.run(feed, progress, once=once)
+        for task in beside:
+            task.cancel()
 
 
 def assert_mode(config: Config, broker: Broker, feed: Feed) -> None:
@@ -194,23 +240,43 @@ def engine_settings(config: Config) -> EngineSettings:
     )
 
 
-def build_feed(config: Config, base: Path) -> Feed:
+def build_gateway_parts(config: Config, wall: Clock) -> "GatewayParts | None":
+    """Return what talks to Interactive Brokers, None where nothing is to.
+
+    Raises:
+        ConfigError: what is configured cannot be.
+    """
+    if "ibkr" not in {config.broker.kind, config.feed.kind}:
+        return None
+    # Its library takes a quarter of a second and 40 MB: only who trades there pays for it.
+    from daemon.brokers.gateway.assembly import build_gateway  # noqa: PLC0415 - see above
+
+    return build_gateway(config, os.environ, wall)
+
+
+def build_feed(
+    config: Config, base: Path, wall: Clock, gateway: "GatewayParts | None" = None
+) -> Feed:
     """Return the configured feed; a file feed has validated its files by then."""
+    if gateway is not None and gateway.feed is not None:
+        return CheckedFeed(gateway.feed, wall)
     if config.feed.kind != "file":
         found = build_plugged_in(config.feed.kind, config.feed.params, Feed, "feed")
-        return CheckedFeed(cast("Feed", found), SystemClock())
+        return CheckedFeed(cast("Feed", found), wall)
     paths = [base / path for path in config.feed.paths]
     return FileFeed(
         paths,
         config.symbols,
         config.sessions,
-        now=utc_from_nanoseconds(SystemClock().now()),
+        now=utc_from_nanoseconds(wall.now()),
         bar_seconds=config.feed.bar_seconds,
     )
 
 
-def build_broker(config: Config) -> Broker:
+def build_broker(config: Config, gateway: "GatewayParts | None" = None) -> Broker:
     """Return the configured broker, not yet connected."""
+    if gateway is not None and gateway.broker is not None:
+        return gateway.broker
     if config.broker.kind == "paper":
         try:
             return with_faults(PaperBroker(config.broker), config.broker.params)
@@ -227,10 +293,10 @@ def read_actions(config: Config, base: Path) -> Sequence[CorporateActionAnnounce
     return read_corporate_actions(base / config.corporate_actions.path)
 
 
-def build_clock(feed: Feed, state: State) -> Clock:
+def build_clock(feed: Feed, state: State, wall: Clock) -> Clock:
     """Return the clock the run goes by: the bars' own for recorded ones."""
     if feed.live or feed.starts_at is None:
-        return SystemClock()
+        return wall
     return FeedClock(max(state.at, nanoseconds(feed.starts_at)))
 
 

@@ -38,6 +38,7 @@ _BY_ERROR: Final = {
     "JournalLocked": ExitCode.ALREADY_RUNNING,
     "JournalWriteFailed": ExitCode.JOURNAL_WRITE_FAILED,
     "BrokerFailed": ExitCode.BROKER_UNREACHABLE,
+    "NoAnswer": ExitCode.BROKER_UNREACHABLE,
     "JournalMissing": ExitCode.FAILURE,
     "JournalError": ExitCode.JOURNAL_DAMAGED,
     "ConfigError": ExitCode.BAD_CONFIG,

@@ -11,7 +11,7 @@ from daemon.app import Outcome
 from daemon.bounds import is_symbol
 from daemon.config import Config, SymbolConfig
 from daemon.config_file import ConfigError, journal_path, load
-from events import Symbol
+from events import Mode, Symbol
 from ops.daemon_run import run_daemon
 from ops.exit_codes import ExitCode
 from ops.options import config_option, required_config, set_option
@@ -28,6 +28,8 @@ _OUTPUT = click.Path(dir_okay=False, writable=True, path_type=Path)
 @set_option
 @click.option("--output", type=_OUTPUT, help="Write the outcome there, as JSON.")
 @click.option("--verbose", is_flag=True, help="Print every event but bars on stderr.")
+@click.option("--live", is_flag=True, help='Say that mode "live" is meant: real money.')
+@click.option("--no-wait", is_flag=True, help="End where the broker cannot be reached at first.")
 @click.option("--dry-run", is_flag=True, help="Decide and record everything, send nothing.")
 @click.option(
     "--once",
@@ -42,6 +44,8 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     settings: tuple[str, ...],
     output: Path | None,
     verbose: bool,  # noqa: FBT001 - click's way
+    live: bool,  # noqa: FBT001 - as above
+    no_wait: bool,  # noqa: FBT001 - as above
     dry_run: bool,  # noqa: FBT001 - as above
     once: bool,  # noqa: FBT001 - as above
 ) -> None:
@@ -67,11 +71,20 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
         return found if symbols is None else only_symbols(found, symbols)
 
     config = read()
+    assert_meant(config, live=live)
     if output and not output.absolute().parent.is_dir():
         raise click.UsageError(f"--output {output}: there is no folder {output.parent}")
     journal = journal_path(config, path, os.environ)
     say(f"config: {path}", err=True)
-    outcome = run_daemon(config, path.parent, journal, once=once, verbose=verbose, reread=read)
+    outcome = run_daemon(
+        config,
+        path.parent,
+        journal,
+        once=once,
+        wait=not no_wait,
+        verbose=verbose,
+        reread=read,
+    )
     if outcome.snapshot_problem:
         say(f"{outcome.snapshot_problem}; the next start takes longer", err=True)
     say(summary(outcome, config))
@@ -80,6 +93,18 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     if outcome.feed_lost:
         say("the live feed ended, and nothing comes any more", err=True)
         sys.exit(ExitCode.FAILURE)
+
+
+def assert_meant(config: Config, *, live: bool) -> None:
+    """Refuse real money that was not asked for in so many words.
+
+    Raises:
+        ConfigError: the mode is live and `--live` was not said, or the other way round.
+    """
+    if config.mode is Mode.LIVE and not live and not config.dry_run:
+        raise ConfigError(["mode: 'live' trades real money: say --live, too"])
+    if live and config.mode is not Mode.LIVE:
+        raise ConfigError([f"--live: mode is {config.mode.value!r}"])
 
 
 def only_symbols(config: Config, names: str) -> Config:

@@ -66,7 +66,8 @@ path = "j.db"
 def run(folder: Path, mode: str, live: str, dry_run: str = "false") -> tuple[int, str]:
     (folder / "plugged_in.py").write_text(PLUGGED_IN)
     (folder / "traded.toml").write_text(CONFIG.format(mode=mode, live=live, dry_run=dry_run))
-    done = traded("run", "--config", "traded.toml", cwd=folder)
+    meant = ["--live"] if mode == "live" else []
+    done = traded("run", "--config", "traded.toml", *meant, cwd=folder)
     return done.returncode, done.stderr
 
 
