@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
@@ -36,6 +36,7 @@ from daemon.journal_doubts import journal_doubts
 from daemon.kill_switch import KillSwitch
 from daemon.loading import LoadError, build_plugged_in, look_in
 from daemon.permit import Permit, permit_path
+from daemon.recorder import LookAtBooks
 from daemon.recovery import Recovered, Recovery
 from daemon.session import Opening, live_calendars, opening
 from daemon.side_file import Offline, drop_aside, read_aside
@@ -44,6 +45,7 @@ from daemon.stopping import Parting, part
 from daemon.surroundings import DiskTerms
 from events import (
     CorporateActionAnnounced,
+    LookWhy,
     Mode,
     PermitLost,
     Record,
@@ -56,7 +58,14 @@ from events.journal import Journal, JournalReader
 from projections import State
 from projections.canonical import state_hash
 
+if TYPE_CHECKING:
+    from daemon.brokers.gateway.assembly import GatewayParts
+
 SWITCH_INTERVAL_S = 0.0005
+
+
+def _nobody(_text: str) -> None:
+    pass
 
 
 class Prepared(msgspec.Struct):
@@ -98,22 +107,28 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
     progress: Callable[[int], None],
     reread: Callable[[], Config] | None = None,
     once: bool = False,
+    wait: bool = True,
+    wall: Clock | None = None,
     recorded: Callable[[Sequence[Record]], None] | None = None,
+    told: Callable[[str], None] = _nobody,
 ) -> Outcome:
     """Run the daemon until its feed ends or a signal stops it.
 
     Paths in `config` are relative to `base`. `started` is told what was recovered before the first
     bar is taken, `progress` how many bars each commit brought, `recorded` what went into the
-    journal. `reread` reads the configuration anew when an operator asks for that.
+    journal, `told` what the broker outside is up to. `reread` reads the configuration anew when an
+    operator asks for that. Without `wait` a broker that is not there ends the run. `wall` is the
+    clock of live bars: the machine's, or a simulated gateway's.
 
     Raises:
-        JournalError, ConfigError, BadBars, LoadError: it cannot start, or (JournalWriteFailed)
-            not go on.
+        JournalError, ConfigError, BadBars, LoadError, NoAnswer: it cannot start, or
+            (JournalWriteFailed) not go on.
     """
     look_in(base)
-    broker = build_broker(config)
-    system = SystemClock()
-    feed = build_feed(config, base, system)
+    wall = wall or SystemClock()
+    gateway = build_gateway_parts(config, wall)
+    broker = build_broker(config, gateway)
+    feed = build_feed(config, base, wall, gateway)
     assert_mode(config, broker, feed)
     actions = read_actions(config, base)
     journal = await Journal.open(journal_path)
@@ -127,12 +142,12 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
         _assert_same_account(recovered.state, config, journal_path)
         runs, settings = recovery.renew(to_event(config), recovered.runs, recovered.state.seq)
         reader.close()
-        clock = build_clock(feed, recovered.state, system)
+        clock = build_clock(feed, recovered.state, wall)
         now = utc_from_nanoseconds(clock.now())
         aside = read_aside(journal_path)
         doubts = journal_doubts(recovered, journal_path, aside)
         opens = opening(config, broker, feed, actions, recovered, runs, now, doubts)
-        notices = (*opens.notices, *feed.notices) if isinstance(feed, FileFeed) else opens.notices
+        notices = _notices(opens, feed, gateway)
         started(Prepared(journal_path, is_new, recovered, feed.bars_total, notices))
         core = Core(recovered.state, runs, settings)
         switch = KillSwitch(Permit(permit_path(journal_path)))
@@ -142,14 +157,9 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
         engine.recorded = recorded
         engine.calendars = partial(live_calendars, config)
         await _open_session(engine, opens, aside, journal_path)
-        if not feed.live:
-            # The journal's thread gets its turns ten times as often, so that it keeps up while this
-            # one computes the next block.
-            sys.setswitchinterval(SWITCH_INTERVAL_S)
         _stop_on_signals(engine)
         with listening(engine, journal_path, config, reread or (lambda: config)):
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(engine.run(feed, progress, once=once), name="trading engine")
+            await _trade(engine, feed, gateway, progress, told, once=once, wait=wait)
             return await _end_session(engine, recovered, config.daemon.on_stop)
     finally:
         # The last connection that goes folds the log into the file, unless it only reads: a journal
@@ -157,6 +167,12 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
         await journal.close()
         if reader is not None:
             reader.close()
+
+
+def _notices(opens: Opening, feed: Feed, gateway: "GatewayParts | None") -> tuple[str, ...]:
+    """Return what an operator should know before the first bar is taken."""
+    of_feed = feed.notices if isinstance(feed, FileFeed) else ()
+    return (*opens.notices, *of_feed, *(gateway.notices if gateway is not None else ()))
 
 
 @contextmanager
@@ -174,6 +190,37 @@ def listening(
         yield
     finally:
         server.close()
+
+
+async def _trade(  # noqa: PLR0913 - all that runs at once
+    engine: Engine,
+    feed: Feed,
+    gateway: "GatewayParts | None",
+    progress: Callable[[int], None],
+    told: Callable[[str], None],
+    *,
+    once: bool,
+    wait: bool,
+) -> None:
+    """Run the engine, and what talks to the gateway beside it, until the engine ends."""
+    if not feed.live:
+        # The journal's thread gets its turns ten times as often, so that it keeps up while this
+        # one computes the next block.
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+    async with asyncio.TaskGroup() as tasks:
+        beside = []
+        if gateway is not None:
+            session = gateway.session
+            session.told = told
+            if gateway.broker is None:
+                session.report = engine.hear
+                gateway.contracts.know(engine.core.state)
+            beside.append(tasks.create_task(session.run(wait=wait), name="gateway session"))
+            if gateway.feed is not None:
+                beside.append(tasks.create_task(gateway.feed.run(), name="bars of the gateway"))
+        await engine.run(feed, progress, once=once)
+        for task in beside:
+            task.cancel()
 
 
 def assert_mode(config: Config, broker: Broker, feed: Feed) -> None:
@@ -206,26 +253,43 @@ def engine_settings(config: Config) -> EngineSettings:
     )
 
 
-def build_feed(config: Config, base: Path, clock: SystemClock) -> Feed:
-    """Return the configured feed; a file feed has validated its files by then.
+def build_gateway_parts(config: Config, wall: Clock) -> "GatewayParts | None":
+    """Return what talks to Interactive Brokers, None where nothing is to.
 
-    What lies in the future is told by `clock`.
+    Raises:
+        ConfigError: what is configured cannot be.
     """
+    if "ibkr" not in {config.broker.kind, config.feed.kind}:
+        return None
+    # Its library takes a quarter of a second and 40 MB: only who trades there pays for it.
+    from daemon.brokers.gateway.assembly import build_gateway  # noqa: PLC0415 - see above
+
+    return build_gateway(config, os.environ, wall)
+
+
+def build_feed(
+    config: Config, base: Path, wall: Clock, gateway: "GatewayParts | None" = None
+) -> Feed:
+    """Return the configured feed; a file feed has validated its files by then."""
+    if gateway is not None and gateway.feed is not None:
+        return CheckedFeed(gateway.feed, wall)
     if config.feed.kind != "file":
         found = build_plugged_in(config.feed.kind, config.feed.params, Feed, "feed")
-        return CheckedFeed(cast("Feed", found), clock)
+        return CheckedFeed(cast("Feed", found), wall)
     paths = [base / path for path in config.feed.paths]
     return FileFeed(
         paths,
         config.symbols,
         config.sessions,
-        now=utc_from_nanoseconds(clock.now()),
+        now=utc_from_nanoseconds(wall.now()),
         bar_seconds=config.feed.bar_seconds,
     )
 
 
-def build_broker(config: Config) -> Broker:
+def build_broker(config: Config, gateway: "GatewayParts | None" = None) -> Broker:
     """Return the configured broker, not yet connected."""
+    if gateway is not None and gateway.broker is not None:
+        return gateway.broker
     if config.broker.kind == PAPER:
         try:
             return with_faults(PaperBroker(config.broker), config.broker.params)
@@ -242,10 +306,10 @@ def read_actions(config: Config, base: Path) -> Sequence[CorporateActionAnnounce
     return read_corporate_actions(base / config.corporate_actions.path)
 
 
-def build_clock(feed: Feed, state: State, system: SystemClock) -> Clock:
-    """Return the clock the run goes by: the bars' own for recorded ones, else the `system`'s."""
+def build_clock(feed: Feed, state: State, wall: Clock) -> Clock:
+    """Return the clock the run goes by: the bars' own for recorded ones, else `wall`."""
     if feed.live or feed.starts_at is None:
-        return system
+        return wall
     return FeedClock(max(state.at, nanoseconds(feed.starts_at)))
 
 
@@ -279,12 +343,22 @@ async def _open_session(
     if not permit.granted:
         await engine.take(PermitLost(f"{permit.path} was gone at the start"))
     await engine.connect_broker()
+    await _look(engine, LookWhy.START)
+
+
+async def _look(engine: Engine, why: LookWhy) -> None:
+    """Have the broker's books compared with ours."""
+    engine.recorder.effects.append(LookAtBooks(f"{why}-{engine.core.state.seq}", why))
+    await engine.commit()
 
 
 async def _end_session(engine: Engine, recovered: Recovered, on_stop: OnStop) -> Outcome:
     core = engine.core
     await engine.commit()
     parting = await part(engine, on_stop)
+    if not engine.broker.outside:
+        # One outside has its next look at the next start: a stop does not wait for it.
+        await _look(engine, LookWhy.STOP)
     await engine.take(SessionEnded(engine.stop_reason, parting.left if parting else ()))
     await engine.write_snapshot()
     fields = {run.name: run.fields() for run in core.desk.runs.values()}

@@ -14,6 +14,7 @@ from msgspec import Meta
 from daemon.bounds import BasisPoints, PositiveDecimal, Share
 from daemon.disk import HALT_MB, WARN_MB
 from daemon.gate.limits import Limits
+from daemon.looks import ReconciliationTerms
 from daemon.promotion import PromotionRule
 from events import FreshnessMode, Mode, Symbol
 
@@ -47,6 +48,13 @@ class JournalConfig(_Table, frozen=True):
     disk_look_s: Seconds = 30
 
 
+Port = Annotated[int, Meta(gt=0, le=65_535)]
+ClientId = Annotated[int, Meta(gt=0, le=2_147_483_647)]
+"""Client 0 would get the orders of people bound to it."""
+ExchangeName = Annotated[str, Meta(pattern=r"\A[A-Z0-9.]{0,16}\Z")]
+ZoneName = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_+/-]{1,40}\Z")]
+
+
 class Exchange(StrEnum):
     """Where a symbol trades; 24/7 has no sessions."""
 
@@ -58,12 +66,14 @@ class Exchange(StrEnum):
 class SymbolConfig(_Table, frozen=True):
     """One symbol. `fractions` lets parts of a share be ordered; None: only where it is 24/7.
 
-    A bar is expected at least every `bar_every_s` of its session, 0: never.
+    A bar is expected at least every `bar_every_s` of its session, 0: never. `primary_exchange` is
+    Interactive Brokers' name of the home exchange, where the symbol alone is not enough.
     """
 
     exchange: Exchange = Exchange.NYSE
     fractions: bool | None = None
     bar_every_s: Expected = 1_800
+    primary_exchange: ExchangeName = ""
 
 
 class SessionsConfig(_Table, frozen=True):
@@ -114,7 +124,7 @@ OUTSIDE = frozenset({Mode.BROKER_PAPER, Mode.LIVE})
 
 
 class BrokerConfig(_Table, frozen=True):
-    """`kind` is "paper" or `module:Class`. The rest tunes the paper broker.
+    """`kind` is "paper", "ibkr" or `module:Class`. The rest tunes the paper broker.
 
     `slippage_bps` worsens market and stop fills; `volume_share_max` is the share of a bar's volume
     one bar may fill. `answer_deadline_s` is how long a sent order or cancel may go unanswered
@@ -131,7 +141,7 @@ class BrokerConfig(_Table, frozen=True):
 
 
 class FeedConfig(_Table, frozen=True):
-    """`kind` is "file" or `module:Class`. A file feed reads `paths` (files or folders).
+    """`kind` is "file", "ibkr" or `module:Class`. A file feed reads `paths` (files or folders).
 
     `bar_seconds` is the size of bars shorter than a day; None takes the smallest step in the files.
     """
@@ -140,6 +150,23 @@ class FeedConfig(_Table, frozen=True):
     paths: tuple[str, ...] = ()
     bar_seconds: Seconds | None = None
     params: dict[str, object] = {}
+
+
+class GatewayConfig(_Table, frozen=True):
+    """Where Interactive Brokers' gateway is; what is not set comes from the environment.
+
+    `restart` is when it restarts itself, by the clock of `restart_zone`. `login_zone` is the time
+    zone it was logged in with: some times come without any. `warm_up_bars` is how many bars of the
+    past each symbol gets before the first that is traded on.
+    """
+
+    host: str = ""
+    port: Port | None = None
+    client_id: ClientId | None = None
+    restart: time | None = None
+    restart_zone: ZoneName = "America/New_York"
+    login_zone: ZoneName = "UTC"
+    warm_up_bars: Expected = 0
 
 
 class CorporateActionsConfig(_Table, frozen=True):
@@ -182,9 +209,11 @@ class Config(_Table, frozen=True):
     strategies: dict[StrategyName, StrategyConfig] = {}
     broker: BrokerConfig = BrokerConfig()
     feed: FeedConfig = FeedConfig()
+    gateway: GatewayConfig = GatewayConfig()
     corporate_actions: CorporateActionsConfig = CorporateActionsConfig()
     limits: Limits = Limits()
     promotion: PromotionRule = PromotionRule()
+    reconciliation: ReconciliationTerms = ReconciliationTerms()
     control: ControlConfig = ControlConfig()
 
     @property

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, get_args, get_origin
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
@@ -321,8 +322,9 @@ def _check_together(config: Config, problems: Problems) -> None:
         ("broker.kind", config.broker.kind, PAPER),
         ("feed.kind", config.feed.kind, "file"),
     ):
-        if kind != built_in and not _CLASS_PATH.fullmatch(kind):
-            problems.add(key, f"{kind!r} is neither {built_in!r} nor module:Class")
+        if kind not in {built_in, "ibkr"} and not _CLASS_PATH.fullmatch(kind):
+            problems.add(key, f"{kind!r} is neither {built_in!r}, 'ibkr' nor module:Class")
+    _check_gateway(config, problems)
     if config.mode in OUTSIDE and config.broker.kind == PAPER:
         what = "is of orders that leave the process; the built-in paper broker's is 'paper'"
         problems.add("mode", f"{config.mode.value!r} {what}")
@@ -335,6 +337,25 @@ def _check_together(config: Config, problems: Problems) -> None:
         problems.add("feed.params", "is for a feed of your own: the file feed has none")
     if not config.symbols:
         problems.add("symbols", "is empty: name at least one, such as [symbols.AAPL]")
+
+
+def _check_gateway(config: Config, problems: Problems) -> None:
+    for option in ("restart_zone", "login_zone"):
+        name = getattr(config.gateway, option)
+        try:
+            ZoneInfo(name)
+        except (ValueError, OSError, ZoneInfoNotFoundError):
+            problems.add(f"gateway.{option}", f"{name!r} is no time zone, such as America/New_York")
+    for table, kind, params in (
+        ("broker", config.broker.kind, config.broker.params),
+        ("feed", config.feed.kind, config.feed.params),
+    ):
+        if kind == "ibkr" and params:
+            problems.add(f"{table}.params", "is for classes of your own: use [gateway]")
+    if "ibkr" in {config.broker.kind, config.feed.kind}:
+        for symbol, terms in config.symbols.items():
+            if terms.exchange is Exchange.ALWAYS:
+                problems.add(f"symbols.{symbol}", "trades 24/7: the gateway is for US stocks here")
 
 
 def _check_secrets(config: Config, problems: Problems) -> None:

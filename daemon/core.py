@@ -9,6 +9,7 @@ from typing import assert_never
 
 import msgspec
 
+from daemon import connection_watch
 from daemon.circuit_breaker import CircuitBreaker
 from daemon.corporate_actions import applied_action, objection, objection_at_price
 from daemon.data_watch import (
@@ -21,10 +22,13 @@ from daemon.data_watch import (
 from daemon.deadlines import Deadlines
 from daemon.gate import Limits
 from daemon.hold_desk import HoldDesk
+from daemon.looks import ReconciliationTerms
 from daemon.operator_desk import OperatorDesk
 from daemon.order_desk import OrderDesk
 from daemon.promotion import PromotionRule
+from daemon.reconciliation_desk import ReconciliationDesk
 from daemon.recorder import Recorder, RefreshCalendars
+from daemon.report_desk import BrokerReport, ReportDesk
 from daemon.start_doubts import doubt_of_config, doubt_of_session, doubts_of_journal
 from daemon.strategy_desk import StrategyDesk
 from daemon.strategy_runs import StrategyRun
@@ -33,12 +37,9 @@ from events import (
     AccountReported,
     BarClosed,
     BarMissing,
-    BrokerUnparsed,
     CalendarLoaded,
-    CashMoved,
     ClientOrderId,
     ClockJumped,
-    CommissionCharged,
     ConfigLoaded,
     ContractResolved,
     CorporateActionAnnounced,
@@ -46,17 +47,8 @@ from events import (
     HoldLifted,
     HoldPlaced,
     IntentRefused,
-    MarginReported,
-    MarginUnavailable,
     OperatorCommand,
-    OrderAcknowledged,
-    OrderCancelled,
-    OrderExpired,
-    OrderFilled,
-    OrderRejected,
     OrderUnknown,
-    OrderWithheld,
-    OrderWorking,
     PermitLost,
     SessionStarted,
     SessionStopping,
@@ -68,17 +60,9 @@ from events import (
     TimerKind,
     Trip,
 )
-from events.codec import TAGS, Input, encode
+from events.codec import Input
 from projections import State
 from projections.corporate_actions import IMPOSSIBLE
-from projections.order_states import OrderState, next_state
-from projections.orders import Order
-
-OrderReport = (
-    OrderAcknowledged | OrderWorking | OrderRejected | OrderCancelled | OrderExpired | OrderWithheld
-)
-Identified = OrderFilled | CommissionCharged | CashMoved | CorporateActionAnnounced
-"""Inputs of which there is one an id, whoever reports it how often."""
 
 
 class CoreSettings(msgspec.Struct, frozen=True):
@@ -87,6 +71,7 @@ class CoreSettings(msgspec.Struct, frozen=True):
     limits: Limits = Limits()
     answer_deadline_s: int = 30
     promotion: PromotionRule = PromotionRule()
+    reconciliation: ReconciliationTerms = ReconciliationTerms()
 
 
 class Core:
@@ -103,7 +88,9 @@ class Core:
         self.state = state
         self.recorder = recorder or Recorder(state)
         quiet_s = settings.limits.trips.broker_quiet_s
-        self.deadlines = Deadlines(state, runs, settings.answer_deadline_s, quiet_s)
+        self.deadlines = Deadlines(
+            state, runs, settings.answer_deadline_s, quiet_s, settings.reconciliation
+        )
         self.orders = OrderDesk(self.recorder, self.deadlines, settings.limits)
         self.holds = HoldDesk(self.recorder, self.orders)
         self.recorder.day_over = self.holds.lift_of_the_day
@@ -111,7 +98,23 @@ class Core:
         self.orders.after_refusal = self.breaker.after_refusal
         self.desk = StrategyDesk(self.recorder, runs, self.orders, self.holds)
         self.operator = OperatorDesk(
-            self.recorder, self.orders, self.holds, frozenset(self.desk.runs), settings.promotion
+            self.recorder,
+            self.orders,
+            self.holds,
+            frozenset(self.desk.runs),
+            settings.promotion,
+            settings.reconciliation,
+        )
+        self.reconciliation = ReconciliationDesk(self.recorder, self.holds, settings.reconciliation)
+        self.reports = ReportDesk(
+            self.recorder,
+            self.deadlines,
+            self.orders,
+            self.holds,
+            self.breaker,
+            self.desk,
+            self.operator,
+            self.reconciliation,
         )
 
     def use(self, settings: CoreSettings) -> None:
@@ -131,29 +134,16 @@ class Core:
         while self.orders.refused:
             self._refused_later(self.orders.refused.pop(0))
 
-    def _take(self, event: Input, at: int) -> None:  # noqa: C901, PLR0912, PLR0915 - one flat branch a kind of input
+    def _take(self, event: Input, at: int) -> None:  # noqa: C901, PLR0912 - one flat branch a kind of input
+        if isinstance(event, BarClosed):
+            self._bar(event, at)  # By far the most frequent: asked about alone, and first.
+            return
+        if isinstance(event, BrokerReport):
+            self.reports.take(event, at)
+            return
         match event:
-            case BarClosed():
-                self._bar(event, at)
-            case OrderFilled():
-                self._fill(event, at)
-            case CommissionCharged():
-                self._commission(event, at)
-            case (
-                OrderAcknowledged()
-                | OrderWorking()
-                | OrderRejected()
-                | OrderCancelled()
-                | OrderExpired()
-                | OrderWithheld()
-            ):
-                self._report(event, at)
             case TimerFired():
                 self._timer(event, at)
-            case BrokerUnparsed():
-                self._unparsed(event, at)
-            case CashMoved():
-                self._cash(event, at)
             case CorporateActionAnnounced():
                 self._announcement(event, at)
             case ContractResolved() | ShortSaleReported() | AccountReported():
@@ -161,8 +151,6 @@ class Core:
             case SymbolHalted() | SymbolResumed():
                 self.recorder.take(event, at)
                 self.deadlines.restart()  # In a halt no bar is due, behind it they are again.
-            case MarginReported() | MarginUnavailable():
-                self._margin(event, at)
             case SessionStarted():
                 self._session(event, at)
             case CalendarLoaded():
@@ -226,38 +214,10 @@ class Core:
                 self.deadlines.watch_age(symbol)
         self.desk.on_bar(bar)
 
-    def _fill(self, fill: OrderFilled, at: int) -> None:
-        orders = self.state.orders
-        if orders.is_repeat(fill):
-            self._again(fill, orders.executions.contradicted_by(fill), at)
-            return
-        order = orders.find(fill.client_order_id)
-        impossible = orders.impossible
-        self.recorder.take(fill, at, order)
-        self._suspect_fill(fill, order, is_impossible=orders.impossible > impossible)
-        if order is not None and order.state is OrderState.UNKNOWN:
-            self._watch_again(order)
-        strategy = orders.strategy_of(fill.client_order_id)
-        if strategy is not None:
-            self.desk.on_fill(fill, strategy)
-        self.operator.after_order(fill.symbol)
-
-    def _commission(self, charge: CommissionCharged, at: int) -> None:
-        if self.state.orders.is_repeat(charge):
-            self._again(charge, self.state.orders.executions.contradicted_by(charge), at)
-            return
-        self.recorder.take(charge, at, self.state.orders.find(charge.client_order_id))
-
-    def _cash(self, moved: CashMoved, at: int) -> None:
-        if self.state.cash.is_repeat(moved):
-            self._again(moved, self.state.cash.contradicted_by(moved), at)
-            return
-        self.recorder.take(moved, at)
-
     def _announcement(self, action: CorporateActionAnnounced, at: int) -> None:
         actions = self.state.corporate_actions
         if actions.is_repeat(action):
-            self._again(action, actions.contradicted_by(action), at)
+            self.reports.take_again(action, actions.contradicted_by(action), at)
             return
         self.recorder.take(action, at)
         wrong = objection(action)
@@ -266,22 +226,6 @@ class Core:
         else:
             self.deadlines.watch_action(action)
 
-    def _unparsed(self, report: BrokerUnparsed, at: int) -> None:
-        self.recorder.take(report, at)
-        self.breaker.look_at_broker()
-        if report.contradicts:
-            why = f"recorded is {report.contradicts}; now it is {report.raw}"
-            self.holds.halt_everything("contradicting report", why, report.contradicts)
-        else:
-            self.holds.halt_everything("unparsed report", f"{report.why}: {report.raw}", "")
-
-    def _margin(self, answer: MarginReported | MarginUnavailable, at: int) -> None:
-        """Record an answer; the first one in time takes its batch to the gate again."""
-        request = self.state.margin.requests.get(answer.request_id)
-        order = self.state.orders.find(request.orders[0]) if request is not None else None
-        self.recorder.take(answer, at, order)
-        self.orders.decide_again(answer.request_id)
-
     def _refused_later(self, refusal: IntentRefused) -> None:
         """Tell who intended it of a refusal that has come after the intent's own input."""
         order = self.state.orders.find(refusal.client_order_id)
@@ -289,34 +233,7 @@ class Core:
             self.desk.on_refusal(refusal, order.intent)
             self.operator.after_order(order.symbol)
 
-    def _again(self, report: Identified, known: str, at: int) -> None:
-        """Drop what was recorded before; what contradicts that is kept raw and holds everything."""
-        if not known:
-            self.recorder.repeats_dropped += 1
-            return
-        why = f"{TAGS[type(report)]} {report.key()} is recorded as something else"
-        self._unparsed(BrokerUnparsed(encode(report).decode(), why, known), at)
-
-    def _report(self, report: OrderReport, at: int) -> None:
-        order_id = report.client_order_id
-        order = self.state.orders.find(order_id)
-        after = order and next_state(order.state, type(report), wholly_filled=False)
-        is_old = order is None and order_id in self.state.orders.forgotten
-        if is_old or (order is not None and after is order.state):
-            self.recorder.repeats_dropped += 1
-            return
-        self.recorder.take(report, at, order)
-        if after is None:
-            is_now = order.state if order else "not ours"
-            why = f"{TAGS[type(report)]} for {order_id}, which is {is_now}"
-            self.holds.halt_everything("impossible report", why, order_id)
-        elif order is not None and order.state is OrderState.UNKNOWN:
-            self._watch_again(order)
-        self.breaker.look_at_broker()
-        if order is not None:
-            self.operator.after_order(order.symbol)
-
-    def _timer(self, timer: TimerFired, at: int) -> None:  # noqa: C901 - one flat branch a kind of timer
+    def _timer(self, timer: TimerFired, at: int) -> None:  # noqa: C901, PLR0912 - one flat branch a kind of timer
         self.recorder.take(timer, at)
         match timer.kind:
             case TimerKind.SCHEDULE:
@@ -335,11 +252,15 @@ class Core:
                 self._emit_all(data_holds(self.state, self.recorder.root))
             case TimerKind.MARGIN_DEADLINE:
                 self.orders.decide_again(timer.subject)
+            case TimerKind.CONNECTION_WATCH:
+                self._emit_all(connection_watch.trusted(self.state))
             case TimerKind.CALENDAR_REFRESH:
                 self._emit_all(ending_calendar(self.state, self.recorder.root))
                 self.recorder.effects.append(RefreshCalendars())
             case TimerKind.BROKER_WATCH:
                 self.breaker.let_broker_go_on()
+            case TimerKind.RECONCILE:
+                self.reconciliation.ask()
             case _:
                 assert_never(timer.kind)
         self.deadlines.after(timer)
@@ -350,12 +271,6 @@ class Core:
         if why:
             self.recorder.emit(OrderUnknown(order_id, why), self.state.orders.open[order_id])
             self.breaker.look_at_broker()
-
-    def _watch_again(self, was_unknown: Order) -> None:
-        """Set the deadlines of an order that has shown to be alive after all."""
-        order = self.state.orders.open.get(was_unknown.client_order_id)
-        if order is not None:
-            self.deadlines.watch_order(order)
 
     def _apply_action(self, action_id: str) -> None:
         announced = self.state.corporate_actions.pending.get(action_id)
@@ -375,30 +290,6 @@ class Core:
         # All worked out first: each is folded when it is recorded.
         for event in tuple(events):
             self.recorder.emit(event)
-
-    def _suspect_fill(self, fill: OrderFilled, order: Order | None, *, is_impossible: bool) -> None:
-        """Hold everything where a fill cannot be right, or nobody can tell any more.
-
-        It is of nobody's order, of one never sent, of another symbol or side, too much, or of an
-        order that ended too long ago.
-        """
-        order_id = fill.client_order_id
-        now = self.state.orders.find(order_id)
-        if order is None or now is None:
-            whose = self.state.orders.strategy_of(order_id)
-            if whose is None:
-                why = f"{fill.execution_id} is of no order of ours"
-                self.holds.halt_everything("foreign fill", why, order_id)
-            else:
-                why = f"{order_id} of {whose} ended so long ago that its fill cannot be checked"
-                self.holds.halt_everything("late fill", why, order_id)
-        elif order.state in {OrderState.REFUSED, OrderState.WITHHELD}:
-            self.holds.halt_everything("impossible fill", f"{order_id} was never sent", order_id)
-        elif is_impossible:
-            why = f"{order_id} is not of {fill.quantity} {fill.symbol}"
-            self.holds.halt_everything("impossible fill", why, order_id)
-        elif abs(now.filled) > abs(now.intent.quantity):
-            self.holds.halt_everything("over-fill", f"{order_id} filled {now.filled}", order_id)
 
     def _refuse_action(self, action: CorporateActionAnnounced, why: str) -> None:
         """Hold the symbol of an action that cannot be so, and wait no more for it."""

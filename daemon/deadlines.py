@@ -8,7 +8,9 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Final, assert_never
 
+from daemon import connection_watch
 from daemon.data_watch import bar_due, look_due
+from daemon.looks import BOOKS, ReconciliationTerms, next_look
 from daemon.new_york import midnight
 from daemon.schedules import newest_due
 from daemon.strategy_runs import StrategyRun
@@ -38,7 +40,9 @@ CALENDARS: Final = "calendars"
 BROKER: Final = "broker"
 """What the timer is about that looks whether the broker has been free of errors for long enough."""
 
-_WATCHES: Final = frozenset({TimerKind.BAR_DEADLINE, TimerKind.DATA_WATCH, TimerKind.BROKER_WATCH})
+_WATCHES: Final = frozenset(
+    {TimerKind.BAR_DEADLINE, TimerKind.DATA_WATCH, TimerKind.BROKER_WATCH, TimerKind.RECONCILE}
+)
 """Of these there is one next time a subject, which moves."""
 _INSTANT: Final = timedelta(microseconds=1)
 _APART: Final = timedelta(seconds=1)
@@ -56,15 +60,18 @@ class Deadlines:
         runs: Collection[StrategyRun],
         answer_deadline_s: int,
         broker_quiet_s: int,
+        reconciliation: ReconciliationTerms,
     ) -> None:
         """Watch `state` for `runs`; an answer is overdue after `answer_deadline_s`.
 
-        The broker counts as sound again `broker_quiet_s` after its last error.
+        The broker counts as sound again `broker_quiet_s` after its last error. Its books are looked
+        at by the terms of `reconciliation`.
         """
         self._state = state
         self._runs = runs
         self._answer_deadline = timedelta(seconds=answer_deadline_s)
         self.broker_quiet_s = broker_quiet_s
+        self._reconciliation = reconciliation
         self._heap: list[_Entry] = []
         self._watched: dict[tuple[str, str], datetime] = {}
         self.next_due = NEVER
@@ -91,7 +98,15 @@ class Deadlines:
         if self._state.freshness.live:
             self._watch_calendar()
         self.watch_broker()
+        self.watch_connection()
+        self.watch_books()
         self._refresh()
+
+    def watch_connection(self) -> None:
+        """Set when a connection that was lost is trusted again."""
+        due = connection_watch.trusted_at(self._state)
+        if due is not None:
+            self._push(due, TimerKind.CONNECTION_WATCH, connection_watch.SUBJECT)
 
     def watch_order(self, order: Order) -> None:
         """Set the deadlines of an order that is being sent."""
@@ -134,6 +149,10 @@ class Deadlines:
     def watch_broker(self) -> None:
         """Set when to look whether the broker has been free of errors for long enough."""
         self._watch(TimerKind.BROKER_WATCH, BROKER)
+
+    def watch_books(self) -> None:
+        """Set when the broker's books are looked at next: a fill or a look has moved that."""
+        self._watch(TimerKind.RECONCILE, BOOKS)
 
     def after(self, timer: TimerFired) -> None:
         """Set what follows a timer that has fired: a schedule's next due time."""
@@ -190,10 +209,17 @@ class Deadlines:
                 return order is not None and _may_time_out(order)
             case TimerKind.ANSWER_DEADLINE:
                 return self.overdue(timer) != ""
-            case TimerKind.BAR_DEADLINE | TimerKind.DATA_WATCH | TimerKind.BROKER_WATCH:
+            case (
+                TimerKind.BAR_DEADLINE
+                | TimerKind.DATA_WATCH
+                | TimerKind.BROKER_WATCH
+                | TimerKind.RECONCILE
+            ):
                 return self._watch_due(timer.kind, timer.subject) == timer.due
             case TimerKind.MARGIN_DEADLINE:
                 return timer.subject in self._state.margin.requests
+            case TimerKind.CONNECTION_WATCH:
+                return connection_watch.trusted_at(self._state) == timer.due
             case TimerKind.CALENDAR_REFRESH:
                 looked = self._state.timers.last_watch(timer.kind, timer.subject)
                 return looked is None or looked < timer.due
@@ -216,6 +242,8 @@ class Deadlines:
     def _watch_due(self, kind: TimerKind, symbol: str) -> datetime | None:
         if kind is TimerKind.BROKER_WATCH:
             return self._broker_due()
+        if kind is TimerKind.RECONCILE:
+            return next_look(self._state, self._reconciliation)
         due_of = bar_due if kind is TimerKind.BAR_DEADLINE else look_due
         return due_of(self._state, Symbol(symbol))
 

@@ -13,7 +13,7 @@ from typing import assert_never
 
 import msgspec
 
-from daemon.brokers import Broker, ask_margin
+from daemon.brokers import Broker, SendsLater, ask_margin
 from daemon.brokers.border import checked
 from daemon.clock import Clock
 from daemon.code_hash import fold_code_hash
@@ -23,9 +23,9 @@ from daemon.deadlines import NEVER
 from daemon.disk import free_bytes
 from daemon.feeds import Feed
 from daemon.gate import RiskApproved
-from daemon.hold_desk import stopped_since
 from daemon.kill_switch import KillSwitch
-from daemon.recorder import AskMargin, Cancel, Effect, RefreshCalendars
+from daemon.last_look import why_held
+from daemon.recorder import AskMargin, Cancel, Effect, LookAtBooks, RefreshCalendars
 from daemon.snapshots import SnapshotFolder
 from daemon.surroundings import DiskTerms, Surroundings
 from events import (
@@ -53,8 +53,6 @@ BAR_ON_ITS_WAY = timedelta(seconds=60)
 ROUNDS_A_TURN = 10
 """Reports and what they lead to, so many times over, before bars and timers have their turn."""
 DRY_RUN = "dry run"
-NO_PERMIT = "the permit file is gone"
-KILLED = "killed"
 _LATE_S = 0.001
 
 
@@ -136,14 +134,20 @@ class Engine:
         waits for the next turn: nothing may be decided while a record is being written.
         """
         if self.broker.outside:
-            self._reports.append(event)
-            self._woken.set()
+            self.hear(event)
         else:
             self.core.step(event, self.clock.now())
+
+    def hear(self, event: Input) -> None:
+        """Take what came from outside, at any moment, in the next turn."""
+        self._reports.append(event)
+        self._woken.set()
 
     async def connect_broker(self) -> None:
         """Let the broker take up the open orders of the books; ask again for unanswered cancels."""
         self.broker.connect(self.core.state, self.report)
+        if isinstance(self.broker, SendsLater):
+            self.broker.look_again_with(self.why_not)
         self._connected = True
         if self.broker.outside:
             orders = tuple(self.core.state.orders.open.values())
@@ -382,6 +386,9 @@ class Engine:
                         ask_margin(self.broker, request_id, intents)
                     case RefreshCalendars():
                         self._refresh_calendars()
+                    case LookAtBooks(look_id, why):
+                        now = utc_from_nanoseconds(self.clock.now())
+                        self.broker.report_books(look_id, why, now)
                     case _:
                         assert_never(effect)
             except Exception as error:
@@ -408,14 +415,14 @@ class Engine:
 
     def _send(self, approved: RiskApproved) -> None:
         """Send one order, after the last look at what may stop it."""
-        why_not = self._why_not(approved.intent)
+        why_not = self.why_not(approved.intent)
         if not why_not:
             self.broker.submit(approved)
             return
         self.report(OrderWithheld(approved.intent.client_order_id, why_not))
         self.surroundings.look_at_permit(self.clock)
 
-    def _why_not(self, intent: OrderIntended) -> str:
+    def why_not(self, intent: OrderIntended) -> str:
         """Say what has come between an order's approval and its sending, nothing if it may go."""
         if self.settings.dry_run:
             return DRY_RUN
@@ -423,11 +430,7 @@ class Engine:
             return "the journal failed to write"
         if self.stop_reason and self.broker.outside:
             return f"stopped: {self.stop_reason}"
-        if not self.switch.permit.granted:
-            return KILLED if self.switch.latched else NO_PERMIT
-        if intent.closing:
-            return ""  # An operator's flatten passes the holds, and the kill switch's latch.
-        return KILLED if self.switch.latched else stopped_since(intent, self.core.state)
+        return why_held(intent, self.core.state, self.switch)
 
     def _cancel(self, client_order_id: ClientOrderId) -> None:
         if not self._connected:

@@ -8,20 +8,24 @@ from decimal import ROUND_DOWN, Decimal
 from typing import Final, assert_never
 
 from daemon.hold_desk import HoldDesk
+from daemon.looks import ReconciliationTerms, look_id_of
 from daemon.order_desk import OrderDesk
 from daemon.order_ids import client_order_id
 from daemon.promotion import PromotionRule, unmet
-from daemon.recorder import Recorder
+from daemon.recorder import LookAtBooks, Recorder
+from daemon.resolution import resolve
 from daemon.strategies import Intent
 from events import (
     AT_START,
     BY_HAND,
     KILL_SWITCH,
+    BreakKind,
     CommandRefused,
     HoldLevel,
     HoldLifts,
     HoldPlaced,
     HoldScope,
+    LookWhy,
     OperatorCancelAsked,
     OperatorFlattenAsked,
     OperatorHeld,
@@ -29,7 +33,9 @@ from events import (
     OperatorLifted,
     OperatorOrderAsked,
     OperatorPromoteAsked,
+    OperatorReconcileAsked,
     OperatorReloaded,
+    OperatorResolveAsked,
     OperatorResumed,
     OperatorShadowed,
     OrderIntended,
@@ -48,13 +54,14 @@ LIFTED_BY_RESUME: Final = frozenset({KILL_SWITCH, AT_START})
 class OperatorDesk:
     """Carries out commands."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what commands reach
         self,
         recorder: Recorder,
         orders: OrderDesk,
         holds: HoldDesk,
         strategies: frozenset[str],
         rule: PromotionRule,
+        reconciliation: ReconciliationTerms,
     ) -> None:
         """Answer with `recorder`; `strategies` are the names there are, `rule` lets them out."""
         self._recorder = recorder
@@ -63,8 +70,9 @@ class OperatorDesk:
         self._holds = holds
         self._strategies = strategies
         self.rule = rule
+        self._reconciliation = reconciliation
 
-    def take(self, command: Command, at: int) -> None:  # noqa: C901 - one flat branch a command
+    def take(self, command: Command, at: int) -> None:  # noqa: C901, PLR0912 - one flat branch a command
         """Record and carry out one command; the same one again changes nothing."""
         if command.command_id in self._state.commands.taken:
             self._recorder.repeats_dropped += 1
@@ -91,6 +99,11 @@ class OperatorDesk:
                 self._promote(command)
             case OperatorReloaded():
                 pass  # The configuration that follows says the rest.
+            case OperatorReconcileAsked():
+                look_id = look_id_of(self._recorder.root)
+                self._recorder.effects.append(LookAtBooks(look_id, LookWhy.OPERATOR))
+            case OperatorResolveAsked():
+                resolve(self._recorder, self._holds, command, self._reconciliation)
             case _:
                 assert_never(command)
 
@@ -191,6 +204,17 @@ class OperatorDesk:
         ]
         if lost and not command.trust_broker:
             why = f"nobody knows where {', '.join(lost)} is: resolve it, or say --trust-broker"
+            self._refuse(command, why)
+            return
+        differing = [
+            opened.break_id
+            for opened in self._state.reconciliation.open.values()
+            if opened.difference.symbol in wanted
+            and opened.difference.kind is not BreakKind.UNKNOWN_EXECUTION
+        ]
+        if differing and not command.trust_broker:
+            named = ", ".join(differing)
+            why = f"the broker has it differently: resolve {named}, or say --trust-broker"
             self._refuse(command, why)
             return
         if not wanted:

@@ -6,7 +6,7 @@ What has to happen outside waits here too, beside the records that must be durab
 import msgspec
 
 from daemon.gate import RiskApproved
-from events import ClientOrderId, CorporateActionApplied, OrderIntended, Record
+from events import ClientOrderId, CorporateActionApplied, LookWhy, OrderIntended, Record
 from events.codec import Decided, Input
 from projections import State
 from projections.orders import Order
@@ -29,9 +29,16 @@ class RefreshCalendars(msgspec.Struct, frozen=True):
     """Make the exchanges' calendars anew: their end has come a day nearer."""
 
 
-Effect = RiskApproved | Cancel | CorporateActionApplied | RefreshCalendars | AskMargin
+class LookAtBooks(msgspec.Struct, frozen=True):
+    """Ask the broker for the whole of its books."""
+
+    look_id: str
+    why: LookWhy
+
+
+Effect = RiskApproved | Cancel | CorporateActionApplied | RefreshCalendars | AskMargin | LookAtBooks
 """What the engine carries out: an order to send, a cancel, an action the broker must know of, the
-calendars to be made anew, a question about margin."""
+calendars to be made anew, a question about margin, a look at the broker's books."""
 
 
 class Recorder:

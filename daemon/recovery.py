@@ -53,7 +53,9 @@ class Recovered(msgspec.Struct):
 
 def settings_of(config: Config) -> CoreSettings:
     """Return what the core needs of `config`."""
-    return CoreSettings(config.limits, config.broker.answer_deadline_s, config.promotion)
+    return CoreSettings(
+        config.limits, config.broker.answer_deadline_s, config.promotion, config.reconciliation
+    )
 
 
 def build_runs(config: Config) -> list[StrategyRun]:

@@ -100,7 +100,7 @@ class StrategyDesk:
             memory.bars_seen[symbol] = seen
             if seen < run.warmup:
                 answer = _WARMING_UP
-            if answer is None:
+            if answer is None or bar.past:
                 continue
             tally = memory.tallies.get(symbol)
             if tally is not None and answer is tally.given:

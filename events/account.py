@@ -8,15 +8,33 @@ from events.base import ClientOrderId, Event, ExecutionId, Symbol
 
 
 class CommissionCharged(Event, frozen=True, tag="commission.charged"):
-    """The fee for one execution, positive when paid. It comes after the fill it belongs to."""
+    """The fee for one execution, positive when paid. It comes after the fill it belongs to.
+
+    `revision` is 1, more where the execution charged for is a correction.
+    """
 
     client_order_id: ClientOrderId
     execution_id: ExecutionId
     amount: Decimal
+    revision: int = 1
 
     def key(self) -> str | None:
         """Return the execution id: an execution is charged once."""
         return self.execution_id
+
+
+class CommissionCorrected(Event, frozen=True, tag="commission.corrected"):
+    """The fee of a corrected execution: it replaces `was`, which is charged so far."""
+
+    client_order_id: ClientOrderId
+    execution_id: ExecutionId
+    amount: Decimal
+    revision: int
+    was: Decimal
+
+    def key(self) -> str | None:
+        """Return the execution id and which correction of it this is."""
+        return f"{self.execution_id}|{self.revision}"
 
 
 class CashMovementKind(StrEnum):

@@ -7,8 +7,17 @@ import msgspec
 from events.account import (
     CashMoved,
     CommissionCharged,
+    CommissionCorrected,
     CorporateActionAnnounced,
     CorporateActionApplied,
+)
+from events.broker import (
+    BrokerConnected,
+    BrokerDataLost,
+    BrokerDegraded,
+    BrokerDisconnected,
+    BrokerHeard,
+    BrokerUnreachable,
 )
 from events.errors import UnknownEvent
 from events.holds import HoldLifted, HoldPlaced
@@ -35,7 +44,9 @@ from events.operator import (
     OperatorLifted,
     OperatorOrderAsked,
     OperatorPromoteAsked,
+    OperatorReconcileAsked,
     OperatorReloaded,
+    OperatorResolveAsked,
     OperatorResumed,
     OperatorShadowed,
     PermitLost,
@@ -44,6 +55,7 @@ from events.operator import (
 from events.orders import (
     BrokerUnparsed,
     CancelSending,
+    FillCorrected,
     IntentApproved,
     IntentRefused,
     OrderAcknowledged,
@@ -56,6 +68,16 @@ from events.orders import (
     OrderUnknown,
     OrderWithheld,
     OrderWorking,
+)
+from events.reconciliation import (
+    BooksReported,
+    BreakOpened,
+    BreakResolved,
+    CashAdjusted,
+    OrderAdopted,
+    OrderWrittenOff,
+    PositionAdjusted,
+    ReconcileCompleted,
 )
 from events.session import (
     CalendarLoaded,
@@ -80,6 +102,8 @@ Command = (
     | OperatorShadowed
     | OperatorPromoteAsked
     | OperatorReloaded
+    | OperatorReconcileAsked
+    | OperatorResolveAsked
 )
 """What a person may tell the daemon."""
 
@@ -92,8 +116,16 @@ Input = (
     | OrderCancelled
     | OrderExpired
     | OrderFilled
+    | FillCorrected
     | CommissionCharged
+    | CommissionCorrected
     | BrokerUnparsed
+    | BrokerHeard
+    | BrokerConnected
+    | BrokerDisconnected
+    | BrokerDegraded
+    | BrokerDataLost
+    | BrokerUnreachable
     | CashMoved
     | TimerFired
     | CorporateActionAnnounced
@@ -104,6 +136,7 @@ Input = (
     | AccountReported
     | MarginReported
     | MarginUnavailable
+    | BooksReported
     | JournalOpened
     | SessionStarted
     | SessionStopping
@@ -133,6 +166,13 @@ Decided = (
     | CommandRefused
     | StrategyPromoted
     | BarMissing
+    | BreakOpened
+    | BreakResolved
+    | ReconcileCompleted
+    | PositionAdjusted
+    | CashAdjusted
+    | OrderAdopted
+    | OrderWrittenOff
 )
 """What the core answered: the same inputs give the same again."""
 

@@ -17,7 +17,8 @@ class BarClosed(Event, frozen=True, tag="bar.closed"):
     """One finished bar: trades of `symbol` in [end - span, end), prices in US dollars, raw.
 
     `span_s` is the bar size in seconds. A daily bar spans its exchange session, so its `span_s`
-    is the session's length, shorter on a half day. `volume` is in shares (or coins).
+    is the session's length, shorter on a half day. `volume` is in shares (or coins). One that is
+    `past` did not come live but from a history: strategies see it, and nothing is decided on it.
     """
 
     symbol: Symbol
@@ -28,6 +29,7 @@ class BarClosed(Event, frozen=True, tag="bar.closed"):
     low: Decimal
     close: Decimal
     volume: Decimal
+    past: bool = False
 
     @property
     def start(self) -> datetime:

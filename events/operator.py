@@ -108,6 +108,21 @@ class OperatorReloaded(OperatorCommand, frozen=True, tag="operator.reloaded"):
     changes: dict[str, tuple[str, str]]
 
 
+class OperatorReconcileAsked(OperatorCommand, frozen=True, tag="operator.reconcile-asked"):
+    """Look at the broker's books now and compare them with ours."""
+
+
+class OperatorResolveAsked(OperatorCommand, frozen=True, tag="operator.resolve-asked"):
+    """Resolve one break, named by its id, None: all, by taking what the broker has.
+
+    With `adjust` our books change by so many shares or dollars instead, shares at `price` each.
+    """
+
+    break_id: str | None = None
+    adjust: Decimal | None = None
+    price: Decimal | None = None
+
+
 class PermitLost(Event, frozen=True, tag="permit.lost"):
     """The permit file is not there: somebody who could only reach the disk wants it to stop."""
 

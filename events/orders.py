@@ -169,14 +169,39 @@ class CancelSending(OrderReport, frozen=True, tag="cancel.sending"):
 
 
 class OrderFilled(OrderReport, frozen=True, tag="order.filled"):
-    """One execution. `execution_id` is the broker's; seeing it again is a repeat, not a fill."""
+    """One execution. `execution_id` is the broker's; seeing it again is a repeat, not a fill.
+
+    The id is without what a correction changes in it; `revision` is 1 unless what was seen first
+    was a correction already.
+    """
 
     execution_id: ExecutionId
     symbol: Symbol
     quantity: Decimal
     price: Decimal
     executed_at: datetime
+    revision: int = 1
 
     def key(self) -> str | None:
         """Return the execution id: one execution is one event for ever."""
         return self.execution_id
+
+
+class FillCorrected(OrderReport, frozen=True, tag="fill.corrected"):
+    """The broker corrected an execution that is counted already: it replaces what was reported.
+
+    `was_quantity` and `was_price` are what is counted so far; a quantity of 0 takes it back wholly.
+    """
+
+    execution_id: ExecutionId
+    symbol: Symbol
+    quantity: Decimal
+    price: Decimal
+    executed_at: datetime
+    revision: int
+    was_quantity: Decimal
+    was_price: Decimal
+
+    def key(self) -> str | None:
+        """Return the execution id and which correction of it this is."""
+        return f"{self.execution_id}|{self.revision}"

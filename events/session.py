@@ -144,6 +144,8 @@ class TimerKind(StrEnum):
     CALENDAR_REFRESH = "calendar-refresh"
     BROKER_WATCH = "broker-watch"
     MARGIN_DEADLINE = "margin-deadline"
+    CONNECTION_WATCH = "connection-watch"
+    RECONCILE = "reconcile"
 
 
 class TimerFired(Event, frozen=True, tag="timer.fired"):

@@ -16,6 +16,7 @@ GROUPS: Final[dict[str, dict[str, str]]] = {
     "Run it": {
         "demo": "Thirteen years of real bars through two strategies, in seconds.",
         "run": "Run the daemon in the foreground.",
+        "gateway-sim": "A simulated IB Gateway that any TWS API client can trade against.",
     },
     "Look at it": {
         "status": "What it is doing, what holds it, what it does not know; now or back then.",
@@ -23,6 +24,7 @@ GROUPS: Final[dict[str, dict[str, str]]] = {
         "holds": "What stops orders, by whom, why, and what ends it.",
         "orders": "Orders, open ones or the last ones.",
         "limits": "Each limit, how much of it is used, and how close it ever came.",
+        "breaks": "Where the broker's books and ours differ, and what became of it.",
         "ready": "The checklist before a session; exit 3 if anything fails.",
         "explain": "Why an order was made, filled or refused; why a symbol is not traded.",
         "completeness": "Which bars of a session are there, and which never came.",
@@ -45,6 +47,8 @@ GROUPS: Final[dict[str, dict[str, str]]] = {
         "promote": "Let a strategy in shadow send its orders.",
     },
     "Trust it": {
+        "reconcile": "What the last comparison with the broker came to; --now makes one.",
+        "resolve": "End a break: take what the broker has, or adjust the books.",
         "verify": "Read the whole journal against its hash chain and its witness.",
         "replay": "Rebuild the state from the journal; --redecide makes every decision again.",
     },

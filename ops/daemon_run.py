@@ -18,6 +18,7 @@ def run_daemon(  # noqa: PLR0913 - as `app.run`
     journal: Path,
     *,
     once: bool,
+    wait: bool = True,
     verbose: bool = False,
     reread: Callable[[], Config] | None = None,
 ) -> app.Outcome:
@@ -47,6 +48,8 @@ def run_daemon(  # noqa: PLR0913 - as `app.run`
                     progress=advanced,
                     reread=reread,
                     once=once,
+                    wait=wait,
+                    told=lambda text: say(f"gateway: {text}", err=True),
                     recorded=_tell if verbose else None,
                 )
             )

@@ -11,7 +11,9 @@ from events import (
     OperatorLifted,
     OperatorOrderAsked,
     OperatorPromoteAsked,
+    OperatorReconcileAsked,
     OperatorReloaded,
+    OperatorResolveAsked,
     OperatorResumed,
     OperatorShadowed,
     PermitLost,
@@ -36,7 +38,7 @@ def operator_sentence(event: Command | PermitLost | CommandRefused | StrategyPro
             return f"{one_line(command_text(event))}, by {one_line(event.by)}{why}"
 
 
-def command_text(command: Command) -> str:  # noqa: C901, PLR0911 - one branch a command
+def command_text(command: Command) -> str:  # noqa: C901, PLR0911, PLR0912 - one branch a command
     """Return what a person told the daemon, in words."""
     match command:
         case OperatorKilled():
@@ -60,5 +62,12 @@ def command_text(command: Command) -> str:  # noqa: C901, PLR0911 - one branch a
             return f"promote {command.strategy}"
         case OperatorReloaded():
             return f"take a new configuration: {', '.join(command.changes)}"
+        case OperatorReconcileAsked():
+            return "compare the books with the broker's now"
+        case OperatorResolveAsked():
+            what = command.break_id or "every open break"
+            if command.adjust is None:
+                return f"resolve {what} by what the broker has"
+            return f"resolve {what} by {command.adjust:+f}"
         case _:
             assert_never(command)

@@ -7,9 +7,12 @@ from events import (
     CancelSending,
     Check,
     CommissionCharged,
+    CommissionCorrected,
+    FillCorrected,
     IntentApproved,
     IntentRefused,
     OrderAcknowledged,
+    OrderAdopted,
     OrderCancelled,
     OrderExpired,
     OrderFilled,
@@ -20,7 +23,9 @@ from events import (
     OrderUnknown,
     OrderWithheld,
     OrderWorking,
+    OrderWrittenOff,
 )
+from ops.reconciliation_sentences import reconciliation_sentence
 from ops.render import because, money, one_line, percent, price, quantity
 from projections.orders import OrderPathEvent
 
@@ -28,7 +33,7 @@ _SHARES = frozenset({"drawdown", "outlier", "collar_last", "collar_close"})
 """The checks that measure a share of something."""
 
 
-def order_sentence(event: OrderPathEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one branch a type
+def order_sentence(event: OrderPathEvent | FillCorrected | CommissionCorrected) -> str:  # noqa: C901, PLR0911, PLR0912 - one branch a type
     """Return what happened to an order, in words."""
     match event:
         case OrderIntended():
@@ -59,6 +64,12 @@ def order_sentence(event: OrderPathEvent) -> str:  # noqa: C901, PLR0911, PLR091
             return f"{_traded(event.quantity)} at {price(event.price)}"
         case CommissionCharged():
             return f"{money(event.amount)} commission"
+        case CommissionCorrected():
+            return f"{money(event.amount)} commission, corrected from {money(event.was)}"
+        case FillCorrected():
+            return _correction_text(event)
+        case OrderAdopted() | OrderWrittenOff():
+            return reconciliation_sentence(event)
         case _:
             assert_never(event)
 
@@ -108,3 +119,11 @@ def measure(name: str, value: Decimal) -> str:
 
 def _traded(shares: Decimal) -> str:
     return f"{'bought' if shares > 0 else 'sold'} {quantity(abs(shares))}"
+
+
+def _correction_text(event: FillCorrected) -> str:
+    if not event.quantity:
+        was = f"{_traded(event.was_quantity)} at {price(event.was_price)}"
+        return f"taken back by the broker: {was}"
+    now = f"{_traded(event.quantity)} at {price(event.price)}"
+    return f"{now}, corrected from {quantity(abs(event.was_quantity))} at {price(event.was_price)}"

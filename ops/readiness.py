@@ -8,13 +8,15 @@ from typing import Final
 
 import msgspec
 
+from daemon.looks import is_overdue
 from daemon.permit import Permit, permit_path
-from events import KILL_SWITCH, Mode
+from events import KILL_SWITCH, Mode, utc_from_nanoseconds
 from events.errors import JournalError
 from events.journal import JournalReader
 from ops.books import read_books
 from ops.daemon_state import Running, daemon_state
 from ops.headroom import headrooms, limits_of, margin_use
+from ops.recorded_config import recorded_config
 from ops.render import money, percent, span
 from ops.room import disk_room
 from ops.standing import is_dry_run
@@ -137,6 +139,19 @@ def _orders(_journal: Path, state: State, _now: datetime) -> Iterator[Point]:
     yield Point("strategies", not failed, ", ".join(failed) or "none failed", "`traded status`")
 
 
+def _reconciliation(_journal: Path, state: State, now: datetime) -> Iterator[Point]:
+    book = state.reconciliation
+    overdue = is_overdue(state, recorded_config(state.identity.config).reconciliation, now)
+    compared = "never compared with the broker's books"
+    if book.compared_at:
+        ago = (now - utc_from_nanoseconds(book.compared_at)) / timedelta(seconds=1)
+        compared = f"compared {span(ago)} ago"
+    hint = "`traded reconcile --now`"
+    yield Point("reconciliation", not overdue, compared, hint)
+    breaks = ", ".join(book.open) or "none"
+    yield Point("breaks", not book.open, breaks, "`traded breaks`, then `traded resolve`")
+
+
 def _daemon(journal: Path, _state: State, _now: datetime) -> Iterator[Point]:
     daemon = daemon_state(journal, ANSWER_S)
     runs, answers = daemon.running is not Running.STOPPED, daemon.running is Running.ANSWERS
@@ -186,6 +201,7 @@ _LOOKS: Final[tuple[Callable[[Path, State, datetime], Iterator[Point]], ...]] = 
     _data,
     _holds,
     _orders,
+    _reconciliation,
     _daemon,
     _broker,
     _sending,

@@ -9,6 +9,7 @@ from decimal import Decimal
 import msgspec
 
 from daemon.disk import HALT_MB, WARN_MB
+from daemon.looks import ReconciliationTerms
 from daemon.promotion import PromotionRule
 from events import Symbol
 
@@ -46,6 +47,7 @@ class RecordedConfig(msgspec.Struct, frozen=True):
     limits: RecordedLimits = RecordedLimits()
     strategies: dict[str, RecordedStrategy] = {}
     promotion: PromotionRule = PromotionRule()
+    reconciliation: ReconciliationTerms = ReconciliationTerms()
 
 
 def recorded_config(config: Mapping[str, object]) -> RecordedConfig:

@@ -9,19 +9,21 @@ from events import (
     AccountReported,
     BarClosed,
     BarMissing,
+    BreakOpened,
     BrokerUnparsed,
     CalendarLoaded,
     CashMoved,
     ClientOrderId,
     ClockJumped,
     CommandRefused,
-    CommissionCharged,
+    CommissionCorrected,
     ConfigLoaded,
     ContractResolved,
     CorporateActionAnnounced,
     CorporateActionApplied,
     CorporateActionKind,
     DiskLow,
+    FillCorrected,
     HoldLifted,
     HoldPlaced,
     HoldScope,
@@ -30,7 +32,6 @@ from events import (
     MarginRequested,
     MarginUnavailable,
     OperatorCommand,
-    OrderEvent,
     PermitLost,
     SessionEnded,
     SessionStarted,
@@ -45,20 +46,28 @@ from events import (
     TimerFired,
 )
 from events.codec import JournalEvent
+from ops.link_sentences import link_sentence
 from ops.operator_sentences import operator_sentence
 from ops.order_sentences import order_sentence
+from ops.reconciliation_sentences import ReconciliationEvent, reconciliation_sentence
 from ops.render import because, moment, money, one_line, price, quantity, span
+from projections.broker import LinkEvent
+from projections.orders import OrderPathEvent
 
 
 def sentence(event: JournalEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one branch a type
     """Return what happened, in words; the symbol and the order's id are left to the caller."""
+    if isinstance(event, ReconciliationEvent):
+        return reconciliation_sentence(event)
+    if isinstance(event, LinkEvent):
+        return link_sentence(event)
+    if isinstance(event, OrderPathEvent | FillCorrected | CommissionCorrected):
+        return order_sentence(event)
     match event:
         case BarClosed():
             return bar_text(event)
         case BarMissing():
             return f"no bar came for {moment(event.start)} to {moment(event.end)}"
-        case OrderEvent() | CommissionCharged():
-            return order_sentence(event)
         case BrokerUnparsed():
             what = f"the broker reported what cannot be so, {one_line(event.why)}"
             return because(what, event.raw)
@@ -130,6 +139,8 @@ def symbol_of(event: JournalEvent) -> Symbol | None:
     """Return the symbol `event` itself names; an order's reports name only the order."""
     if isinstance(event, HoldPlaced) and event.scope is HoldScope.SYMBOL:
         return Symbol(event.target)
+    if isinstance(event, BreakOpened):
+        return event.difference.symbol or None
     return getattr(event, "symbol", None)
 
 

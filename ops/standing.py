@@ -8,7 +8,8 @@ from pathlib import Path
 import msgspec
 
 from daemon.gate.limits import not_set
-from events import HoldPlaced, Mode, Symbol, utc_from_nanoseconds
+from daemon.looks import is_overdue
+from events import BreakOpened, HoldPlaced, Mode, Symbol, utc_from_nanoseconds
 from ops.daemon_state import DaemonState, Running
 from ops.headroom import Headroom, MarginUse, headrooms, limits_of, margin_use
 from ops.recorded_config import RecordedStrategy, recorded_config
@@ -83,6 +84,9 @@ class Status(msgspec.Struct, frozen=True):
     positions: int
     open_orders: int
     unknown_orders: list[UnknownOrder]
+    reconciled_at: datetime | None
+    reconcile_overdue: bool
+    breaks: list[BreakOpened]
     kill_switch_engaged: bool
     circuit_breaker_tripped: bool
     circuit_breaker_trips: list[Tripped]
@@ -136,6 +140,11 @@ def status_of(state: State, journal: Path, daemon: DaemonState | None, now: date
             for order in orders
             if order.state is OrderState.UNKNOWN
         ],
+        reconciled_at=utc_from_nanoseconds(state.reconciliation.compared_at)
+        if state.reconciliation.compared_at
+        else None,
+        reconcile_overdue=is_overdue(state, config.reconciliation, now),
+        breaks=list(state.reconciliation.open.values()),
         kill_switch_engaged=is_killed(state),
         circuit_breaker_tripped=bool(trips),
         circuit_breaker_trips=trips,

@@ -21,7 +21,9 @@ KILL_ANSWER_S = 1.0
 """How long the answer to a kill may take: the daemon gives it within one second, hung or not."""
 
 
-def telling(*, why_needed: bool = True, confirmed: bool = False) -> Callable[[Command], Command]:
+def telling(
+    *, why_needed: bool = True, confirmed: bool = False, why_option: str = "--why"
+) -> Callable[[Command], Command]:
     """Add the options of a verb that tells the daemon something: --why, --journal, --json.
 
     A verb that may increase risk is `confirmed`: it is answered with its numbers and a token.
@@ -34,8 +36,10 @@ def telling(*, why_needed: bool = True, confirmed: bool = False) -> Callable[[Co
             command = click.option("--confirm", metavar="TOKEN", default="", help=text)(command)
         text = "Why, for the record: at most 500 characters."
         if why_needed:
-            return click.option("--why", required=True, metavar="TEXT", help=text)(command)
-        return click.option("--why", default="", metavar="TEXT", help=text)(command)
+            return click.option(why_option, "why", required=True, metavar="TEXT", help=text)(
+                command
+            )
+        return click.option(why_option, "why", default="", metavar="TEXT", help=text)(command)
 
     return decorate
 
@@ -114,7 +118,7 @@ def _print(answer: Answer, *, as_json: bool) -> None:
     if as_json:
         print_json(answer)
         return
-    say(*answer.lines, err=answer.exit_code != ExitCode.OK)
+    say(*answer.lines, err=answer.exit_code not in {ExitCode.OK, ExitCode.FINDINGS})
     if answer.token:
         say(f"  next: the same again with --confirm {answer.token}", err=True)
 

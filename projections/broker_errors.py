@@ -11,6 +11,7 @@ from events import (
     BrokerUnparsed,
     HoldPlaced,
     OrderAcknowledged,
+    OrderAdopted,
     OrderCancelled,
     OrderExpired,
     OrderFilled,
@@ -18,20 +19,12 @@ from events import (
     OrderUnknown,
     OrderWithheld,
     OrderWorking,
+    OrderWrittenOff,
     Trip,
 )
+from projections.orders import OrderWord
 
-BrokerWord = (
-    BrokerUnparsed
-    | OrderAcknowledged
-    | OrderWorking
-    | OrderFilled
-    | OrderCancelled
-    | OrderExpired
-    | OrderRejected
-    | OrderUnknown
-    | OrderWithheld
-)
+BrokerWord = BrokerUnparsed | OrderFilled | OrderWord
 
 BROKER_ERROR: Final = Trip.BROKER_ERROR.value
 
@@ -53,8 +46,8 @@ class BrokerErrors(msgspec.Struct):
                 self.in_a_row = 0
             case OrderCancelled() | OrderExpired():
                 self.in_a_row = 0
-            case OrderWithheld():
-                pass
+            case OrderWithheld() | OrderAdopted() | OrderWrittenOff():
+                pass  # Ours, or an operator's.
             case OrderRejected():
                 self._count(f"an order was rejected: {event.reason}", at)
             case OrderUnknown():

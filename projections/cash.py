@@ -6,12 +6,16 @@ from typing import assert_never
 import msgspec
 
 from events import (
+    CashAdjusted,
     CashMoved,
     CashMovementKind,
     CommissionCharged,
+    CommissionCorrected,
     CorporateActionApplied,
     ExecutionId,
+    FillCorrected,
     OrderFilled,
+    PositionAdjusted,
 )
 
 _ZERO = Decimal(0)
@@ -20,13 +24,23 @@ COMMISSION_SHARE_MAX = Decimal("0.01")
 COMMISSION_FLOOR_USD = Decimal(1)
 """... except that an order may cost its minimum; an unknown fee counts as the larger of both."""
 
-CashEvent = OrderFilled | CommissionCharged | CashMoved | CorporateActionApplied
+CashEvent = (
+    OrderFilled
+    | FillCorrected
+    | CommissionCharged
+    | CommissionCorrected
+    | CashMoved
+    | CorporateActionApplied
+    | CashAdjusted
+    | PositionAdjusted
+)
 
 
 class Cash(msgspec.Struct):
     """`balance` is settled and unsettled cash together.
 
-    `external_flows` is deposits less withdrawals; `receivables` are dividends gone ex and not yet
+    `external_flows` is deposits less withdrawals, what operators adjusted included, shares at their
+    cost; `receivables` are dividends gone ex and not yet
     paid, by action id, negative when owed, and `receivable` is their sum; `uncharged` holds, for
     each execution without its commission yet, the most that commission can be. `charged_first` are
     executions whose commission came before their fill; `moved` has the amounts of all cash
@@ -67,6 +81,12 @@ class Cash(msgspec.Struct):
                 self.fees += event.amount
                 if self.uncharged.pop(event.execution_id, None) is None:
                     self.charged_first[event.execution_id] = None
+            case FillCorrected():
+                self.balance += event.was_quantity * event.was_price
+                self.balance -= event.quantity * event.price
+            case CommissionCorrected():
+                self.balance -= event.amount - event.was
+                self.fees += event.amount - event.was
             case CashMoved():
                 self._move(event)
             case CorporateActionApplied():
@@ -74,6 +94,14 @@ class Cash(msgspec.Struct):
                 if event.receivable:
                     self.receivables[event.action_id] = event.receivable
                     self.receivable += event.receivable
+            case CashAdjusted():
+                self.balance += event.amount
+                if event.action_id:
+                    self._pay_dividend(event.action_id, event.amount)
+                else:
+                    self.external_flows += event.amount
+            case PositionAdjusted():
+                self.external_flows += event.cost
             case _:
                 assert_never(event)
 
@@ -92,7 +120,10 @@ class Cash(msgspec.Struct):
             case CashMovementKind.DEPOSIT | CashMovementKind.WITHDRAWAL:
                 self.external_flows += event.amount
             case CashMovementKind.DIVIDEND:
-                self.dividends += event.amount
-                self.receivable -= self.receivables.pop(event.reference, _ZERO)
+                self._pay_dividend(event.reference, event.amount)
             case _:
                 assert_never(event.kind)
+
+    def _pay_dividend(self, action_id: str, amount: Decimal) -> None:
+        self.dividends += amount
+        self.receivable -= self.receivables.pop(action_id, _ZERO)

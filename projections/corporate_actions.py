@@ -6,6 +6,7 @@ from typing import Final, assert_never
 import msgspec
 
 from events import (
+    CashAdjusted,
     CashMoved,
     CashMovementKind,
     CorporateActionAnnounced,
@@ -16,7 +17,7 @@ from events import (
 )
 from events.codec import encode
 
-CorporateActionEvent = CorporateActionAnnounced | CorporateActionApplied | CashMoved
+CorporateActionEvent = CorporateActionAnnounced | CorporateActionApplied | CashMoved | CashAdjusted
 
 
 class ShareFactor(msgspec.Struct, frozen=True):
@@ -86,6 +87,8 @@ class CorporateActions(msgspec.Struct):
             case CashMoved():
                 if event.kind is CashMovementKind.DIVIDEND:
                     self.unpaid.pop(event.reference, None)
+            case CashAdjusted():
+                self.unpaid.pop(event.action_id, None)
             case _:
                 assert_never(event)
 

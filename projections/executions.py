@@ -1,14 +1,30 @@
 """Which executions are counted: a broker may report one again, also long after its order."""
 
+import re
 from decimal import Decimal
-from typing import assert_never
+from typing import Final, assert_never
 
 import msgspec
 
-from events import CommissionCharged, OrderFilled
+from events import (
+    ClientOrderId,
+    CommissionCharged,
+    CommissionCorrected,
+    FillCorrected,
+    OrderFilled,
+)
 
 REMEMBERED = 20_000
 """Ids remembered at the least. Brokers report again what happened within a week or so."""
+
+Reported = OrderFilled | CommissionCharged
+Counting = OrderFilled | FillCorrected | CommissionCharged | CommissionCorrected
+
+_COUNTED: Final = re.compile(
+    r"(?P<number>\S+)(?: .+ at (?P<price>\S+) on \S+)? for (?P<order>\S+?)"
+    r"(?:, revision (?P<revision>\d+))?"
+)
+"""How `_text` says it."""
 
 
 class Remembered(msgspec.Struct):
@@ -37,6 +53,15 @@ class Remembered(msgspec.Struct):
         self.recent[name] = said
 
 
+class Counted(msgspec.Struct, frozen=True):
+    """What is counted of an execution: shares (or dollars of commission), price, revision."""
+
+    number: Decimal
+    price: Decimal
+    revision: int
+    client_order_id: ClientOrderId
+
+
 class Executions(msgspec.Struct):
     """`filled` are executions whose fill is counted, `charged` those whose commission is.
 
@@ -47,40 +72,62 @@ class Executions(msgspec.Struct):
     filled: Remembered = msgspec.field(default_factory=Remembered)
     charged: Remembered = msgspec.field(default_factory=Remembered)
 
-    def is_repeat(self, event: OrderFilled | CommissionCharged) -> bool:
+    def is_repeat(self, event: Reported) -> bool:
         """Say whether this execution, or its commission, is already counted."""
         return event.execution_id in self._of(event)
 
-    def contradicted_by(self, event: OrderFilled | CommissionCharged) -> str:
+    def contradicted_by(self, event: Reported) -> str:
         """Return what is counted under the id of `event` where that is something else, else ""."""
         counted = self._of(event).get(event.execution_id)
         return "" if counted is None or counted == _text(event) else counted
 
-    def remember(self, event: OrderFilled | CommissionCharged) -> None:
+    def counted(self, event: Reported) -> Counted | None:
+        """Return what is counted under the id of `event`, None where nothing is."""
+        return _read(self._of(event).get(event.execution_id))
+
+    def order_of(self, execution_id: str) -> ClientOrderId | None:
+        """Return whose execution it is, None where it is not counted."""
+        counted = _read(self.filled.get(execution_id))
+        return None if counted is None else counted.client_order_id
+
+    def remember(self, event: Counting) -> None:
         """Take note that `event` is counted now."""
         self._of(event).add(event.execution_id, _text(event))
 
-    def _of(self, event: OrderFilled | CommissionCharged) -> Remembered:
+    def _of(self, event: Counting) -> Remembered:
         match event:
-            case OrderFilled():
+            case OrderFilled() | FillCorrected():
                 return self.filled
-            case CommissionCharged():
+            case CommissionCharged() | CommissionCorrected():
                 return self.charged
             case _:
                 assert_never(event)
 
 
-def _text(event: OrderFilled | CommissionCharged) -> str:
+def _text(event: Counting) -> str:
     """Return all that `event` says of its execution: equal reports, equal text."""
     order_id = event.client_order_id
+    revision = f", revision {event.revision}" if event.revision > 1 else ""
     match event:
-        case OrderFilled():
+        case OrderFilled() | FillCorrected():
             traded = f"{_plain(event.quantity)} {event.symbol} at {_plain(event.price)}"
-            return f"{traded} on {event.executed_at.isoformat()} for {order_id}"
-        case CommissionCharged():
-            return f"{_plain(event.amount)} for {order_id}"
+            return f"{traded} on {event.executed_at.isoformat()} for {order_id}{revision}"
+        case CommissionCharged() | CommissionCorrected():
+            return f"{_plain(event.amount)} for {order_id}{revision}"
         case _:
             assert_never(event)
+
+
+def _read(text: str | None) -> Counted | None:
+    found = text and _COUNTED.fullmatch(text)
+    if not found:
+        return None
+    return Counted(
+        Decimal(found["number"]),
+        Decimal(found["price"] or 0),
+        int(found["revision"] or 1),
+        ClientOrderId(found["order"]),
+    )
 
 
 def _plain(number: Decimal) -> str:

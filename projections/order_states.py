@@ -20,6 +20,7 @@ from events import (
     OrderUnknown,
     OrderWithheld,
     OrderWorking,
+    OrderWrittenOff,
 )
 
 
@@ -69,6 +70,8 @@ _ENDS: Final[dict[type, OrderState]] = {
     OrderCancelled: S.CANCELLED,
     OrderRejected: S.REJECTED,
     OrderExpired: S.EXPIRED,
+    # By evidence of absence, or an operator's word.
+    OrderWrittenOff: S.EXPIRED,
 }
 
 NEXT: Final[dict[OrderState, dict[type, OrderState]]] = {

@@ -10,11 +10,14 @@ from events import (
     CancelSending,
     ClientOrderId,
     CommissionCharged,
+    CommissionCorrected,
     ExecutionId,
+    FillCorrected,
     IntentApproved,
     IntentRefused,
     MarginRequested,
     OrderAcknowledged,
+    OrderAdopted,
     OrderCancelled,
     OrderExpired,
     OrderFilled,
@@ -24,6 +27,7 @@ from events import (
     OrderUnknown,
     OrderWithheld,
     OrderWorking,
+    OrderWrittenOff,
     Symbol,
     TimerFired,
     TimerKind,
@@ -34,6 +38,18 @@ from projections.order_states import RESERVED, TERMINAL, OrderState, next_state
 CLOSED_KEPT = 1_000
 """Finished orders remembered whole; of older ones only whose they were, the rest in the journal."""
 
+OrderWord = (
+    OrderWithheld
+    | OrderAcknowledged
+    | OrderWorking
+    | OrderRejected
+    | OrderCancelled
+    | OrderExpired
+    | OrderUnknown
+    | OrderAdopted
+    | OrderWrittenOff
+)
+"""What is said of an order that moves nothing but the order."""
 OrderPathEvent = (
     OrderIntended
     | IntentApproved
@@ -48,7 +64,11 @@ OrderPathEvent = (
     | OrderUnknown
     | CancelSending
     | OrderFilled
+    | FillCorrected
     | CommissionCharged
+    | CommissionCorrected
+    | OrderAdopted
+    | OrderWrittenOff
 )
 
 _ZERO = Decimal(0)
@@ -165,6 +185,10 @@ class Orders(msgspec.Struct):
                 self._fill(event)
             case CommissionCharged():
                 self._charge(event)
+            case FillCorrected():
+                self._correct_fill(event)
+            case CommissionCorrected():
+                self._correct_charge(event)
             case OrderSending():
                 self.sent += 1
                 self._move(event, sending_seq=seq, sent_at=at)
@@ -182,6 +206,10 @@ class Orders(msgspec.Struct):
                 self._move(event, reason=event.reason)
             case OrderCancelled() | OrderExpired():
                 self._move(event, reason=event.reason)
+            case OrderWrittenOff():
+                self._move(event, reason=event.why)
+            case OrderAdopted():
+                self._adopt(event, seq, at)
             case _:
                 assert_never(event)
 
@@ -206,6 +234,18 @@ class Orders(msgspec.Struct):
         if self.find(event.client_order_id) is None:
             self.intended += 1
             self.open[event.client_order_id] = Order(event, intended_seq=seq, trace=trace)
+
+    def _adopt(self, event: OrderAdopted, seq: int, at: int) -> None:
+        """Take an order as it is open at the broker; what is known of it already stays known."""
+        known = self.find(event.client_order_id) or Order(
+            event.intent, trace=seq, intended_seq=seq, sending_seq=seq, sent_at=at
+        )
+        state = OrderState.PARTIALLY_FILLED if known.filled else OrderState.WORKING
+        self._put(
+            msgspec.structs.replace(
+                known, intent=event.intent, state=state, cancel_requested=False, cancel_sent_at=0
+            )
+        )
 
     def _fill(self, event: OrderFilled) -> None:
         self.executions.remember(event)
@@ -247,6 +287,26 @@ class Orders(msgspec.Struct):
         order = self.find(event.client_order_id)
         if order is not None:
             self._put(msgspec.structs.replace(order, commission=order.commission + event.amount))
+
+    def _correct_fill(self, event: FillCorrected) -> None:
+        self.executions.remember(event)
+        order = self.find(event.client_order_id)
+        if order is not None:
+            before = event.was_quantity * event.was_price
+            self._put(
+                msgspec.structs.replace(
+                    order,
+                    filled=order.filled + event.quantity - event.was_quantity,
+                    fill_value=order.fill_value + event.quantity * event.price - before,
+                )
+            )
+
+    def _correct_charge(self, event: CommissionCorrected) -> None:
+        self.executions.remember(event)
+        order = self.find(event.client_order_id)
+        if order is not None:
+            commission = order.commission + event.amount - event.was
+            self._put(msgspec.structs.replace(order, commission=commission))
 
     def _note_cancel(self, event: CancelSending, at: int) -> None:
         order = self.open.get(event.client_order_id)

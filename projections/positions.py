@@ -8,7 +8,15 @@ from typing import assert_never
 
 import msgspec
 
-from events import CorporateActionApplied, CorporateActionKind, OrderFilled, Symbol
+from events import (
+    BY_HAND,
+    CorporateActionApplied,
+    CorporateActionKind,
+    FillCorrected,
+    OrderFilled,
+    PositionAdjusted,
+    Symbol,
+)
 
 _ZERO = Decimal(0)
 _COST_STEP = Decimal("1e-8")
@@ -68,7 +76,7 @@ def after_split(
     return Position(quantity, cost, position.realised_pnl + paid - (position.cost - cost))
 
 
-PositionEvent = OrderFilled | CorporateActionApplied
+PositionEvent = OrderFilled | FillCorrected | CorporateActionApplied | PositionAdjusted
 
 
 class Positions(msgspec.Struct):
@@ -96,10 +104,16 @@ class Positions(msgspec.Struct):
         return sum((position.realised_pnl for position in self.account.values()), _ZERO)
 
     def apply(self, event: PositionEvent, strategy: str | None) -> None:
-        """Take a fill (of `strategy`'s order, None for a foreign one) or a corporate action in."""
+        """Take a fill (of `strategy`'s order, None for a foreign one), or what changes one, in."""
         match event:
             case OrderFilled():
                 self._trade(event.symbol, strategy, event.quantity, event.price)
+            case FillCorrected():
+                # As if what was counted had been traded back at its own price.
+                self._trade(event.symbol, strategy, -event.was_quantity, event.was_price)
+                self._trade(event.symbol, strategy, event.quantity, event.price)
+            case PositionAdjusted():
+                self._adjust(event)
             case CorporateActionApplied(kind=CorporateActionKind.SPLIT):
                 self._split(event)
             case CorporateActionApplied():
@@ -114,6 +128,15 @@ class Positions(msgspec.Struct):
         if strategy is not None:
             book = self.by_strategy.setdefault(strategy, {})
             book[symbol] = after_fill(book.get(symbol, FLAT), quantity, price)
+
+    def _adjust(self, event: PositionAdjusted) -> None:
+        """Take shares in or out that nobody traded: they are the operator's, no strategy's."""
+        by_hand = self.by_strategy.setdefault(BY_HAND, {})
+        for book in (self.account, by_hand):
+            before = book.get(event.symbol, FLAT)
+            book[event.symbol] = Position(
+                before.quantity + event.quantity, before.cost + event.cost, before.realised_pnl
+            )
 
     def _split(self, event: CorporateActionApplied) -> None:
         """Restate the account's position and its parts, so that the parts still sum to it.

@@ -10,19 +10,31 @@ from events import (
     AccountReported,
     BarClosed,
     BarMissing,
+    BooksReported,
+    BreakOpened,
+    BreakResolved,
+    BrokerConnected,
+    BrokerDataLost,
+    BrokerDegraded,
+    BrokerDisconnected,
+    BrokerHeard,
     BrokerUnparsed,
+    BrokerUnreachable,
     CalendarLoaded,
     CancelSending,
+    CashAdjusted,
     CashMoved,
     CashMovementKind,
     ClockJumped,
     CommandRefused,
     CommissionCharged,
+    CommissionCorrected,
     ConfigLoaded,
     ContractResolved,
     CorporateActionAnnounced,
     CorporateActionApplied,
     DiskLow,
+    FillCorrected,
     HoldLifted,
     HoldPlaced,
     IntentApproved,
@@ -35,6 +47,7 @@ from events import (
     OperatorFlattenAsked,
     OperatorShadowed,
     OrderAcknowledged,
+    OrderAdopted,
     OrderCancelled,
     OrderExpired,
     OrderFilled,
@@ -44,7 +57,10 @@ from events import (
     OrderUnknown,
     OrderWithheld,
     OrderWorking,
+    OrderWrittenOff,
     PermitLost,
+    PositionAdjusted,
+    ReconcileCompleted,
     Record,
     SessionEnded,
     SessionStarted,
@@ -63,6 +79,7 @@ from events import (
 )
 from events.codec import Command
 from projections.activity import Activity
+from projections.broker import BrokerLink
 from projections.broker_errors import BrokerErrors
 from projections.calendar import ALWAYS_OPEN, Calendar, Sessions
 from projections.cash import Cash
@@ -75,9 +92,11 @@ from projections.instruments import Instruments
 from projections.journal_identity import JournalIdentity
 from projections.margin import Margin
 from projections.market import Market
-from projections.orders import Orders
+from projections.orders import Orders, OrderWord
 from projections.pnl import Pnl
 from projections.positions import Positions
+from projections.rare_events import RareEvent
+from projections.reconciliation import Reconciliation
 from projections.references import References
 from projections.settlement import Settlement
 from projections.strategies import FAILED, Strategies
@@ -85,46 +104,6 @@ from projections.timers import Timers
 from projections.trips import Trips
 
 _ZERO = Decimal(0)
-
-OrderReport = (
-    OrderAcknowledged
-    | OrderWorking
-    | OrderWithheld
-    | OrderRejected
-    | OrderCancelled
-    | OrderExpired
-    | OrderUnknown
-)
-RareEvent = (
-    TimerFired
-    | BarMissing
-    | BrokerUnparsed
-    | PermitLost
-    | ClockJumped
-    | DiskLow
-    | SymbolHalted
-    | SymbolResumed
-    | ContractResolved
-    | ShortSaleReported
-    | AccountReported
-    | MarginRequested
-    | MarginReported
-    | MarginUnavailable
-    | HoldPlaced
-    | HoldLifted
-    | CashMoved
-    | CorporateActionAnnounced
-    | CorporateActionApplied
-    | CalendarLoaded
-    | ConfigLoaded
-    | SessionStarted
-    | SessionStopping
-    | JournalOpened
-    | SessionEnded
-    | Command
-    | CommandRefused
-    | StrategyPromoted
-)
 
 
 class State(msgspec.Struct):
@@ -147,10 +126,12 @@ class State(msgspec.Struct):
     activity: Activity = msgspec.field(default_factory=Activity)
     settlement: Settlement = msgspec.field(default_factory=Settlement)
     margin: Margin = msgspec.field(default_factory=Margin)
+    broker: BrokerLink = msgspec.field(default_factory=BrokerLink)
     commands: Commands = msgspec.field(default_factory=Commands)
     broker_errors: BrokerErrors = msgspec.field(default_factory=BrokerErrors)
     trips: Trips = msgspec.field(default_factory=Trips)
     freshness: Freshness = msgspec.field(default_factory=Freshness)
+    reconciliation: Reconciliation = msgspec.field(default_factory=Reconciliation)
     symbols: dict[Symbol, SymbolTerms] = {}
     seq: int = 0
     at: int = 0
@@ -196,6 +177,8 @@ class State(msgspec.Struct):
                 | OrderCancelled()
                 | OrderExpired()
                 | OrderUnknown()
+                | OrderAdopted()
+                | OrderWrittenOff()
             ):
                 self._report(event, record)
             case StrategyDeclined() | StrategyFailed():
@@ -214,6 +197,17 @@ class State(msgspec.Struct):
                 self.broker_errors.apply(event, record.at)
             case PermitLost() | ClockJumped() | DiskLow() | SessionStopping():
                 pass  # It moves no book; what follows from it are the holds and cancels behind.
+            case (
+                BrokerHeard()
+                | BrokerConnected()
+                | BrokerDisconnected()
+                | BrokerDegraded()
+                | BrokerDataLost()
+                | BrokerUnreachable()
+            ):
+                self.broker.apply(event, record.at)
+            case FillCorrected() | CommissionCorrected():
+                self._correct(event, record)
             case SymbolHalted():
                 self.halts.apply(event)
                 self.freshness.halt(event.symbol, utc_from_nanoseconds(record.at))
@@ -246,12 +240,19 @@ class State(msgspec.Struct):
             case SessionStarted():
                 self.identity.apply(event, record.seq, record.at)
                 self.strategies.start_session(event, self.pnl.days)
+                self.broker.start()
                 self.freshness.start(record.at, live=event.live_feed)
                 self.margin.restart(asks=event.asks_margin)
             case JournalOpened() | SessionEnded():
                 self.identity.apply(event, record.seq, record.at)
             case OperatorCommand() | CommandRefused() | StrategyPromoted():
                 self._obey(event, record.seq)
+            case BooksReported() | BreakOpened() | BreakResolved() | ReconcileCompleted():
+                self.reconciliation.apply(event, record.at)
+            case PositionAdjusted():
+                self._adjust_position(event)
+            case CashAdjusted():
+                self._adjust_cash(event)
             case _:
                 assert_never(event)
 
@@ -316,8 +317,21 @@ class State(msgspec.Struct):
         held = self.positions.held(event.symbol).quantity
         self.pnl.mark(event.symbol, price, held * price)
         self._settle(event.executed_at)
+        if self.freshness.live:
+            self.reconciliation.note_fill(event.symbol, record.at)
         if self.commands.flattening:
             self.commands.keep(self._busy())
+
+    def _correct(self, event: FillCorrected | CommissionCorrected, record: Record) -> None:
+        """Put what the broker says now in place of what is counted."""
+        self.orders.apply(event, record.seq, record.at, record.trace)
+        self.cash.apply(event)
+        if isinstance(event, FillCorrected):
+            self.positions.apply(event, self.orders.strategy_of(event.client_order_id))
+            held = self.positions.held(event.symbol).quantity
+            price = self.market.price(event.symbol) or event.price
+            self.pnl.mark(event.symbol, price, held * price)
+        self._settle()
 
     def _note_trade(self, event: OrderFilled) -> None:
         """Take what a fill, not yet in the positions, means for day trades and settlement."""
@@ -356,6 +370,22 @@ class State(msgspec.Struct):
             self.pnl.external_flow(event.amount)
         self._settle()
 
+    def _adjust_cash(self, event: CashAdjusted) -> None:
+        self.cash.apply(event)
+        self.corporate_actions.apply(event)
+        if not event.action_id:
+            self.pnl.external_flow(event.amount)
+        self._settle()
+
+    def _adjust_position(self, event: PositionAdjusted) -> None:
+        """Take shares that came or went without a trade: the day's P&L and the peak stay as is."""
+        self.positions.apply(event, None)
+        self.cash.apply(event)
+        worth = self.positions.held(event.symbol).quantity * event.price
+        self.pnl.external_flow(worth - self.pnl.values.get(event.symbol, _ZERO))
+        self.pnl.mark(event.symbol, event.price, worth)
+        self._settle()
+
     def _apply_corporate_action(self, event: CorporateActionApplied) -> None:
         self.corporate_actions.apply(event)
         self.positions.apply(event, None)
@@ -386,7 +416,7 @@ class State(msgspec.Struct):
                 elif isinstance(event, OperatorShadowed):
                     self.strategies.move(event, self.pnl.days)
 
-    def _report(self, event: OrderReport, record: Record) -> None:
+    def _report(self, event: OrderWord, record: Record) -> None:
         before = self.orders.find(event.client_order_id)
         self.orders.apply(event, record.seq, record.at, record.trace)
         after = self.orders.find(event.client_order_id)
@@ -416,6 +446,5 @@ class State(msgspec.Struct):
             self.pnl.set_day(day)
 
     def _end_day(self, at: int) -> None:
-        day = self.calendar.day_of(at)
-        if day is not None:
+        if (day := self.calendar.day_of(at)) is not None:
             self.pnl.end_day(day)

@@ -8,7 +8,12 @@ import msgspec
 from events import TimerFired, TimerKind
 
 _WATCHES: Final = frozenset(
-    {TimerKind.DATA_WATCH, TimerKind.CALENDAR_REFRESH, TimerKind.BROKER_WATCH}
+    {
+        TimerKind.DATA_WATCH,
+        TimerKind.CALENDAR_REFRESH,
+        TimerKind.BROKER_WATCH,
+        TimerKind.RECONCILE,
+    }
 )
 
 

@@ -44,7 +44,10 @@ ROWS_OF_A_START = 13
 A_BLOCK_S = 0.1
 """Longer than a block of bars takes to write: from the row seen to the kill it is up to this."""
 HOLD_NUMBER = re.compile(r'(?<="hold_id":")([^"]*)-\d+(?=")')
-PER_START = ("session.started", "session.ended", "config.loaded", "calendar.loaded")
+PER_START = (
+    *("session.started", "session.ended", "config.loaded", "calendar.loaded"),
+    *("broker.books-reported", "reconcile.completed"),
+)
 """What every start and end writes: all other rows must not tell how often it was started."""
 
 

@@ -22,7 +22,9 @@ from events import (
     OperatorLifted,
     OperatorOrderAsked,
     OperatorPromoteAsked,
+    OperatorReconcileAsked,
     OperatorReloaded,
+    OperatorResolveAsked,
     OperatorResumed,
     OperatorShadowed,
     OrderAcknowledged,
@@ -77,6 +79,8 @@ ONE_OF_EACH: tuple[Command, ...] = (
     said(OperatorShadowed, "trend"),
     said(OperatorPromoteAsked, "trend"),
     said(OperatorReloaded, {"limits.account.max_order_usd": ("1", "2")}),
+    said(OperatorReconcileAsked),
+    said(OperatorResolveAsked, "break-1-1", Decimal(-10), Decimal("41.20")),
 )
 
 

@@ -14,6 +14,7 @@ from typing import Protocol, runtime_checkable
 from daemon.gate import RiskApproved
 from events import BarClosed, ClientOrderId, CorporateActionApplied, OrderIntended
 from events.codec import Input
+from events.reconciliation import LookWhy
 from projections import State
 
 Inbox = Callable[[Input], None]
@@ -62,6 +63,15 @@ class Broker(Protocol):
         """
         ...
 
+    def report_books(self, look_id: str, why: LookWhy, now: datetime) -> None:
+        """Report the whole of the broker's books, asked at `now`, as one `broker.books-reported`.
+
+        Fills it holds that have not been reported come first. A list that does not come to its end
+        is None in it, never empty. Not connected, it reports as soon as it is; it may also report
+        unasked, as after a reconnect.
+        """
+        ...
+
     def corporate_action(self, action: CorporateActionApplied) -> None:
         """See an action that has just moved the books, its reports in one commit with it."""
         ...
@@ -84,3 +94,12 @@ def ask_margin(broker: Broker, request_id: str, intents: Sequence[OrderIntended]
     """Ask `broker`, if it can be asked; of one that cannot, no answer will come."""
     if isinstance(broker, AnswersMargin):
         broker.ask_margin(request_id, intents)
+
+
+@runtime_checkable
+class SendsLater(Protocol):
+    """What a broker has besides if an order may wait in it before it leaves."""
+
+    def look_again_with(self, why_not: Callable[[OrderIntended], str]) -> None:
+        """Ask `why_not` in the moment an order that waited is written, and withhold it for that."""
+        ...

@@ -20,6 +20,7 @@ from events import (
     BarClosed,
     ClientOrderId,
     CorporateActionApplied,
+    LookWhy,
     MarginReported,
     OrderIntended,
 )
@@ -153,6 +154,10 @@ class FaultyBroker:
     def advance(self, now: datetime) -> None:
         """Let the inner broker's time pass."""
         self._inner.advance(now)
+
+    def report_books(self, look_id: str, why: LookWhy, now: datetime) -> None:
+        """Have the inner broker report its books, with all that was lost on the way here."""
+        self._inner.report_books(look_id, why, now)
 
     def corporate_action(self, action: CorporateActionApplied) -> None:
         """Show the inner broker the action."""

@@ -20,6 +20,7 @@ from daemon.brokers.fill_rules import (
     takes_auction_price,
     triggers,
 )
+from daemon.brokers.paper_book import PaperBook
 from daemon.brokers.paper_margin import margin_after
 from daemon.brokers.resting_orders import NEVER, RestingOrder, execution_id, rest
 from daemon.config import BrokerConfig
@@ -33,6 +34,7 @@ from events import (
     CommissionCharged,
     CorporateActionApplied,
     CorporateActionKind,
+    LookWhy,
     OrderAcknowledged,
     OrderCancelled,
     OrderExpired,
@@ -45,6 +47,7 @@ from events import (
     TimeInForce,
     utc_from_nanoseconds,
 )
+from events.codec import Input
 from projections import State
 from projections.order_states import OrderState
 from projections.orders import Order, month_of
@@ -81,7 +84,8 @@ class PaperBroker:
         self._slippage = config.slippage_bps / _BASIS_POINTS
         self._volume_share_max = config.volume_share_max
         self._state = State()
-        self._report: Inbox
+        self._inbox: Inbox
+        self._book: PaperBook
         self._resting: dict[ClientOrderId, RestingOrder] = {}
         self._by_symbol: dict[Symbol, list[RestingOrder]] = {}
         self._ended: set[ClientOrderId] = set()
@@ -93,7 +97,8 @@ class PaperBroker:
     def connect(self, state: State, inbox: Inbox) -> None:
         """Rebuild the book from `state`; answer now what a crash left unanswered."""
         self._state = state
-        self._report = inbox
+        self._inbox = inbox
+        self._book = PaperBook(state)
         self._resting, self._by_symbol, self._ended = {}, {}, set()
         self._first_expiry = NEVER
         orders = [*state.orders.open.values(), *state.orders.closed.values()]
@@ -154,16 +159,26 @@ class PaperBroker:
         self._first_expiry = min(expiries, default=NEVER)
         self._note_due()
 
+    def report_books(self, look_id: str, why: LookWhy, now: datetime) -> None:
+        """Report what this broker itself holds and what rests with it."""
+        self._inbox(self._book.reported(look_id, why, now, self._resting.values()))
+
     def corporate_action(self, action: CorporateActionApplied) -> None:
         """Cancel the orders of a symbol that splits: their prices and quantities are of old.
 
         A dividend gone ex is remembered for its payment.
         """
+        self._book.apply(action)
         self._await_payments()
         if action.kind is CorporateActionKind.SPLIT:
             reason = f"cancelled for the {action.new_shares}:{action.old_shares} split"
             for order in tuple(self._by_symbol.get(action.symbol, ())):
                 self._end(order, OrderCancelled(order.intent.client_order_id, reason))
+
+    def _report(self, report: Input) -> None:
+        """Enter what has happened here, and report it."""
+        self._book.note(report)
+        self._inbox(report)
 
     # The book.
 

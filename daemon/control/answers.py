@@ -4,7 +4,9 @@ from collections.abc import Collection, Iterator, Sequence
 
 from daemon.control.protocol import VERSION, Answer
 from events import (
+    BreakResolved,
     CancelSending,
+    CashAdjusted,
     Check,
     ClientOrderId,
     CommandRefused,
@@ -16,12 +18,17 @@ from events import (
     OperatorFlattenAsked,
     OperatorKilled,
     OperatorShadowed,
+    OrderAdopted,
     OrderIntended,
     OrderSending,
+    OrderWrittenOff,
+    PositionAdjusted,
     Record,
     StrategyPromoted,
 )
 from events.codec import JournalEvent
+from projections.differences import difference_text
+from projections.reconciliation import Reconciliation
 
 EXIT_OK = 0
 EXIT_REFUSED = 5
@@ -91,6 +98,22 @@ def _lines(  # noqa: C901 - one flat branch a kind of event
         case StrategyPromoted():
             yield f"{event.strategy} sends its orders from here"
         case _:
+            yield from _resolved_lines(event)
+
+
+def _resolved_lines(event: JournalEvent) -> Iterator[str]:
+    match event:
+        case BreakResolved():
+            yield f"resolved: {event.break_id} ({event.how})"
+        case PositionAdjusted():
+            yield f"booked {event.quantity:+f} {event.symbol}, cost {event.cost:+f} USD"
+        case CashAdjusted():
+            yield f"booked {event.amount:+f} USD"
+        case OrderAdopted():
+            yield f"taken into the books: order {event.client_order_id}"
+        case OrderWrittenOff():
+            yield f"written off: order {event.client_order_id}"
+        case _:
             pass
 
 
@@ -99,3 +122,21 @@ def _why_failed(check: Check) -> str:
     if check.note or check.value is None:
         return check.note
     return f"{check.value}" if check.limit is None else f"{check.value} of at most {check.limit}"
+
+
+def compared_lines(book: Reconciliation) -> Iterator[str]:
+    """Yield what the last comparison came to, and every break that stands."""
+    done = book.completed
+    assert done is not None, "asked of a comparison that is done"
+    yield f"checked {done.checked}: {done.matched} agree, {done.differing} differ"
+    if done.not_compared:
+        why = book.last.missing if book.last is not None else {}
+        missing = (f"{each} ({why[each]})" if each in why else each for each in done.not_compared)
+        yield f"not compared, the broker did not list it: {', '.join(missing)}"
+    if done.costs_differing:
+        yield f"average cost differs, which stops nothing: {', '.join(done.costs_differing)}"
+    for suspect in done.waiting:
+        yield f"looked at again: {difference_text(suspect.difference)}"
+    for opened in book.open.values():
+        on = f"{opened.difference.symbol} " if opened.difference.symbol else ""
+        yield f"{opened.break_id}: {on}{difference_text(opened.difference)}"

@@ -15,8 +15,10 @@ from hashlib import sha256
 
 import msgspec
 
+from daemon.looks import ReconciliationTerms
 from daemon.operator_desk import LIFTED_BY_RESUME
 from daemon.promotion import PromotionRule, unmet
+from daemon.resolution import plan_text, plans
 from events import (
     HoldPlaced,
     HoldScope,
@@ -25,6 +27,7 @@ from events import (
     OperatorOrderAsked,
     OperatorPromoteAsked,
     OperatorReloaded,
+    OperatorResolveAsked,
     OperatorResumed,
     Symbol,
 )
@@ -73,7 +76,9 @@ def _confirmed(command: Command, numbers: Numbers) -> bytes:
     return msgspec.json.encode((bare, numbers.facts))
 
 
-def numbers_of(command: Command, state: State, rule: PromotionRule) -> Numbers:  # noqa: PLR0911 - one branch a command
+def numbers_of(  # noqa: PLR0911 - one branch a command
+    command: Command, state: State, rule: PromotionRule, terms: ReconciliationTerms
+) -> Numbers:
     """Return what is to be confirmed of `command`: nothing where it cannot increase risk.
 
     What will be refused in any case, by `rule` say, is not asked about either.
@@ -92,6 +97,8 @@ def numbers_of(command: Command, state: State, rule: PromotionRule) -> Numbers: 
         case OperatorReloaded():
             took = (f"{key}: {old} -> {new}" for key, (old, new) in command.changes.items())
             return Numbers(tuple(took))
+        case OperatorResolveAsked():
+            return Numbers(_resolve(command, state, terms))
         case _:
             return Numbers()
 
@@ -108,6 +115,23 @@ def _lift(command: OperatorLifted, state: State) -> Numbers:
     if hold is None:
         return Numbers()  # It will be refused.
     return Numbers((f"lifts {_said(hold)}", *_unknown(state)), _standing(state))
+
+
+def _resolve(
+    command: OperatorResolveAsked, state: State, terms: ReconciliationTerms
+) -> tuple[str, ...]:
+    planned, refusal = plans(state, command, terms)
+    if refusal or any(plan.objection for plan in planned):
+        return ()  # It will be refused.
+    lifted = [
+        hold
+        for hold in state.holds.active.values()
+        if any(hold.subject == plan.opened.break_id for plan in planned if plan.is_over)
+    ]
+    return (
+        *(plan_text(state, plan) for plan in planned),
+        *(f"lifts {_said(hold)}" for hold in lifted),
+    )
 
 
 def _resume(command: OperatorResumed, state: State) -> Numbers:

@@ -10,15 +10,23 @@ import msgspec
 from daemon.command_inbox import Loaded
 from daemon.config import Config
 from daemon.config_file import ConfigError, to_event
-from daemon.control.answers import answer_from
+from daemon.control.answers import answer_from, compared_lines
 from daemon.control.confirmation import Confirmations, numbers_of
 from daemon.control.protocol import VERSION, Answer, BadRequest, Request
 from daemon.control.reloading import changes, needs_restart
 from daemon.control.requests import command_of
 from daemon.control.server import EXIT_FAILURE, EXIT_REFUSED, Caller
 from daemon.engine import Engine
+from daemon.looks import look_id_of
 from daemon.recovery import settings_of
-from events import OperatorCancelAsked, OperatorKilled, OperatorReloaded, OrderSending, Record
+from events import (
+    OperatorCancelAsked,
+    OperatorKilled,
+    OperatorReconcileAsked,
+    OperatorReloaded,
+    OrderSending,
+    Record,
+)
 from events.codec import Command
 from projections.order_states import OrderState
 
@@ -28,6 +36,9 @@ KILL_S: Final = 0.7
 """How long a kill waits to be recorded: it has taken effect before."""
 GONE_S: Final = 5.0
 """How long a cancel of everything waits for the broker's words."""
+COMPARED_S: Final = 9.0
+"""How long a look at the broker's books is waited for."""
+EXIT_FINDINGS: Final = 3
 EXIT_BAD_CONFIG: Final = 78
 _STEP_S: Final = 0.02
 
@@ -112,7 +123,8 @@ class Dispatch:
             why = f"refused: a running daemon does not take {', '.join(restart)}: restart it"
             return Answer(VERSION, EXIT_REFUSED, (why,))
         core = self._engine.core
-        numbers = numbers_of(command, core.state, core.operator.rule)
+        terms = self._config.reconciliation
+        numbers = numbers_of(command, core.state, core.operator.rule, terms)
         # One that was taken already changes nothing: whoever sends it again wants its answer.
         is_to_confirm = numbers.facts and command.command_id not in core.state.commands.taken
         if is_to_confirm and not self._confirmations.use(token, command, numbers):
@@ -125,6 +137,8 @@ class Dispatch:
         answer = self._with_kept_back(records, answer_from(records, dry_run=self._is_dry_run))
         if isinstance(command, OperatorCancelAsked) and command.order is None:
             return await self._until_none_open(answer)
+        if isinstance(command, OperatorReconcileAsked):
+            return await self._until_compared(answer)
         return answer
 
     @property
@@ -156,6 +170,18 @@ class Dispatch:
         records = await self._engine.obey(command, loaded)
         took = (f"{key}: {old} -> {new}" for key, (old, new) in command.changes.items())
         return Answer(VERSION, 0, tuple(took), seq=records[0].seq if records else 0)
+
+    async def _until_compared(self, answer: Answer) -> Answer:
+        """Wait for the look that was asked for, and say what came of it."""
+        book = self._engine.core.state.reconciliation
+        for _ in range(int(COMPARED_S / _STEP_S)):
+            if book.completed is not None and book.completed.look_id == look_id_of(answer.seq):
+                code = EXIT_FINDINGS if book.completed.differing or book.open else 0
+                lines = tuple(compared_lines(book))
+                return Answer(VERSION, code, lines, seq=answer.seq)
+            await asyncio.sleep(_STEP_S)
+        why = f"the broker has not said what it holds within {COMPARED_S:.0f} s"
+        return Answer(VERSION, EXIT_FAILURE, (*answer.lines, why), seq=answer.seq)
 
     async def _until_none_open(self, answer: Answer) -> Answer:
         """Wait for the orders there are to end, and say which have not, and which are new."""

@@ -19,7 +19,9 @@ from events import (
     OperatorLifted,
     OperatorOrderAsked,
     OperatorPromoteAsked,
+    OperatorReconcileAsked,
     OperatorReloaded,
+    OperatorResolveAsked,
     OperatorResumed,
     OperatorShadowed,
     OrderType,
@@ -178,6 +180,16 @@ def _flatten(who: Who, arguments: Arguments) -> Command:
     return OperatorFlattenAsked(*who, symbol, arguments.flag("trust_broker"))
 
 
+def _resolve(who: Who, arguments: Arguments) -> Command:
+    everything = arguments.flag("all")
+    break_id = None if everything else arguments.text("break")
+    if arguments.flag("adopt"):
+        return OperatorResolveAsked(*who, break_id)
+    return OperatorResolveAsked(
+        *who, break_id, arguments.number("adjust"), arguments.price("price")
+    )
+
+
 def _cancel_one(who: Who, arguments: Arguments) -> Command:
     return OperatorCancelAsked(*who, arguments.text("order"))
 
@@ -191,6 +203,8 @@ _VERBS: Final[dict[str, Callable[[Who, Arguments], Command]]] = {
     "cancel-all": lambda who, _: OperatorCancelAsked(*who),
     "flatten": _flatten,
     "order": _order,
+    "reconcile": lambda who, _: OperatorReconcileAsked(*who),
+    "resolve": _resolve,
     "shadow": lambda who, arguments: OperatorShadowed(*who, arguments.text("strategy")),
     "promote": lambda who, arguments: OperatorPromoteAsked(*who, arguments.text("strategy")),
 }

@@ -170,12 +170,9 @@ def _daily(
         if ticker and row[0] != symbol:
             continue
         hours = sessions[date.fromisoformat(row[ticker])]
-        yield BarClosed(
-            symbol,
-            int((hours.close - hours.open).total_seconds()),
-            hours.close,
-            *(Decimal(cell) for cell in row[ticker + 1 : ticker + 6]),
-        )
+        span_s = int((hours.close - hours.open).total_seconds())
+        opened, high, low, close, volume = map(Decimal, row[ticker + 1 : ticker + 6])
+        yield BarClosed(symbol, span_s, hours.close, opened, high, low, close, volume)
 
 
 def _inspect_rows(

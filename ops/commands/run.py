@@ -20,7 +20,7 @@ from daemon.config_file import (
     load_layered,
 )
 from daemon.stopping import Parting
-from events import Symbol
+from events import Mode, Symbol
 from ops.daemon_run import run_daemon
 from ops.exit_codes import ExitCode
 from ops.options import config_option, required_config, set_option
@@ -37,6 +37,8 @@ _OUTPUT = click.Path(dir_okay=False, writable=True, path_type=Path)
 @set_option
 @click.option("--output", type=_OUTPUT, help="Write the outcome there, as JSON.")
 @click.option("--verbose", is_flag=True, help="Print every event but bars on stderr.")
+@click.option("--live", is_flag=True, help='Say that mode "live" is meant: real money.')
+@click.option("--no-wait", is_flag=True, help="End where the broker cannot be reached at first.")
 @click.option("--dry-run", is_flag=True, help="Decide and record everything, send nothing.")
 @click.option(
     "--once",
@@ -51,6 +53,8 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     settings: tuple[str, ...],
     output: Path | None,
     verbose: bool,  # noqa: FBT001 - click's way
+    live: bool,  # noqa: FBT001 - as above
+    no_wait: bool,  # noqa: FBT001 - as above
     dry_run: bool,  # noqa: FBT001 - as above
     once: bool,  # noqa: FBT001 - as above
 ) -> None:
@@ -77,6 +81,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
         return found if symbols is None else only_symbols(found, symbols)
 
     config = read()
+    assert_meant(config, live=live)
     set_by = load_layered(path, os.environ, overrides).sources.get("dry_run", "")
     if output and not output.absolute().parent.is_dir():
         raise click.UsageError(f"--output {output}: there is no folder {output.parent}")
@@ -85,7 +90,15 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     if set_by.startswith(ENVIRONMENT_PREFIX):
         said = "a DRY RUN" if config.is_dry_run else "no dry run"
         say(f"note: {set_by} says that this is {said}, whatever the file says", err=True)
-    outcome = run_daemon(config, path.parent, journal, once=once, verbose=verbose, reread=read)
+    outcome = run_daemon(
+        config,
+        path.parent,
+        journal,
+        once=once,
+        wait=not no_wait,
+        verbose=verbose,
+        reread=read,
+    )
     _tell(outcome, config, output)
     if outcome.feed_lost:
         say("the live feed ended, and nothing comes any more", err=True)
@@ -102,6 +115,18 @@ def _tell(outcome: Outcome, config: Config, output: Path | None) -> None:
     if output:
         found = msgspec.json.encode(as_json(outcome, config))
         output.write_bytes(msgspec.json.format(found, indent=2))
+
+
+def assert_meant(config: Config, *, live: bool) -> None:
+    """Refuse real money that was not asked for in so many words.
+
+    Raises:
+        ConfigError: the mode is live and `--live` was not said, or the other way round.
+    """
+    if config.mode is Mode.LIVE and not live and not config.is_dry_run:
+        raise ConfigError(["mode: 'live' trades real money: say --live, too"])
+    if live and config.mode is not Mode.LIVE:
+        raise ConfigError([f"--live: mode is {config.mode.value!r}"])
 
 
 def only_symbols(config: Config, names: str) -> Config:

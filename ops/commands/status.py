@@ -33,6 +33,7 @@ from ops.sessions_ahead import SessionStanding
 from ops.standing import DataAge, Status, StrategyStanding, status_of
 from ops.stops import breaker_text, kill_text
 from projections.calendar import ALWAYS_OPEN
+from projections.differences import difference_text
 
 SYMBOLS_NAMED = 8
 """More symbols than that with one answer are counted, not named."""
@@ -167,6 +168,10 @@ def _about_the_books(status: Status) -> Iterator[tuple[str, str]]:
     yield "bars", f"{status.bars:,}, {status.bars_off_session:,} of them off session"
     yield "positions", f"{status.positions:,}"
     yield "open orders", f"{status.open_orders:,}, {len(status.unknown_orders):,} of them UNKNOWN"
+    yield "reconciled", _reconciled_text(status)
+    for each in status.breaks:
+        on = f"{each.difference.symbol} " if each.difference.symbol else ""
+        yield "BREAK", one_line(f"{each.break_id}: {on}{difference_text(each.difference)}")
     for order in status.unknown_orders:
         yield "UNKNOWN", f"{one_line(order.client_order_id)}: {one_line(order.reason)}"
     if status.margin_use is not None:
@@ -175,6 +180,14 @@ def _about_the_books(status: Status) -> Iterator[tuple[str, str]]:
         yield "margin", f"{use} of what there is{high}"
     if status.seq and status.limits_not_set:
         yield "limits", f"NOT SET, so no order passes: {', '.join(status.limits_not_set)}"
+
+
+def _reconciled_text(status: Status) -> str:
+    overdue = ", OVERDUE: `traded reconcile --now`" if status.reconcile_overdue else ""
+    if status.reconciled_at is None:
+        return f"not yet{overdue}"
+    at = moment(status.reconciled_at)
+    return f"{at} UTC ({age(status.reconciled_at, status.now)}){overdue}"
 
 
 def _about_strategy(strategy: StrategyStanding) -> Iterator[tuple[str, str]]:

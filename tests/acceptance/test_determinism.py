@@ -83,6 +83,7 @@ def test_deciding_again_comes_to_the_same(
     # All that is neither a bar nor another input: intents, answers of the gate, sendings and so on.
     decided = {"order.intended", "intent.approved", "intent.refused", "order.sending"}
     decided |= {"strategy.declined", "corporate-action.applied", "hold.placed", "hold.lifted"}
+    decided |= {"reconcile.completed"}
     assert replayed["decisions"] == sum(row[2] in decided for row in first[1]) > 2_000
 
 

@@ -31,6 +31,7 @@ class Market:
     def observe(self, bar): ...
     def advance(self, now): ...
     def corporate_action(self, action): ...
+    def report_books(self, look_id, why, now): ...
 
 
 class Bars:
@@ -66,7 +67,8 @@ def run(folder: Path, mode: str, live: str, dry_run: str = "false") -> tuple[int
     (folder / "plugged_in.py").write_text(PLUGGED_IN)
     config = CONFIG if dry_run else CONFIG.replace("dry_run = {dry_run}\n", "")
     (folder / "traded.toml").write_text(config.format(mode=mode, live=live, dry_run=dry_run))
-    done = traded("run", "--config", "traded.toml", cwd=folder)
+    meant = ["--live"] if mode == "live" else []
+    done = traded("run", "--config", "traded.toml", *meant, cwd=folder)
     return done.returncode, done.stderr
 
 

@@ -263,8 +263,11 @@ def test_all_mistakes_of_all_layers_are_listed_in_one_run(tmp_path: Path) -> Non
             "journal.disk_halt_mb = 1001",
             "journal.disk_warn_mb: is below disk_halt_mb: nobody would be warned",
         ),
-        ('broker.kind = "ibkr"', "broker.kind: 'ibkr' is neither 'paper' nor module:Class"),
-        ('feed.kind = "csv"', "feed.kind: 'csv' is neither 'file' nor module:Class"),
+        (
+            'broker.kind = "alpaca"',
+            "broker.kind: 'alpaca' is neither 'paper', 'ibkr' nor module:Class",
+        ),
+        ('feed.kind = "csv"', "feed.kind: 'csv' is neither 'file', 'ibkr' nor module:Class"),
         (
             'mode = "live"',
             (

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from daemon.deadlines import NEVER, Deadlines
+from daemon.looks import ReconciliationTerms
 from daemon.strategies import Anchor, Every, Schedule, Strategy
 from daemon.strategy_runs import StrategyRun
 from events import (
@@ -64,7 +65,7 @@ CLOSING = Schedule("closing", Every.SESSION, Anchor.CLOSE, -600)
 
 
 def watching(state: State, *runs: StrategyRun) -> Deadlines:
-    return Deadlines(state, runs, ANSWER_S, QUIET_S)
+    return Deadlines(state, runs, ANSWER_S, QUIET_S, ReconciliationTerms())
 
 
 def fire(deadlines: Deadlines, state: State, before: str) -> list[str]:

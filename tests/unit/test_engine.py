@@ -24,6 +24,7 @@ from events import (
     HoldLevel,
     HoldLifted,
     HoldPlaced,
+    LookWhy,
     OrderAcknowledged,
     OrderCancelled,
     OrderRejected,
@@ -85,6 +86,9 @@ class Venue:
         pass
 
     def corporate_action(self, action: CorporateActionApplied) -> None:
+        pass
+
+    def report_books(self, look_id: str, why: LookWhy, now: datetime) -> None:
         pass
 
     def close(self) -> None:

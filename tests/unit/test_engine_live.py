@@ -17,6 +17,7 @@ from events import (
     BarClosed,
     ClientOrderId,
     CorporateActionApplied,
+    LookWhy,
     OrderAcknowledged,
     OrderCancelled,
     Symbol,
@@ -75,6 +76,8 @@ class Quiet:
     def advance(self, now: datetime) -> None: ...
 
     def corporate_action(self, action: CorporateActionApplied) -> None: ...
+
+    def report_books(self, look_id: str, why: LookWhy, now: datetime) -> None: ...
 
 
 class SetBack:

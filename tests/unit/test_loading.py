@@ -51,6 +51,7 @@ class Own:
     def observe(self, bar): ...
     def advance(self, now): ...
     def corporate_action(self, action): ...
+    def report_books(self, look_id, why, now): ...
 
 class Half:
     def connect(self, state, inbox): ...
@@ -303,7 +304,7 @@ def test_a_broker_that_cannot_be_made_or_is_none_is_refused(write: Write) -> Non
     assert broker_refusal(kind=kind, params={"host": "h", "port": 0}) == f"{made} ({broken})"
     assert broker_refusal(kind=f"{name}:Half") == (
         f"broker.kind: {name}:Half is no Broker, it lacks "
-        "outside, next_due, cancel, observe, advance, corporate_action"
+        "outside, next_due, cancel, observe, advance, report_books, corporate_action"
     )
     assert broker_refusal(kind=f"{name}:No") == f"broker.kind: {name} has no class No"
     assert broker_refusal(kind="not_there:No").startswith("broker.kind: importing not_there failed")

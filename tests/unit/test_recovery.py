@@ -36,7 +36,10 @@ from tests.small_runs import (
 BOTH = {"trend": TREND, "hold": HOLD}
 MOODY = "return Intent(bar.symbol, Decimal(Path(self.note).read_text()))"
 RAISE = "raise RuntimeError('no idea')"
-PER_START = {"session.started", "session.ended", "config.loaded", "calendar.loaded"}
+PER_START = {
+    *("session.started", "session.ended", "config.loaded", "calendar.loaded"),
+    *("broker.books-reported", "reconcile.completed"),
+}
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ from events import (
     CancelSending,
     ClientOrderId,
     CorporateActionApplied,
+    LookWhy,
     OrderAcknowledged,
     OrderCancelled,
     OrderType,
@@ -55,6 +56,8 @@ class Outside:
 
     def connect(self, state: State, inbox: Inbox) -> None:  # noqa: ARG002 - the protocol's
         self._report = inbox
+
+    def report_books(self, look_id: str, why: LookWhy, now: datetime) -> None: ...
 
     def submit(self, approved: RiskApproved) -> None:
         self.orders.append(approved.intent.client_order_id)

@@ -17,8 +17,8 @@ def own_opposite(question: Question) -> Check:
     intent = question.intent
     for other, reserved in question.standing.here:
         buys = reserved > _ZERO
-        if buys is not question.standing.is_sale:
-            continue
+        if buys is not question.standing.is_sale or not other.client_order_id:
+            continue  # What has no id is held elsewhere, and no order.
         buy, sell = (other, intent) if buys else (intent, other)
         if _can_meet(buy, sell, question.last):
             return allowed("own_opposite", f"it could trade with {other.client_order_id}")

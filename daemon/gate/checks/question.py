@@ -133,6 +133,8 @@ class Question:
             if state is _UNKNOWN and intent.symbol == gone:
                 continue
             found.append((intent, intent.quantity - order.filled))
+        # What the broker has and the books have not counts as if it were on order.
+        found += self.state.reconciliation.elsewhere
         return found
 
     def reduces(self, worst: WorstCase) -> bool:

@@ -1,0 +1,44 @@
+"""The account's own figures, as the gateway keeps telling them; reported when they have changed."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Final
+
+from daemon.brokers.gateway import messages
+from daemon.brokers.gateway.alias import Alias
+from events import AccountReported
+
+_TIME: Final = 8
+"""The time of an update of the account: what came before it belongs together."""
+_TAGS: Final = ("NetLiquidation", "InitMarginReq", "MaintMarginReq")
+_UNSAID: Final = Decimal("-Infinity")
+
+
+class AccountFigures:
+    """Collects what belongs together."""
+
+    def __init__(self, alias: Alias) -> None:
+        """Take the figures of the account that `alias` stands for."""
+        self._alias = alias
+        self._said = dict.fromkeys(_TAGS, _UNSAID)
+        self._reported: AccountReported | None = None
+
+    def take(self, kind: int, fields: Sequence[str]) -> AccountReported | None:
+        """Take one message; return the figures where it completes some that are news."""
+        if kind == messages.ACCOUNT_VALUE:
+            self._take(messages.read_account_value(fields))
+            return None
+        if kind not in {_TIME, messages.ACCOUNT_END} or _UNSAID in self._said.values():
+            return None
+        report = AccountReported(*(self._said[tag] for tag in _TAGS))
+        if report == self._reported:
+            return None
+        self._reported = report
+        return report
+
+    def _take(self, value: messages.AccountValue) -> None:
+        if value.tag not in _TAGS or not self._alias.is_ours(value.account):
+            return
+        number = messages.number_or_none(value.value)
+        if number is not None:
+            self._said[value.tag] = number

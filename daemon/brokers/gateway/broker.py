@@ -1,0 +1,408 @@
+"""Interactive Brokers behind the broker protocol: orders out, reports in, the broker's books.
+
+Every message about orders goes on record as it came, and directly behind it what it means to us.
+What ib_async or the gateway think an order's state is decides nothing: our folds do.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Final
+
+from daemon.brokers import Inbox
+from daemon.brokers.gateway import messages, translate
+from daemon.brokers.gateway.account import AccountFigures
+from daemon.brokers.gateway.asking import ConnectionLost
+from daemon.brokers.gateway.codes import meaning
+from daemon.brokers.gateway.contracts import Contracts
+from daemon.brokers.gateway.look import BooksReader, Lists, take_lists
+from daemon.brokers.gateway.margins import WhatIfs
+from daemon.brokers.gateway.orders import OrderNames
+from daemon.brokers.gateway.pacing import Lane
+from daemon.brokers.gateway.session import GatewaySession
+from daemon.brokers.gateway.terms import Greeting, OrderTerms
+from daemon.clock import monotonic_s
+from daemon.config_file import ConfigError
+from daemon.deadlines import NEVER
+from daemon.gate import RiskApproved
+from events import (
+    BarClosed,
+    BrokerDegraded,
+    BrokerDisconnected,
+    BrokerHeard,
+    ClientOrderId,
+    CorporateActionApplied,
+    OrderIntended,
+    OrderWithheld,
+    nanoseconds,
+)
+from events.codec import Input
+from events.reconciliation import BrokerList, LookWhy
+from projections import State
+from projections.order_states import OrderState
+
+REMEMBERED: Final = 20_000
+ESSENTIAL: Final = (BrokerList.OPEN_ORDERS, BrokerList.EXECUTIONS, BrokerList.POSITIONS)
+"""Without these nothing may be sent."""
+_READ_ONLY: Final = "read-only"
+_READ_ONLY_HINT: Final = "uncheck Read-Only API in the gateway's settings"
+
+
+class IbkrBroker:
+    """See `daemon.brokers.Broker`; a listener of the gateway's session as well."""
+
+    outside = True
+    next_due = NEVER
+
+    def __init__(self, session: GatewaySession, contracts: Contracts, login_zone: str) -> None:
+        """Trade `contracts` over `session`, whose times without a zone are of `login_zone`."""
+        self.session = session
+        self.contracts = contracts
+        self.repeats = 0
+        self._zone = login_zone
+        self._alias = session.alias
+        self._names = OrderNames(session.settings.client_id)
+        self._state = State()
+        self._inbox: Inbox
+        self._books: BooksReader
+        self._why_not: Callable[[OrderIntended], str] = _nothing_against
+        self._figures = AccountFigures(session.alias)
+        self._what_ifs: WhatIfs
+        self._said: dict[tuple[int, str], tuple[str, ...]] = {}
+        self._uncharged: dict[str, list[messages.Commission]] = {}
+        self._submitting = False
+        self._wanted: list[tuple[str, LookWhy]] = []
+        self._wants_look = False
+        self._looking: asyncio.Task[None] | None = None
+        self._looked_at_s = 0.0
+        self._has_been_ready = False
+        self._is_read_only = False
+
+    # The broker protocol.
+
+    def connect(self, state: State, inbox: Inbox) -> None:
+        """Report to `inbox` from now on; the connection itself is the session's task."""
+        self._state = state
+        self._inbox = inbox
+        self.session.report = inbox
+        self.contracts.know(state)
+        session = self.session
+        self._books = BooksReader(
+            self._alias,
+            session.settings.client_id,
+            self.contracts.by_id,
+            session.wire.read_order,
+        )
+        self._what_ifs = WhatIfs(session, self.contracts, inbox, self._names.spare_number)
+        inbox(BrokerDisconnected(session.connection.why_not))
+
+    def look_again_with(self, why_not: Callable[[OrderIntended], str]) -> None:
+        """Ask `why_not` when an order that waited for its turn is written."""
+        self._why_not = why_not
+
+    def submit(self, approved: RiskApproved) -> None:
+        """Send one order, or say that it certainly does not leave."""
+        intent = approved.intent
+        order_id = intent.client_order_id
+        if self._names.number_of(order_id) is not None:
+            return
+        why_not = self.session.why_not
+        if why_not:
+            self._withhold(order_id, why_not)
+            return
+        self._submitting = True
+        self.session.send(Lane.ORDER, lambda: self._write(intent), order_id)
+        self._submitting = False
+
+    def cancel(self, client_order_id: ClientOrderId) -> None:
+        """Ask for a cancel; without a connection it is asked for as soon as there is one."""
+        number = self._names.number_of(client_order_id)
+        if number is not None and self.session.connection.is_up:
+            self.session.send(Lane.CANCEL, lambda: self.session.wire.cancel(number))
+
+    def ask_margin(self, request_id: str, intents: Sequence[OrderIntended]) -> None:
+        """Ask by what-if orders, one an intent."""
+        self._what_ifs.ask(request_id, intents)
+
+    def observe(self, bar: BarClosed) -> None:
+        """Do nothing: the market is outside."""
+
+    def advance(self, now: datetime) -> None:
+        """Do nothing: what ends there is reported."""
+
+    def corporate_action(self, action: CorporateActionApplied) -> None:
+        """Do nothing: the broker knows of it."""
+
+    def report_books(self, look_id: str, why: LookWhy, now: datetime) -> None:  # noqa: ARG002 - the look says when it began
+        """Look at the lists, now or as soon as there is a connection."""
+        self._wanted.append((look_id, why))
+        self._look_soon()
+
+    # A listener of the session.
+
+    def connected(self, greeting: Greeting) -> None:
+        """Begin a new book of numbers, above every number that was ever seen."""
+        unanswered = sum(
+            order.state in {OrderState.SENDING, OrderState.UNKNOWN}
+            for order in self._state.orders.open.values()
+        )
+        highest = self._state.broker.order_id_max + unanswered
+        self._names.connected(greeting.order_id_next, highest)
+        self.session.connection.order_id_next = self._names.next_id
+
+    def lost(self, unsent: Sequence[object]) -> None:
+        """Withhold what certainly never left; what was written stays open until the lists say."""
+        for order_id in unsent:
+            assert isinstance(order_id, str), "orders wait by their names"
+            self._withhold(ClientOrderId(order_id), "the connection ended before it left")
+        self._what_ifs.lost()
+        if self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
+
+    async def verify(self) -> None:
+        """Take every list; what they say is on record before anything may be sent.
+
+        Raises:
+            ConfigError: the interface is read-only.
+            ConnectionLost, RequestFailed: an essential list did not come.
+        """
+        why = LookWhy.RECONNECT if self._has_been_ready else LookWhy.START
+        self._wanted = self._wanted or [(f"{why}-{self.session.connection.breaks}", why)]
+        lists = await self._look()
+        for each in ESSENTIAL:
+            if each.value in lists.missing:
+                self._refuse_read_only(lists.missing[each.value])
+                raise ConnectionLost(f"{each.value}: {lists.missing[each.value]}")
+
+    async def ready(self) -> None:
+        """Ask again for every cancel that has no answer."""
+        self._has_been_ready = True
+        for order in tuple(self._state.orders.open.values()):
+            if order.cancel_requested:
+                self.cancel(order.client_order_id)
+
+    def heard(self, kind: int, fields: Sequence[str]) -> None:
+        """Take one message: on record, then what follows from it."""
+        match kind:
+            case messages.ORDER_STATUS:
+                self._status(fields)
+            case messages.OPEN_ORDER | messages.COMPLETED_ORDER:
+                self._line(kind, fields)
+            case messages.EXECUTION:
+                self._execution(fields)
+            case messages.COMMISSION:
+                self._commission(fields)
+            case messages.ERROR:
+                self._notice(fields)
+            case messages.POSITION:
+                if self._alias.is_ours(fields[2]):
+                    self._record(kind, fields, fields[3])
+            case messages.ORDER_BOUND:
+                self._record(kind, fields, fields[1])
+            case _:
+                report = self._figures.take(kind, fields)
+                if report is not None:
+                    self._inbox(report)
+
+    # What comes in.
+
+    def _status(self, fields: Sequence[str]) -> None:
+        status = messages.read_status(fields)
+        order_id = self._names.of_status(status)
+        name = order_id or str(status.perm_id or status.order_id)
+        self._record(messages.ORDER_STATUS, fields, name, order_id, status.order_id)
+        order = self._state.orders.find(order_id) if order_id else None
+        if order is None or order_id is None:
+            return
+        self._report(translate.of_status(status, order_id))
+        if translate.wants_look(status, abs(order.filled)):
+            self._look_up_later()
+
+    def _line(self, kind: int, fields: Sequence[str]) -> None:
+        margins = self.session.wire.read_margins(fields) if kind == messages.OPEN_ORDER else None
+        if margins is not None:
+            self._what_ifs.answered(margins)
+            return
+        line = self.session.wire.read_order(fields)
+        if not self._alias.is_ours(line.account):
+            return
+        order_id = self._names.learn_line(line)
+        self._record(kind, fields, order_id, order_id, line.order_id)
+        if self._state.orders.find(order_id) is not None:
+            self._report(translate.of_line(line, order_id))
+
+    def _execution(self, fields: Sequence[str]) -> None:
+        execution = messages.read_execution(fields)
+        if not self._alias.is_ours(execution.account):
+            return
+        order_id = self._names.learn_execution(execution)
+        self._record(
+            messages.EXECUTION, fields, execution.execution_id, order_id, execution.order_id
+        )
+        at = translate.executed_at(execution, self._zone, self.session.now)
+        is_ours = self._state.orders.strategy_of(order_id) is not None
+        opened_at = self._state.identity.opened_at
+        if not is_ours and nanoseconds(at) < opened_at:
+            return  # Part of what the account held before there was this journal.
+        symbol = translate.symbol_of(
+            execution.contract_id,
+            execution.symbol,
+            execution.security_type,
+            execution.local_symbol,
+            self.contracts.by_id,
+        )
+        self._inbox(translate.of_execution(execution, order_id, symbol, at))
+        for commission in self._uncharged.pop(execution.execution_id, ()):
+            self._charge(commission, order_id)
+
+    def _commission(self, fields: Sequence[str]) -> None:
+        commission = messages.read_commission(fields)
+        order_id = self._names.of_execution(commission.execution_id, self._state)
+        self._record(messages.COMMISSION, fields, commission.execution_id, order_id)
+        if order_id is not None:
+            self._charge(commission, order_id)
+            return
+        if len(self._uncharged) >= REMEMBERED:
+            self._uncharged.pop(next(iter(self._uncharged)))
+        self._uncharged.setdefault(commission.execution_id, []).append(commission)
+
+    def _charge(self, commission: messages.Commission, order_id: ClientOrderId) -> None:
+        charge = translate.of_commission(commission, order_id)
+        if charge is not None:
+            self._inbox(charge)
+
+    def _notice(self, fields: Sequence[str]) -> None:
+        notice = messages.read_notice(fields)
+        if self._what_ifs.failed(notice):
+            return
+        order_id = self._names.of_number(notice.about)
+        if order_id is None:
+            return
+        self._record(messages.ERROR, fields, f"{order_id}", order_id, notice.about)
+        order = self._state.orders.find(order_id)
+        if order is None:
+            return
+        if _READ_ONLY in notice.text.lower() and not self._is_read_only:
+            self._is_read_only = True
+            self._inbox(BrokerDegraded(f"it takes no orders: {_READ_ONLY_HINT}"))
+            self.session.told(f"it takes no orders: {_READ_ONLY_HINT}")
+        reports = translate.of_notice(notice, meaning(notice.code), order)
+        if reports is None:
+            self._look_up_later()
+        else:
+            self._report(reports)
+
+    def _record(
+        self,
+        kind: int,
+        fields: Sequence[str],
+        name: str,
+        order_id: ClientOrderId | None = None,
+        number: int = 0,
+    ) -> None:
+        """Put a message on record; one that says the same of the same as before is counted."""
+        clean = self._alias.fields(fields[1:])
+        key = (kind, name)
+        if self._said.get(key) == clean:
+            self.repeats += 1
+            return
+        if len(self._said) >= REMEMBERED:
+            self._said.pop(next(iter(self._said)))
+        self._said[key] = clean
+        heard = BrokerHeard(messages.KINDS[kind], clean, order_id or ClientOrderId(""), number)
+        self._inbox(heard)
+
+    def _report(self, reports: Sequence[Input]) -> None:
+        for each in reports:
+            self._inbox(each)
+
+    def _withhold(self, order_id: ClientOrderId, why: str) -> None:
+        self._inbox(OrderWithheld(order_id, why))
+
+    # What goes out.
+
+    def _write(self, intent: OrderIntended) -> None:
+        """Write an order, after a last look where it had to wait."""
+        order_id = intent.client_order_id
+        why_not = self.session.why_not
+        if not why_not and not self._submitting:
+            why_not = self._why_not(intent)
+        if why_not:
+            self._withhold(order_id, why_not)
+            return
+        kind, time_in_force = translate.order_words(intent)
+        terms = OrderTerms(
+            intent.quantity,
+            kind,
+            time_in_force,
+            intent.limit_price,
+            intent.stop_price,
+            intent.outside_rth,
+            self.session.settings.account,
+            order_id,
+        )
+        contract = self.contracts.of(intent.symbol)
+        number = self._names.number(order_id)
+        try:
+            self.session.wire.place(number, contract, terms)
+        except ConnectionError as error:
+            # It is raised before anything is written.
+            self._withhold(order_id, str(error))
+            return
+        loop = asyncio.get_running_loop()
+        loop.call_later(self.session.timing.unanswered, self._look_for, order_id)
+        self._names.forget(self._state)
+
+    def _look_for(self, order_id: ClientOrderId) -> None:
+        order = self._state.orders.open.get(order_id)
+        if order is not None and order.state is OrderState.SENDING:
+            self._look_up_later()
+
+    # Looks.
+
+    def _look_up_later(self) -> None:
+        """Have the lists say what a message left open."""
+        self._wants_look = True
+        self._look_soon()
+
+    def _look_soon(self) -> None:
+        if self._looking is None and not self.session.connection.why_not:
+            self._looking = asyncio.get_running_loop().create_task(
+                self._look_until_done(), name="look at the broker's lists"
+            )
+
+    async def _look_until_done(self) -> None:
+        """Look as long as there is a wish for it, not too often."""
+        try:
+            while self._wanted or self._wants_look:
+                since = monotonic_s() - self._looked_at_s
+                apart = self.session.timing.look_apart
+                if since < apart:
+                    await asyncio.sleep(apart - since)
+                await self._look()
+        except ConnectionLost:
+            return  # The next connection begins with a look.
+        finally:
+            self._looking = None
+
+    async def _look(self) -> Lists:
+        """Take the lists, and report them to whoever wanted that."""
+        began_at = self.session.now
+        self._wants_look = False
+        wanted, self._wanted = self._wanted, []
+        lists = await take_lists(self.session)
+        self._looked_at_s = monotonic_s()
+        for look_id, why in wanted:
+            books = self._books.report(lists, look_id, why, began_at, self.session.up_since)
+            self._inbox(books)
+        return lists
+
+    @staticmethod
+    def _refuse_read_only(why: str) -> None:
+        if _READ_ONLY in why.lower():
+            raise ConfigError([f"gateway: it takes no orders ({why}); {_READ_ONLY_HINT}"])
+
+
+def _nothing_against(_intent: OrderIntended) -> str:
+    return ""

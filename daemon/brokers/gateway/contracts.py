@@ -1,0 +1,135 @@
+"""Which contract is meant by each symbol: asked once a run, certain before anything is traded.
+
+A symbol that nobody knows, or that several contracts have, refuses the start with what there is.
+"""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from daemon.brokers.gateway import messages
+from daemon.brokers.gateway.asking import RequestFailed
+from daemon.brokers.gateway.codes import ForData, meaning
+from daemon.brokers.gateway.connection import Part
+from daemon.brokers.gateway.session import GatewaySession
+from daemon.brokers.gateway.terms import ContractTerms, Greeting, StockContract
+from daemon.clock import monotonic_s
+from daemon.config import Exchange, SymbolConfig
+from daemon.config_file import ConfigError
+from events import ContractResolved, Symbol
+from projections import State
+
+_ROWS = frozenset({messages.CONTRACT_DETAILS})
+
+
+class Contracts:
+    """A listener of the session: the contracts of the configured symbols."""
+
+    def __init__(self, session: GatewaySession, symbols: Mapping[Symbol, SymbolConfig]) -> None:
+        """Resolve `symbols`."""
+        self._session = session
+        self._symbols = symbols
+        self._state = State()
+        self._unknown_since: dict[Symbol, float] = {}
+        self._found: dict[Symbol, StockContract] = {}
+        self.terms: dict[Symbol, ContractTerms] = {}
+        self.by_id: dict[int, Symbol] = {}
+
+    def know(self, state: State) -> None:
+        """Put nothing on record that the books of `state` have already."""
+        self._state = state
+
+    def of(self, symbol: Symbol) -> StockContract:
+        """Return the contract of a configured symbol; it is there once the session is verified."""
+        return self._found[symbol]
+
+    def connected(self, greeting: Greeting) -> None:
+        """Do nothing: contracts outlast a connection."""
+
+    def heard(self, kind: int, fields: Sequence[str]) -> None:
+        """Do nothing: what is asked here is answered where it is asked."""
+
+    def lost(self, unsent: Sequence[object]) -> None:
+        """Do nothing, as `connected`."""
+
+    async def ready(self) -> None:
+        """Do nothing: there is no more to it."""
+
+    async def verify(self) -> None:
+        """Resolve what is not resolved yet.
+
+        Raises:
+            ConfigError: which symbols are not one contract, with the candidates.
+        """
+        problems = []
+        for symbol, terms in self._symbols.items():
+            if symbol in self._found:
+                continue
+            candidates = await self._candidates(symbol, terms)
+            if len(candidates) == 1:
+                self._take(symbol, candidates[0])
+            else:
+                problems.append(_problem(symbol, terms, candidates))
+        if problems:
+            raise ConfigError(problems)
+
+    async def _candidates(self, symbol: Symbol, terms: SymbolConfig) -> list[ContractTerms]:
+        wanted = StockContract(symbol.replace(".", " "), _home(terms))
+        wire = self._session.wire
+        try:
+            rows = await self._session.ask(
+                lambda request: wire.ask_contract(request, wanted),
+                messages.CONTRACT_DETAILS_END,
+                _ROWS,
+            )
+        except RequestFailed as failed:
+            is_none = meaning(failed.notice.code).data is ForData.NO_CONTRACT
+            if not is_none or not self._is_believed(symbol):
+                raise
+            return []
+        found = [wire.read_contract(fields) for _, fields in rows]
+        stocks = [each for each in found if (each.security_type, each.currency) == ("STK", "USD")]
+        # One contract is listed once an exchange it is routed to.
+        return list({each.contract_id: each for each in stocks}.values())
+
+    def _is_believed(self, symbol: Symbol) -> bool:
+        """Say whether the gateway may be right that there is no such contract.
+
+        While it has no line to the definitions, it says so of contracts that exist: a contract that
+        the books know is there, and of any other the answer counts when it is still the same later.
+        """
+        if Part.DEFINITIONS in self._session.connection.missing:
+            return False
+        if symbol in self._state.instruments.contracts:
+            return False
+        first = self._unknown_since.setdefault(symbol, monotonic_s())
+        return monotonic_s() - first >= self._session.timing.verify_again
+
+    def _take(self, symbol: Symbol, terms: ContractTerms) -> None:
+        self._found[symbol] = StockContract(terms.symbol, terms.primary_exchange, terms.contract_id)
+        self.terms[symbol] = terms
+        self.by_id[terms.contract_id] = symbol
+        size_step = _size_step(terms, self._symbols[symbol])
+        resolved = ContractResolved(symbol, terms.contract_id, terms.price_increment, size_step)
+        if self._state.instruments.contracts.get(symbol) != resolved:
+            self._session.report(resolved)
+
+
+def _size_step(terms: ContractTerms, configured: SymbolConfig) -> Decimal:
+    """Return the step of an order's size: the gateway names one for fractions, also for others."""
+    return (terms.size_increment if configured.fractions else None) or Decimal(1)
+
+
+def _home(terms: SymbolConfig) -> str:
+    """Return the exchange by which a symbol is one contract, empty where nobody said one."""
+    if terms.primary_exchange:
+        return terms.primary_exchange
+    return "NASDAQ" if terms.exchange is Exchange.NASDAQ else ""
+
+
+def _problem(symbol: Symbol, terms: SymbolConfig, candidates: Sequence[ContractTerms]) -> str:
+    home = _home(terms)
+    at = f" at {home}" if home else ""
+    if not candidates:
+        return f"symbols.{symbol}: the gateway knows no US stock {symbol}{at}"
+    there = ", ".join(f"{each.primary_exchange} ({each.long_name})" for each in candidates)
+    return f"symbols.{symbol}: is {len(candidates)} stocks; set primary_exchange to one of {there}"

@@ -1,0 +1,339 @@
+"""Live bars of Interactive Brokers: five-second bars put together, gaps filled from history.
+
+What comes from history is marked as past: it is shown to the strategies and nothing is decided on
+it. Subscriptions are made anew with every connection, and where a symbol falls silent.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from daemon.brokers.gateway import messages
+from daemon.brokers.gateway.asking import ConnectionLost, RequestFailed
+from daemon.brokers.gateway.codes import ForData, ForLink, meaning
+from daemon.brokers.gateway.contracts import Contracts
+from daemon.brokers.gateway.pacing import Lane
+from daemon.brokers.gateway.session import GatewaySession
+from daemon.brokers.gateway.terms import Greeting, HistoryWanted
+from daemon.feeds.five_seconds import Builder, Gap, Part
+from events import BarClosed, BrokerDegraded, Symbol
+
+BAR_SIZES: Final = {
+    5: "5 secs",
+    10: "10 secs",
+    15: "15 secs",
+    30: "30 secs",
+    60: "1 min",
+    120: "2 mins",
+    180: "3 mins",
+    300: "5 mins",
+    600: "10 mins",
+    900: "15 mins",
+    1_200: "20 mins",
+    1_800: "30 mins",
+    3_600: "1 hour",
+}
+"""The sizes that the gateway's history has, too."""
+GRACE: Final = timedelta(seconds=3)
+"""A part may come so late before its bar is closed without it."""
+SILENCE: Final = timedelta(seconds=60)
+SILENCE_MAX: Final = timedelta(minutes=15)
+"""A symbol that is silent for so long is subscribed again, less and less often."""
+HISTORY_EVERY_S: Final = 15.0
+HISTORIES_MAX: Final = 50
+HISTORIES_IN: Final = timedelta(minutes=10)
+"""The gateway takes 60 requests in ten minutes, and the same one again only after 15 seconds."""
+WAITING_MAX: Final = 100_000
+SESSION_S: Final = 23_400
+DAY_S: Final = 86_400
+_LIVE: Final = 1
+_REALTIME: Final = frozenset({1, 2})
+
+
+class _Stream(msgspec.Struct):
+    """One symbol: its builder, its subscription, and what waits while its past is filled."""
+
+    builder: Builder
+    request: int | None = None
+    newest: datetime | None = None
+    heard_at: datetime | None = None
+    silence: timedelta = SILENCE
+    is_filling: bool = False
+    waiting: list[BarClosed] = []
+    fill_at: datetime | None = None
+
+
+class IbkrFeed:
+    """See `daemon.feeds.Feed`; a listener of the gateway's session as well."""
+
+    live = True
+    bars_total = None
+    starts_at = None
+    ends_at = None
+
+    def __init__(  # noqa: PLR0913 - what bars are made of
+        self,
+        session: GatewaySession,
+        contracts: Contracts,
+        symbols: Sequence[Symbol],
+        *,
+        bar_seconds: int,
+        warm_up_bars: int,
+        regular_hours: bool,
+    ) -> None:
+        """Deliver bars of `bar_seconds`, the first `warm_up_bars` before now from history."""
+        self.session = session
+        self._contracts = contracts
+        self._span_s = bar_seconds
+        self._warm_up = warm_up_bars
+        self._regular_hours = regular_hours
+        self._streams = {symbol: _Stream(Builder(symbol, bar_seconds)) for symbol in symbols}
+        self._symbols: dict[int, Symbol] = {}
+        self._bars: deque[BarClosed] = deque()
+        self._come = asyncio.Event()
+        self._filling: set[asyncio.Task[None]] = set()
+        self._histories: deque[datetime] = deque()
+        self._complained: set[tuple[str, int]] = set()
+
+    async def blocks(self, newest: Mapping[Symbol, datetime]) -> AsyncIterator[Sequence[BarClosed]]:
+        """Yield what has come, again and again."""
+        for symbol, end in newest.items():
+            if symbol in self._streams:
+                self._streams[symbol].newest = end
+        while True:
+            await self._come.wait()
+            self._come.clear()
+            bars = sorted(self._bars, key=lambda bar: (bar.end, bar.symbol))
+            self._bars.clear()
+            if bars:
+                yield bars
+
+    async def run(self) -> None:
+        """Look every second at what is overdue."""
+        while True:
+            await asyncio.sleep(1)
+            now = self.session.now
+            for symbol, stream in self._streams.items():
+                if stream.builder.is_due(now, GRACE):
+                    self._deliver(symbol, list(stream.builder.close()))
+                if stream.fill_at is not None and now >= stream.fill_at:
+                    stream.fill_at = None
+                    self._fill(symbol)
+                self._watch_silence(symbol, stream, now)
+
+    # A listener of the session.
+
+    def connected(self, greeting: Greeting) -> None:  # noqa: ARG002 - a listener's
+        """Forget the subscriptions of the connection before."""
+        self._forget_subscriptions()
+
+    def lost(self, unsent: Sequence[object]) -> None:  # noqa: ARG002 - as above
+        """Forget the subscriptions; what was under way is not whole."""
+        self._forget_subscriptions()
+
+    async def verify(self) -> None:
+        """Do nothing: orders can be sent without bars."""
+
+    async def ready(self) -> None:
+        """Fill what was missed, and subscribe."""
+        wire = self.session.wire
+        self.session.send(Lane.REQUEST, lambda: wire.ask_market_data_type(_LIVE))
+        for symbol, stream in self._streams.items():
+            self._fill(symbol)
+            if stream.request is None:
+                self._subscribe(symbol, stream)
+
+    def heard(self, kind: int, fields: Sequence[str]) -> None:
+        """Take bars, and what is said of them."""
+        match kind:
+            case messages.REAL_TIME_BAR:
+                self._part(fields)
+            case messages.ERROR:
+                self._notice(messages.read_notice(fields))
+            case messages.MARKET_DATA_TYPE:
+                if int(fields[3]) not in _REALTIME:
+                    self._complain(int(fields[2]), 0, "the market data is delayed")
+            case _:
+                pass
+
+    # Live.
+
+    def _subscribe(self, symbol: Symbol, stream: _Stream) -> None:
+        contract = self._contracts.of(symbol)
+        wire = self.session.wire
+        stream.heard_at = self.session.now
+        stream.request = self.session.subscribe(
+            lambda request: wire.ask_bars(request, contract, regular_hours=self._regular_hours)
+        )
+        self._symbols[stream.request] = symbol
+
+    def _subscribe_again(self, symbol: Symbol, stream: _Stream) -> None:
+        old, wire = stream.request, self.session.wire
+        if old is not None:
+            self._symbols.pop(old, None)
+            self.session.send(Lane.REQUEST, lambda: wire.end_bars(old))
+        self._subscribe(symbol, stream)
+        self._fill(symbol)
+
+    def _part(self, fields: Sequence[str]) -> None:
+        symbol = self._symbols.get(int(fields[2]))
+        if symbol is None:
+            return
+        stream = self._streams[symbol]
+        stream.heard_at = self.session.now
+        stream.silence = SILENCE
+        start = datetime.fromtimestamp(int(fields[3]), UTC)
+        opened, high, low, close, volume = map(Decimal, fields[4:9])
+        part = Part(start, opened, high, low, close, volume)
+        self._deliver(symbol, list(stream.builder.take(part)))
+
+    def _deliver(self, symbol: Symbol, made: Sequence[BarClosed | Gap]) -> None:
+        """Hand on whole bars; of what is not whole the history is asked, once it has it."""
+        stream = self._streams[symbol]
+        for each in made:
+            if isinstance(each, Gap):
+                stream.fill_at = each.end + GRACE
+            elif stream.is_filling or stream.fill_at is not None:
+                stream.waiting.append(each)
+            else:
+                self._hand_on(stream, each)
+
+    def _hand_on(self, stream: _Stream, bar: BarClosed) -> None:
+        if stream.newest is not None and bar.end <= stream.newest:
+            return
+        stream.newest = bar.end
+        if len(self._bars) >= WAITING_MAX:
+            self._bars.popleft()
+        self._bars.append(bar)
+        self._come.set()
+
+    def _watch_silence(self, symbol: Symbol, stream: _Stream, now: datetime) -> None:
+        """Subscribe again what has been silent for long; a closed market is silent, too."""
+        if stream.request is None or stream.heard_at is None:
+            return
+        if now - stream.heard_at >= stream.silence:
+            stream.silence = min(2 * stream.silence, SILENCE_MAX)
+            self._subscribe_again(symbol, stream)
+
+    def _notice(self, notice: messages.Notice) -> None:
+        means = meaning(notice.code)
+        if means.link is ForLink.SERVERS_BACK_DATA_LOST:
+            self._forget_subscriptions()
+            return
+        symbol = self._symbols.get(notice.about)
+        if symbol is None:
+            return
+        if means.data is ForData.RESUBSCRIBE:
+            self._subscribe_again(symbol, self._streams[symbol])
+        elif means.data is not None:
+            self._complain(notice.about, notice.code, f"{notice.code}: {notice.text}")
+
+    def _complain(self, request: int, code: int, what: str) -> None:
+        """Say, once a symbol and code, that there will be no bars. Delayed ones are refused."""
+        symbol = self._symbols.get(request)
+        if symbol is None or (symbol, code) in self._complained:
+            return
+        self._complained.add((symbol, code))
+        text = self.session.alias.text(f"no live bars of {symbol}: {what}")
+        self.session.report(BrokerDegraded(text))
+        self.session.told(text)
+
+    def _forget_subscriptions(self) -> None:
+        self._symbols.clear()
+        for stream in self._streams.values():
+            stream.request = None
+            for each in stream.builder.close():
+                stream.fill_at = each.end + GRACE
+
+    # The past.
+
+    def _fill(self, symbol: Symbol) -> None:
+        """Ask the history for what is missing; live bars of the symbol wait for it."""
+        stream = self._streams[symbol]
+        if stream.is_filling or not self.session.connection.is_up:
+            return
+        stream.is_filling = True
+        task = asyncio.get_running_loop().create_task(
+            self._fill_now(symbol, stream), name=f"history of {symbol}"
+        )
+        self._filling.add(task)
+        task.add_done_callback(self._filling.discard)
+
+    async def _fill_now(self, symbol: Symbol, stream: _Stream) -> None:
+        try:
+            await self._keep_budget()
+            for bar in await self._history(symbol, stream):
+                self._hand_on(stream, bar)
+        except (ConnectionLost, TimeoutError, RequestFailed) as error:
+            self.session.told(f"the history of {symbol} did not come: {error}")
+        finally:
+            stream.is_filling = False
+            waiting, stream.waiting = stream.waiting, []
+            for bar in waiting:
+                self._hand_on(stream, bar)
+
+    async def _history(self, symbol: Symbol, stream: _Stream) -> list[BarClosed]:
+        now = self.session.now
+        span = timedelta(seconds=self._span_s)
+        missing_s = self._missing_s(stream, now)
+        if missing_s < self._span_s:
+            return []
+        wanted = HistoryWanted(
+            self._contracts.of(symbol),
+            _duration(missing_s),
+            BAR_SIZES[self._span_s],
+            regular_hours=self._regular_hours,
+        )
+        rows = await self.session.ask(
+            lambda request: self.session.wire.ask_history(request, wanted),
+            messages.HISTORICAL_DATA,
+            frozenset({messages.HISTORICAL_DATA}),
+        )
+        bars = [bar for _, fields in rows for bar in _bars(symbol, self._span_s, fields)]
+        bars = [bar for bar in bars if bar.end <= now]
+        if stream.newest is None:
+            return bars[-self._warm_up :] if self._warm_up else []
+        oldest = stream.newest + span
+        return [bar for bar in bars if bar.end >= oldest]
+
+    def _missing_s(self, stream: _Stream, now: datetime) -> int:
+        if stream.newest is not None:
+            return int((now - stream.newest).total_seconds()) + self._span_s
+        if not self._warm_up:
+            return 0
+        # So many sessions hold that many bars; with weekends and a holiday they take longer.
+        sessions = self._warm_up * self._span_s // SESSION_S + 1
+        return (sessions * 7 // 5 + 4) * DAY_S
+
+    async def _keep_budget(self) -> None:
+        """Wait until one more request for history is within the gateway's pace."""
+        while True:
+            now = self.session.now
+            while self._histories and now - self._histories[0] >= HISTORIES_IN:
+                self._histories.popleft()
+            if len(self._histories) < HISTORIES_MAX:
+                self._histories.append(now)
+                return
+            await asyncio.sleep(HISTORY_EVERY_S)
+
+
+def _duration(seconds: int) -> str:
+    """Return so many seconds as the protocol says durations."""
+    return f"{seconds} S" if seconds <= DAY_S else f"{-(-seconds // DAY_S)} D"
+
+
+def _bars(symbol: Symbol, span_s: int, fields: Sequence[str]) -> list[BarClosed]:
+    """Return the bars of one historicalData message."""
+    count, values = int(fields[4]), fields[5:]
+    found = []
+    for number in range(count):
+        date, *numbers = values[number * 8 : number * 8 + 6]
+        end = datetime.fromtimestamp(int(date), UTC) + timedelta(seconds=span_s)
+        opened, high, low, close, volume = map(Decimal, numbers)
+        found.append(BarClosed(symbol, span_s, end, opened, high, low, close, volume, past=True))
+    return found

@@ -1,0 +1,64 @@
+"""What a broker outside said, word for word, and whether it can be reached at all."""
+
+from datetime import datetime
+
+from events.base import ClientOrderId, Event
+
+
+class BrokerHeard(Event, frozen=True, tag="broker.heard"):
+    """One message about orders as it came: its kind, and its fields as text, accounts by alias.
+
+    What follows from it stands behind it. `client_order_id` is the order it is about, where that
+    is known, `order_id` the number it had at the broker, which is used only once. A message that
+    says the same as one before is counted, not kept.
+    """
+
+    kind: str
+    fields: tuple[str, ...]
+    client_order_id: ClientOrderId = ClientOrderId("")
+    order_id: int = 0
+
+
+class BrokerConnected(Event, frozen=True, tag="broker.connected"):
+    """From here on orders can be sent: the lists of the broker are there, each to its end.
+
+    `order_id_next` is the first number free for an order; no number is used twice. `sends` is false
+    where the connection is for data only.
+    """
+
+    endpoint: str
+    client_id: int
+    server_version: int
+    order_id_next: int
+    sends: bool = True
+
+
+class BrokerDisconnected(Event, frozen=True, tag="broker.disconnected"):
+    """From here on nothing can be sent, and what is said may be missed."""
+
+    reason: str
+    sends: bool = True
+
+
+class BrokerDegraded(Event, frozen=True, tag="broker.degraded"):
+    """Orders can be sent, and something else is missing, such as market data."""
+
+    reason: str
+
+
+class BrokerDataLost(Event, frozen=True, tag="broker.data-lost"):
+    """The connection is back and every subscription of before is gone."""
+
+    reason: str
+
+
+class BrokerUnreachable(Event, frozen=True, tag="broker.unreachable"):
+    """The broker has not been reached for so many attempts; they go on.
+
+    `login_needed` says that a person probably has to log in at the gateway.
+    """
+
+    attempts: int
+    since: datetime
+    reason: str
+    login_needed: bool = False

@@ -1,0 +1,37 @@
+"""The way to the broker in words: connected or not, why, and what came over it."""
+
+from typing import assert_never
+
+from events import (
+    BrokerConnected,
+    BrokerDataLost,
+    BrokerDegraded,
+    BrokerDisconnected,
+    BrokerHeard,
+    BrokerUnreachable,
+)
+from ops.render import because, moment, one_line
+from projections.broker import LinkEvent
+
+
+def link_sentence(event: LinkEvent) -> str:
+    """Return what became of the connection, or was heard over it."""
+    match event:
+        case BrokerHeard():
+            said = " ".join(field for field in event.fields if field)
+            return because(f"the broker says {one_line(event.kind)}", said)
+        case BrokerConnected():
+            who = f"client {event.client_id}, version {event.server_version}"
+            return f"connected to {one_line(event.endpoint)} as {who}"
+        case BrokerDisconnected():
+            return because("not connected to the broker", event.reason)
+        case BrokerDegraded():
+            return because("connected, but", event.reason)
+        case BrokerDataLost():
+            return because("every subscription is gone", event.reason)
+        case BrokerUnreachable():
+            login = "; somebody probably has to log in" if event.login_needed else ""
+            since = f"{event.attempts} attempts since {moment(event.since)}"
+            return because(f"the broker is not reached, {since}{login}", event.reason)
+        case _:
+            assert_never(event)

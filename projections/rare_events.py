@@ -1,0 +1,91 @@
+"""The events that do not come every day: `State` looks for them last."""
+
+from events import (
+    AccountReported,
+    BarMissing,
+    BooksReported,
+    BreakOpened,
+    BreakResolved,
+    BrokerConnected,
+    BrokerDataLost,
+    BrokerDegraded,
+    BrokerDisconnected,
+    BrokerHeard,
+    BrokerUnparsed,
+    BrokerUnreachable,
+    CalendarLoaded,
+    CashAdjusted,
+    CashMoved,
+    ClockJumped,
+    CommandRefused,
+    CommissionCorrected,
+    ConfigLoaded,
+    ContractResolved,
+    CorporateActionAnnounced,
+    CorporateActionApplied,
+    DiskLow,
+    FillCorrected,
+    HoldLifted,
+    HoldPlaced,
+    JournalOpened,
+    MarginReported,
+    MarginRequested,
+    MarginUnavailable,
+    PermitLost,
+    PositionAdjusted,
+    ReconcileCompleted,
+    SessionEnded,
+    SessionStarted,
+    SessionStopping,
+    ShortSaleReported,
+    StrategyPromoted,
+    SymbolHalted,
+    SymbolResumed,
+    TimerFired,
+)
+from events.codec import Command
+
+RareEvent = (
+    TimerFired
+    | BarMissing
+    | BrokerUnparsed
+    | BrokerHeard
+    | BrokerConnected
+    | BrokerDisconnected
+    | BrokerDegraded
+    | BrokerDataLost
+    | BrokerUnreachable
+    | FillCorrected
+    | CommissionCorrected
+    | PermitLost
+    | ClockJumped
+    | DiskLow
+    | SymbolHalted
+    | SymbolResumed
+    | ContractResolved
+    | ShortSaleReported
+    | AccountReported
+    | MarginRequested
+    | MarginReported
+    | MarginUnavailable
+    | HoldPlaced
+    | HoldLifted
+    | CashMoved
+    | CorporateActionAnnounced
+    | CorporateActionApplied
+    | CalendarLoaded
+    | ConfigLoaded
+    | SessionStarted
+    | SessionStopping
+    | JournalOpened
+    | SessionEnded
+    | Command
+    | CommandRefused
+    | StrategyPromoted
+    | BooksReported
+    | BreakOpened
+    | BreakResolved
+    | ReconcileCompleted
+    | PositionAdjusted
+    | CashAdjusted
+)

@@ -1,0 +1,161 @@
+"""An order's way through the adapter and the simulated gateway, and back."""
+
+from decimal import Decimal
+
+from daemon.gate.decision import approve
+from events import (
+    BooksReported,
+    BrokerConnected,
+    BrokerDegraded,
+    BrokerHeard,
+    ContractResolved,
+    LookWhy,
+    OrderAcknowledged,
+    OrderFilled,
+    OrderWithheld,
+)
+from ops.gateway_sim.gateway import Settings
+from projections.order_states import OrderState
+from tests.adapter_desk import AAPL, ALIAS, a_trader
+from tests.gateway_desk import ACCOUNT, a_gateway
+
+
+async def test_a_market_order_is_acknowledged_filled_and_charged() -> None:
+    async with a_gateway() as running, a_trader(running) as trader:
+        order_id = trader.place("10")
+        await trader.until_state(order_id, OrderState.FILLED)
+        await trader.until(lambda: trader.order(order_id).commission)
+        # Ten shares at the ask, a cent above 150.
+        assert (trader.held, trader.theirs) == (10, 10)
+        assert trader.order(order_id).average_fill_price == Decimal("150.01")
+        assert trader.causes == []
+
+
+async def test_a_limit_order_rests_and_is_cancelled() -> None:
+    async with a_gateway() as running, a_trader(running) as trader:
+        order_id = trader.place("10", "140.00")
+        await trader.until_state(order_id, OrderState.WORKING)
+        trader.cancel(order_id)
+        await trader.until_state(order_id, OrderState.CANCELLED)
+        assert trader.causes == []
+
+
+async def test_every_message_about_an_order_stands_before_what_follows_from_it() -> None:
+    async with a_gateway() as running, a_trader(running) as trader:
+        await trader.until_state(trader.place("10"), OrderState.FILLED)
+        events = [record.event for record in trader.records]
+        for kind, raw in ((OrderAcknowledged, "openOrder"), (OrderFilled, "execDetails")):
+            at = next(i for i, event in enumerate(events) if isinstance(event, kind))
+            before = events[at - 1]
+            assert isinstance(before, BrokerHeard)
+            assert before.kind == raw
+
+
+async def test_the_account_number_is_in_nothing_that_is_recorded_or_said() -> None:
+    async with a_gateway() as running, a_trader(running) as trader:
+        await trader.until_state(trader.place("10"), OrderState.FILLED)
+        text = "\n".join([*(str(record.event) for record in trader.records), *trader.said])
+        assert ACCOUNT not in text
+        assert ACCOUNT not in repr(trader.session.settings)
+        assert any(ALIAS in each.fields for each in trader.all(BrokerHeard))
+
+
+async def test_contracts_are_resolved_before_the_first_order_and_recorded_once() -> None:
+    async with a_gateway() as running:
+        async with a_trader(running) as trader:
+            kinds = [type(record.event) for record in trader.records]
+            assert kinds.index(ContractResolved) < kinds.index(BrokerConnected)
+            records = trader.records
+        async with a_trader(running, records) as trader:
+            assert [each.symbol for each in trader.all(ContractResolved)] == [AAPL, "MSFT"]
+
+
+async def test_without_a_connection_an_order_certainly_does_not_leave() -> None:
+    async with a_gateway() as running, a_trader(running) as trader:
+        running.gateway.mishaps.lose_line()
+        await trader.until(lambda: not trader.state.broker.connected)
+        order_id = trader.place("10")
+        assert trader.order(order_id).state is OrderState.WITHHELD
+        assert "1100" in trader.all(OrderWithheld)[0].reason
+        assert trader.orders_there() == []
+
+
+async def test_an_order_handed_over_twice_leaves_once() -> None:
+    async with a_gateway() as running, a_trader(running) as trader:
+        order_id = trader.place("10", "140.00")
+        trader.broker.submit(approve(trader.order(order_id).intent, ()))
+        await trader.until_state(order_id, OrderState.WORKING)
+        assert trader.orders_there() == [order_id]
+
+
+async def test_a_read_only_interface_refuses_orders_and_what_to_do_is_said_once() -> None:
+    async with (
+        a_gateway(settings=Settings(read_only=True)) as running,
+        a_trader(running) as trader,
+    ):
+        orders = [trader.place("10"), trader.place("10")]
+        for order_id in orders:
+            order = await trader.until_state(order_id, OrderState.REJECTED)
+            assert order.reason.startswith("321: ")
+        (said,) = trader.all(BrokerDegraded)
+        assert "uncheck Read-Only API" in said.reason
+
+
+async def test_of_many_orders_at_once_those_that_wait_when_the_connection_ends_are_withheld() -> (
+    None
+):
+    async with a_gateway() as running, a_trader(running) as trader:
+        orders = [trader.place("1", "140.00") for _ in range(100)]
+        running.gateway.mishaps.reset_all()
+        await trader.until_reconnected()
+        withheld = {each.client_order_id for each in trader.all(OrderWithheld)}
+        # The pace lets forty messages a second pass, of which the start took some: the rest
+        # certainly never left. What was written may be anywhere, and stays reserved.
+        assert len(withheld) >= 60
+        assert not withheld & set(trader.orders_there())
+        written = set(orders) - withheld
+        assert all(trader.order(each).reserved == 1 for each in written)
+
+
+async def test_a_cancel_overtakes_the_orders_that_wait() -> None:
+    async with a_gateway() as running, a_trader(running) as trader:
+        first = trader.place("1", "140.00")
+        await trader.until_state(first, OrderState.WORKING)
+        orders = [trader.place("1", "140.00") for _ in range(60)]
+        trader.cancel(first)
+        await trader.until_state(first, OrderState.CANCELLED)
+        await trader.until_state(orders[-1], OrderState.WORKING)
+        said = [each.client_order_id for each in trader.all(BrokerHeard)]
+        cancelled = next(
+            at
+            for at, each in enumerate(trader.all(BrokerHeard))
+            if each.client_order_id == first and "Cancelled" in each.fields
+        )
+        assert cancelled < said.index(orders[-1])
+
+
+async def test_an_order_that_waited_is_looked_at_again_before_it_is_written() -> None:
+    async with a_gateway() as running, a_trader(running) as trader:
+        orders = [trader.place("1", "140.00") for _ in range(60)]
+        trader.why_not = "killed"
+        await trader.until(lambda: len(trader.all(OrderWithheld)) >= 20)
+        assert {each.reason for each in trader.all(OrderWithheld)} == {"killed"}
+        assert not {each.client_order_id for each in trader.all(OrderWithheld)} & set(
+            trader.orders_there()
+        )
+        assert trader.order(orders[0]).state is not OrderState.WITHHELD
+
+
+async def test_a_look_says_what_remains_of_a_part_filled_order() -> None:
+    async with a_gateway() as running, a_trader(running) as trader:
+        order_id = trader.place("10", "140.00")
+        await trader.until_state(order_id, OrderState.WORKING)
+        running.gateway.mishaps.fill_newest(Decimal(4))
+        await trader.until_state(order_id, OrderState.PARTIALLY_FILLED)
+        trader.broker.report_books("asked", LookWhy.OPERATOR, trader.session.now)
+        await trader.until(lambda: trader.all(BooksReported)[-1].look_id == "asked")
+        look = trader.all(BooksReported)[-1]
+        assert look.open_orders is not None
+        (order,) = look.open_orders
+        assert (order.order_ref, order.quantity, order.remaining) == (order_id, 10, 6)
+        assert (order.is_ours, look.missing) == (True, {})
