@@ -269,8 +269,7 @@ class Engine:
 
     @property
     def _has_more(self) -> bool:
-        waiting = self._commands or self._reports
-        return bool(waiting or self.recorder.records or self.recorder.effects)
+        return any((self._commands, self._reports, self.recorder.records, self.recorder.effects))
 
     def _take_reports(self) -> None:
         reports, self._reports = self._reports, []
@@ -382,9 +381,8 @@ class Engine:
                         self.broker.corporate_action(effect)
                     case RefreshCalendars():
                         self._refresh_calendars()
-                    case LookAtBooks(look_id, why):
-                        now = utc_from_nanoseconds(self.clock.now())
-                        self.broker.report_books(look_id, why, now)
+                    case LookAtBooks(name, why):
+                        self.broker.report_books(name, why, utc_from_nanoseconds(self.clock.now()))
                     case _:
                         assert_never(effect)
             except Exception as error:
