@@ -272,8 +272,7 @@ class Engine:
 
     @property
     def _has_more(self) -> bool:
-        waiting = self._commands or self._reports
-        return bool(waiting or self.recorder.records or self.recorder.effects)
+        return any((self._commands, self._reports, self.recorder.records, self.recorder.effects))
 
     def _take_reports(self) -> None:
         reports, self._reports = self._reports, []
@@ -386,9 +385,8 @@ class Engine:
                         ask_margin(self.broker, request_id, intents)
                     case RefreshCalendars():
                         self._refresh_calendars()
-                    case LookAtBooks(look_id, why):
-                        now = utc_from_nanoseconds(self.clock.now())
-                        self.broker.report_books(look_id, why, now)
+                    case LookAtBooks(name, why):
+                        self.broker.report_books(name, why, utc_from_nanoseconds(self.clock.now()))
                     case _:
                         assert_never(effect)
             except Exception as error:

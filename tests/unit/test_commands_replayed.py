@@ -23,7 +23,9 @@ from events import (
     OperatorKilled,
     OperatorLifted,
     OperatorPromoteAsked,
+    OperatorReconcileAsked,
     OperatorReloaded,
+    OperatorResolveAsked,
     OperatorResumed,
     OperatorShadowed,
     OrderAcknowledged,
@@ -41,6 +43,7 @@ from projections import State
 from tests.builders import a_bar, a_calendar, a_commission, a_config, a_deposit, a_fill, a_session
 from tests.core_desk import A, CoreDesk, buy, of
 from tests.gate_desk import limits
+from tests.looks import a_look, listed
 from tests.operators import an_order_by_hand, held, said
 
 LIMIT: dict[str, Any] = {
@@ -161,6 +164,11 @@ class Day:
         self.fill(self.bar("15:11"), "10")
         self.bar("15:12", "40")  # 600 lost: the circuit breaker.
         self.bar("15:00", "40", "03")  # It lifts.
+        self.tell(OperatorReconcileAsked)
+        for at in ("2024-01-03T15:01:00", "2024-01-03T15:01:10"):
+            there = [listed("", "4", symbol="B")]
+            self.take(a_look({"A": "10", "B": "5"}, "7", there, at=at, costs={"B": "41"}), at)
+        self.tell(OperatorResolveAsked, None)
 
 
 DAY = Day()
@@ -181,6 +189,8 @@ def test_the_day_has_every_command_and_what_each_leads_to() -> None:
     happened = {TAGS[type(record.event)] for record in DAY.records}
     assert happened >= EVERY_COMMAND
     assert happened >= {"permit.lost", "command.refused", "strategy.promoted", "hold.lifted"}
+    assert happened >= {"break.opened", "break.resolved", "reconcile.completed"}
+    assert happened >= {"position.adjusted", "cash.adjusted", "order.adopted"}
     assert DAY.desk.state.positions.held(A).quantity == 10
 
 
