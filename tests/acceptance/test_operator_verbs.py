@@ -34,11 +34,11 @@ def quiet(daemon: Daemon) -> Iterator[Daemon]:
 
 
 def confirmed(daemon: Daemon, *words: str) -> CompletedProcess[str]:
-    """Say it, take the token from the answer, and say it again with that."""
+    """Say it, take the token from the answer, if it has one, and say it again with that."""
     asked = daemon.traded(*words)
     assert (asked.returncode, asked.stdout) == (5, "")
-    (token,) = re.findall(r"--confirm ([0-9a-f]{8})$", asked.stderr, re.MULTILINE)
-    return daemon.traded(*words, "--confirm", token)
+    tokens = re.findall(r"--confirm ([0-9a-f]{8})$", asked.stderr, re.MULTILINE)
+    return daemon.traded(*words, "--confirm", tokens[0]) if tokens else asked
 
 
 def held(daemon: Daemon) -> dict[str, str]:
