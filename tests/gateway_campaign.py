@@ -11,12 +11,14 @@ tell yet, or a break stands with a hold.
 import asyncio
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from decimal import Decimal
 from random import Random
 
 from daemon.brokers.gateway.broker import IbkrBroker
+from daemon.brokers.gateway.terms import Greeting
 from events import BreakOpened, BrokerUnparsed, OrderWithheld
-from ops.gateway_sim.faults import FaultPlan, plan_from_seed
+from ops.gateway_sim.faults import Fault, FaultKind, FaultPlan, plan_from_seed
 from projections.order_states import OrderState
 from projections.orders import Order
 from tests.adapter_desk import AAPL, QUICK, Trader
@@ -34,23 +36,32 @@ class Failed(AssertionError):
 class BlindResend(IbkrBroker):
     """What nobody may do: it sends again what has no answer as soon as there is a connection."""
 
-    async def ready(self) -> None:
-        await super().ready()
-        for order in self._again():
+    def connected(self, greeting: Greeting) -> None:
+        super().connected(greeting)
+        self._send_again()
+
+    def _send_again(self) -> None:
+        terms = self.session.connection
+        kept, terms.missing = terms.missing, {}
+        for order in self._unanswered():
             self._names._numbers.pop(order.client_order_id, None)  # noqa: SLF001 - a mutant
             self._write(order.intent)
+        terms.missing = kept
 
-    def _again(self) -> list[Order]:
+    def _unanswered(self) -> list[Order]:
         open_orders = self._state.orders.open.values()
         return [each for each in open_orders if each.state is OrderState.SENDING]
 
 
 class AskingResend(BlindResend):
-    """The same with an excuse: the open orders were asked for, and have not shown it."""
+    """The same with an excuse: the lists were asked for, and have not shown it."""
 
-    def _again(self) -> list[Order]:
-        known = self._names._by_perm_id.values()  # noqa: SLF001 - a mutant
-        return [each for each in super()._again() if each.client_order_id not in known]
+    def connected(self, greeting: Greeting) -> None:
+        IbkrBroker.connected(self, greeting)
+
+    async def ready(self) -> None:
+        await super().ready()
+        self._send_again()
 
 
 MUTANTS: dict[str, type[IbkrBroker]] = {"blind": BlindResend, "asking": AskingResend}
@@ -64,7 +75,7 @@ async def run_seed(seed: int, kind: type[IbkrBroker] = IbkrBroker) -> Counter[st
     """
     chance = Random(seed)
     seen: Counter[str] = Counter()
-    async with a_gateway(*plan_from_seed(seed)) as running:
+    async with a_gateway(*plan_from_seed(seed), *_unanswered(chance)) as running:
         trader = Trader(running, timing=QUICK, kind=kind)
         await trader.start(connected=False)
         for _ in range(STEPS):
@@ -79,6 +90,24 @@ async def run_seed(seed: int, kind: type[IbkrBroker] = IbkrBroker) -> Counter[st
     if wrong:
         raise Failed(wrong)
     return seen
+
+
+def _unanswered(chance: Random) -> Sequence[Fault]:
+    """Return what leaves an order there, or on its way, without an answer to us.
+
+    The last is the meanest: the connection ends before the echo, and the lists that are asked for
+    then do not show the order either.
+    """
+    nth = chance.randint(1, 8)
+    ends = Fault(FaultKind.RESET, "openOrder", nth)
+    return chance.choice(
+        (
+            (ends,),
+            (Fault(FaultKind.HALF_OPEN, "openOrder", nth, after_s=3.0),),
+            (Fault(FaultKind.OUTAGE, "placeOrder", nth, after_s=1.0),),
+            (ends, *(Fault(FaultKind.LOST, "openOrder", nth + more) for more in range(1, 9))),
+        )
+    )
 
 
 async def _step(trader: Trader, chance: Random, seen: Counter[str]) -> Trader:

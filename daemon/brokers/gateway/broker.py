@@ -155,6 +155,7 @@ class IbkrBroker:
         for order_id in unsent:
             assert isinstance(order_id, str), "orders wait by their names"
             self._withhold(ClientOrderId(order_id), "the connection ended before it left")
+        self._names.disconnected()
         self._what_ifs.lost()
         if self._looking is not None:
             self._looking.cancel()

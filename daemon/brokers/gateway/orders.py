@@ -33,10 +33,13 @@ class OrderNames:
         self._by_execution: dict[str, ClientOrderId] = {}
 
     def connected(self, order_id_next: int, highest_used: int) -> None:
-        """Forget the numbers of the connection before; begin above every number ever seen."""
+        """Begin above every number ever seen. What is heard before this counts already."""
+        self.next_id = max(self.next_id, order_id_next, highest_used + 1)
+
+    def disconnected(self) -> None:
+        """Forget the numbers: the next connection may give them to others."""
         self._by_number = {}
         self._numbers = {}
-        self.next_id = max(self.next_id, order_id_next, highest_used + 1)
 
     def number(self, order: ClientOrderId) -> int:
         """Return a new number for `order`, which is registered before anything is sent."""

@@ -1,0 +1,51 @@
+"""A few seeds of the campaign over the gateway, and two adapters that it has to catch.
+
+`python -m tests.gateway_campaign 1 2000` runs as many as you like.
+"""
+
+import asyncio
+from collections import Counter
+
+import pytest
+
+from daemon.brokers.gateway.broker import IbkrBroker
+from ops.gateway_sim.faults import Fault, FaultKind
+from projections.order_states import OrderState
+from tests.adapter_desk import Trader
+from tests.gateway_campaign import AskingResend, BlindResend, run_seed
+from tests.gateway_desk import a_gateway
+
+BEFORE_THE_ECHO = Fault(FaultKind.RESET, "openOrder")
+NOT_AT_THE_GREETING = tuple(Fault(FaultKind.LOST, "openOrder", nth) for nth in (2, 3))
+NOT_IN_THE_LISTS = tuple(Fault(FaultKind.LOST, "openOrder", nth) for nth in range(2, 7))
+
+
+@pytest.mark.parametrize("seed", [3, 7, 12, 25, 30])
+async def test_whatever_befalls_nothing_is_sent_twice_and_no_fill_is_lost(seed: int) -> None:
+    seen = await run_seed(seed)
+    assert seen["placed"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "faults", "times"),
+    [
+        (BlindResend, (BEFORE_THE_ECHO, *NOT_AT_THE_GREETING), 2),
+        (AskingResend, (BEFORE_THE_ECHO, *NOT_IN_THE_LISTS), 2),
+        (IbkrBroker, (BEFORE_THE_ECHO, *NOT_AT_THE_GREETING), 1),
+        (IbkrBroker, (BEFORE_THE_ECHO, *NOT_IN_THE_LISTS), 1),
+    ],
+)
+async def test_an_order_without_an_answer_is_there_twice_if_it_is_sent_again(
+    kind: type[IbkrBroker], faults: tuple[Fault, ...], times: int
+) -> None:
+    async with a_gateway(*faults) as running:
+        trader = Trader(running, kind=kind)
+        try:
+            await trader.start()
+            order_id = trader.place("10", "140.00")
+            await trader.until_reconnected()
+            await trader.until_state(order_id, OrderState.WORKING)
+            await asyncio.sleep(0.3)
+            assert Counter(trader.orders_there()) == {order_id: times}
+        finally:
+            await trader.stop()
