@@ -2,8 +2,9 @@
 
 from typing import Final
 
+from daemon.hold_desk import stopped_since
 from daemon.kill_switch import KillSwitch
-from events import HoldLevel, OrderIntended
+from events import OrderIntended
 from projections import State
 
 NO_PERMIT: Final = "the permit file is gone"
@@ -19,8 +20,4 @@ def why_held(intent: OrderIntended, state: State, switch: KillSwitch) -> str:
         return KILLED if switch.latched else NO_PERMIT
     if intent.closing:
         return ""
-    if switch.latched:
-        return KILLED
-    holds = state.holds.in_scope(intent.strategy, intent.symbol)
-    halts = [hold.cause for hold in holds if hold.level is HoldLevel.HALT]
-    return f"HALT: {', '.join(halts)}" if halts else ""
+    return KILLED if switch.latched else stopped_since(intent, state)
