@@ -20,6 +20,7 @@ from daemon.brokers.gateway.windows import Windows
 from daemon.config import Exchange, SymbolConfig
 from daemon.core import Core, CoreSettings
 from daemon.gate.decision import approve
+from daemon.gate.limits import AccountLimits, Limits
 from daemon.recorder import Cancel, LookAtBooks
 from events import (
     BooksReported,
@@ -123,7 +124,9 @@ class Trader:
         contracts = Contracts(self.session, symbols)
         self.broker = kind(self.session, contracts, "US/Eastern")
         self.session.listeners = [contracts, self.broker]
-        self.core = Core(self.state, (), CoreSettings())
+        # Nobody has booked what the account has: any position would be too much of it.
+        limits = Limits(account=AccountLimits(emergency_leverage=None))
+        self.core = Core(self.state, (), CoreSettings(limits))
         self.why_not = ""
         self._task: asyncio.Task[None] | None = None
         self._orders = 0
