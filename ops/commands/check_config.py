@@ -57,24 +57,7 @@ def _load_problems(config: Config, base: Path) -> Iterator[str]:
         partial(build_strategy, name, table, tuple(config.symbols))
         for name, table in config.strategies.items()
     ]
-    builds.append(partial(build_broker, config))
-    if config.feed.kind != "file":
-        builds.append(partial(build_feed, config, base, SystemClock()))
-    if config.corporate_actions.path:
-        builds.append(partial(read_corporate_actions, base / config.corporate_actions.path))
-    for build in builds:
-        try:
-            build()
-        except (LoadError, BadCorporateActions) as error:
-            yield from str(error).splitlines()
-
-
-def _notes(config: Config) -> Iterator[str]:
-    """Say what is allowed and probably not meant."""
-    missing = not_set(config.limits)
-    if missing:
-        yield f"no order will pass: limits.account lacks {', '.join(missing)}"
-    if not config.strategies:
-        yield "no strategies: bars are recorded, nothing is decided"
-    if config.is_dry_run:
-        yield "DRY RUN: all is decided and recorded, nothing is sent (dry_run = false sends)"
+    # What talks to a gateway needs the environment of the daemon: the start looks at that.
+    if config.broker.kind != "ibkr":
+        builds.append(partial(build_broker, config))
+    if config.feed.kind not in {"file", "ibkr"}:

@@ -15,6 +15,7 @@ from tests.command_line import TRADED, environment, traded
 ACCOUNT = "DU1234567"
 CONFIG = """
 mode = "{mode}"
+dry_run = false
 account = "main"
 [symbols.AAPL]
 exchange = "NASDAQ"
