@@ -61,3 +61,22 @@ def _load_problems(config: Config, base: Path) -> Iterator[str]:
     if config.broker.kind != "ibkr":
         builds.append(partial(build_broker, config))
     if config.feed.kind not in {"file", "ibkr"}:
+        builds.append(partial(build_feed, config, base, SystemClock()))
+    if config.corporate_actions.path:
+        builds.append(partial(read_corporate_actions, base / config.corporate_actions.path))
+    for build in builds:
+        try:
+            build()
+        except (LoadError, BadCorporateActions) as error:
+            yield from str(error).splitlines()
+
+
+def _notes(config: Config) -> Iterator[str]:
+    """Say what is allowed and probably not meant."""
+    missing = not_set(config.limits)
+    if missing:
+        yield f"no order will pass: limits.account lacks {', '.join(missing)}"
+    if not config.strategies:
+        yield "no strategies: bars are recorded, nothing is decided"
+    if config.is_dry_run:
+        yield "DRY RUN: all is decided and recorded, nothing is sent (dry_run = false sends)"
