@@ -40,10 +40,9 @@ def order_records(reader: JournalReader, client_order_id: str) -> OrderRecords |
     for record in walk:
         event = record.event
         if order_id_of(event) == client_order_id:
-            if isinstance(record.event, BrokerHeard):
-            continue  # What it means stands behind it.
-        # Every other event with a client order id belongs to the order path.
-            book.apply(cast("OrderPathEvent", event), record.seq, record.at, record.trace)
+            if not isinstance(event, BrokerHeard):  # What it means stands behind it.
+                # Every other event with a client order id belongs to the order path.
+                book.apply(cast("OrderPathEvent", event), record.seq, record.at, record.trace)
         elif isinstance(event, MarginRequested) and client_order_id in event.orders:
             request = event.request_id
             alone = msgspec.structs.replace(event, orders=(ClientOrderId(client_order_id),))

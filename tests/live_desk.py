@@ -206,6 +206,7 @@ class Daemon:
         # A socket's path has 107 bytes at most, and a test's folder may be longer than that.
         self._runtime = tempfile.TemporaryDirectory(prefix="t-")
         self._code = code
+        self._meant = ["--live"] if mode == "live" else []
         self._calm = calm
         self.process: subprocess.Popen[bytes] | None = None
         folder.mkdir(exist_ok=True)
@@ -236,7 +237,7 @@ class Daemon:
         """Start it, and wait until it listens."""
         with (self.folder / "log.txt").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "ops.cli", "run", "--config", "traded.toml"],
+                [sys.executable, "-m", "ops.cli", "run", "--config", "traded.toml", *self._meant],
                 cwd=self.folder,
                 env=self.environment,
                 stdout=log,
