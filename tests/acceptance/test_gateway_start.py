@@ -163,3 +163,10 @@ def test_a_gateway_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
         kinds = [row[2] for row in reader.rows()]
     assert "broker.disconnected" in kinds
     assert "order.sending" not in kinds
+
+
+def test_a_configuration_for_the_gateway_can_be_checked_without_one(tmp_path: Path) -> None:
+    text = CONFIG.format(port=4002, mode="broker-paper", symbols="")
+    (tmp_path / "traded.toml").write_text(text)
+    done = traded("check-config", "--config", "traded.toml", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -156,3 +156,14 @@ async def test_a_missing_permission_is_said_once() -> None:
         (said,) = [each for each in found.reports if isinstance(each, BrokerDegraded)]
         assert said.reason.startswith("no live bars of AAPL: 354: ")
         assert Symbol("AAPL") in said.reason
+
+
+async def test_a_minute_that_lacks_a_part_comes_whole_from_the_history() -> None:
+    # The first minute is begun in its middle or whole; the lost part is in the second or third.
+    lost = Fault(FaultKind.LOST, "realtimeBar", nth=20)
+    async with a_gateway(lost) as running, listening(running) as found:
+        while not any(bar.past for bar in found.bars):
+            await found.pass_parts(12)
+        ends = [bar.end for bar in found.bars]
+        assert {later - before for before, later in pairwise(ends)} <= {MINUTE}
+        assert sum(bar.past for bar in found.bars) >= 1

@@ -1,5 +1,7 @@
 """An order's way through the adapter and the simulated gateway, and back."""
 
+import asyncio
+from datetime import timedelta
 from decimal import Decimal
 
 from daemon.gate.decision import approve
@@ -16,8 +18,8 @@ from events import (
 )
 from ops.gateway_sim.gateway import Settings
 from projections.order_states import OrderState
-from tests.adapter_desk import AAPL, ALIAS, a_trader
-from tests.gateway_desk import ACCOUNT, a_gateway
+from tests.adapter_desk import AAPL, ALIAS, QUICK, Trader, a_trader
+from tests.gateway_desk import ACCOUNT, a_client, a_gateway, until
 
 
 async def test_a_market_order_is_acknowledged_filled_and_charged() -> None:
@@ -112,6 +114,8 @@ async def test_of_many_orders_at_once_those_that_wait_when_the_connection_ends_a
         # The pace lets forty messages a second pass, of which the start took some: the rest
         # certainly never left. What was written may be anywhere, and stays reserved.
         assert len(withheld) >= 60
+        reasons = {each.reason for each in trader.all(OrderWithheld)}
+        assert reasons == {"the connection ended before it left"}
         assert not withheld & set(trader.orders_there())
         written = set(orders) - withheld
         assert all(trader.order(each).reserved == 1 for each in written)
@@ -159,3 +163,36 @@ async def test_a_look_says_what_remains_of_a_part_filled_order() -> None:
         (order,) = look.open_orders
         assert (order.order_ref, order.quantity, order.remaining) == (order_id, 10, 6)
         assert (order.is_ours, look.missing) == (True, {})
+
+
+async def test_what_traded_before_there_was_a_journal_is_no_fill_of_it() -> None:
+    async with a_gateway() as running:
+        async with a_client(running) as person:
+            trade = person.market("BUY", 7)
+            await until(trade.isDone)
+        running.gateway.clock.go_to(running.gateway.now() + timedelta(seconds=60))
+        async with a_trader(running) as trader:
+            assert (trader.fills, trader.held, trader.theirs) == ([], 0, 7)
+            assert "foreign fill" not in trader.causes
+            look = trader.all(BooksReported)[0]
+            assert look.positions is not None
+            assert [(each.symbol, each.quantity) for each in look.positions] == [(AAPL, 7)]
+
+
+async def test_contracts_the_books_know_are_there_though_a_gateway_without_its_line_denies_it() -> (
+    None
+):
+    async with a_gateway() as running:
+        async with a_trader(running) as trader:
+            records = trader.records
+        running.gateway.mishaps.lose_line()
+        again = Trader(running, records)
+        try:
+            await again.start(connected=False)
+            await again.until(lambda: any("200: " in each for each in again.said))
+            await asyncio.sleep(QUICK.verify_again * 10)
+            assert again.failed is None
+            running.gateway.mishaps.restore_line()
+            await again.until(lambda: again.state.broker.connected)
+        finally:
+            await again.stop()

@@ -11,10 +11,12 @@ import pytest
 
 from daemon.brokers.gateway import messages
 from daemon.brokers.gateway.session import Timing
+from daemon.brokers.gateway.terms import Margins
 from daemon.brokers.gateway.windows import Windows
 from events import (
     BooksReported,
     BrokerConnected,
+    BrokerDisconnected,
     BrokerHeard,
     BrokerUnparsed,
     BrokerUnreachable,
@@ -206,6 +208,11 @@ async def test_11_a_silent_gateway_is_found_and_nothing_is_sent_into_it() -> Non
         assert Timing().beat + Timing().beat_answer <= 10
         order_id = trader.place("10")
         assert trader.order(order_id).state is OrderState.WITHHELD
+        # The hanging socket is given up, and another one taken.
+        await trader.until_reconnected()
+        assert any(
+            "no sign of the gateway" in each.reason for each in trader.all(BrokerDisconnected)
+        )
 
 
 # 12. Nobody notices that the weekly login is due.
@@ -334,6 +341,21 @@ async def test_19_a_what_if_without_an_answer_is_a_no() -> None:
         trader.broker.ask_margin("r1", [trader.record_sending("10")])
         await trader.until(lambda: trader.all(MarginUnavailable))
         assert "no answer" in trader.all(MarginUnavailable)[0].reason
+
+
+async def test_19_a_first_answer_without_figures_is_none() -> None:
+    lost = [Fault(FaultKind.LOST, "openOrder", nth=nth) for nth in (1, 2)]
+    async with a_gateway(*lost) as running, a_trader(running) as trader:
+        what_ifs = trader.broker._what_ifs  # noqa: SLF001 - the gateway's part is played here
+        trader.broker.ask_margin("r1", [trader.record_sending("10")])
+        await trader.until(lambda: what_ifs._open)  # noqa: SLF001 - as above
+        (number,) = what_ifs._open  # noqa: SLF001 - as above
+        ten, none = Decimal(10), (None, None)
+        what_ifs.answered(Margins(number, none, none, none, "a warning comes first"))
+        await asyncio.sleep(0.05)
+        assert trader.all(MarginReported) == []
+        what_ifs.answered(Margins(number, (ten, ten), (ten, ten), (ten, ten), ""))
+        await trader.until(lambda: trader.all(MarginReported))
 
 
 # 20. Positions lag behind fills.
