@@ -276,7 +276,9 @@ class State(msgspec.Struct):
             self.market.close_bar(bar, in_session=in_session)
         if not in_session:
             return
-        self.references.close_bar(bar, self.symbols[bar.symbol].exchange, self.calendar)
+        exchange = self.symbols[bar.symbol].exchange
+        if self.references.close_bar(bar, exchange, self.calendar).doubted:
+            return  # It may be a slip of the feed: the next bar tells.
         position = self.positions.account.get(bar.symbol)
         if position is not None and position.quantity:
             self.pnl.mark(bar.symbol, bar.close, position.quantity * bar.close)
@@ -312,7 +314,9 @@ class State(msgspec.Struct):
         self.cash.apply(event)
         bar = self.market.last.get(event.symbol)
         # A fill reported late is older than the last bar, and so is its price.
-        price = bar.close if bar is not None and bar.end > event.executed_at else event.price
+        is_late = bar is not None and bar.end > event.executed_at
+        is_newer_known = is_late and not self.references.is_doubted(event.symbol)
+        price = bar.close if bar is not None and is_newer_known else event.price
         held = self.positions.held(event.symbol).quantity
         self.pnl.mark(event.symbol, price, held * price)
         self._settle(event.executed_at)
@@ -372,6 +376,7 @@ class State(msgspec.Struct):
         self.commands.reloading = False
         self.symbols = event.symbols
         self.freshness.load(event)
+        self.references.threshold = event.outlier_threshold
 
     def _obey(self, event: Command | CommandRefused | StrategyPromoted, seq: int) -> None:
         match event:

@@ -55,6 +55,7 @@ class Books:
     today: list[Placed] = field(default_factory=list)
     opened: dict[str, bool] = field(default_factory=dict)
     day_trades: list[int] = field(default_factory=list)
+    doubted: set[str] = field(default_factory=set)
 
 
 def in_hours(minute: Fraction | int, *, extended: bool, ends: bool = False) -> bool:
@@ -128,8 +129,15 @@ def _bar(books: Books, world: World, minute: int, symbol: str, close: int) -> No
     is_open = terms["exchange"] == "24/7" or in_hours(minute, extended=terms["extended"])
     if terms["enforce"] and not is_open:
         return
-    books.seen.setdefault(symbol, []).append((minute, close))
-    if books.held.get(symbol):
+    seen = books.seen.setdefault(symbol, [])
+    moves = [abs(Fraction(close, earlier) - 1) for _, earlier in seen[-2:]]
+    seen.append((minute, close))
+    jumped = world.believed is not None and bool(moves) and min(moves) > world.believed
+    if jumped and symbol not in books.doubted:
+        books.doubted.add(symbol)  # It counts with the bar after it.
+    else:
+        books.doubted.discard(symbol)
+    if books.held.get(symbol) and symbol not in books.doubted:
         books.marks[symbol] = Fraction(close)
         _worth(books)
 
