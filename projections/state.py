@@ -59,6 +59,7 @@ from events import (
     SymbolTerms,
     TimerFired,
     TimerKind,
+    Trip,
     utc_from_nanoseconds,
 )
 from events.codec import Command
@@ -128,7 +129,10 @@ RareEvent = (
 
 
 class State(msgspec.Struct):
-    """Everything the daemon knows. `seq` and `at` are those of the last record folded."""
+    """Everything the daemon knows. `seq` and `at` are those of the last record folded.
+
+    With `clock_jumped` no day ends, until the hold behind the jump is lifted.
+    """
 
     identity: JournalIdentity = msgspec.field(default_factory=JournalIdentity)
     calendar: Calendar = msgspec.field(default_factory=Calendar)
@@ -152,6 +156,7 @@ class State(msgspec.Struct):
     trips: Trips = msgspec.field(default_factory=Trips)
     freshness: Freshness = msgspec.field(default_factory=Freshness)
     symbols: dict[Symbol, SymbolTerms] = {}
+    clock_jumped: bool = False
     seq: int = 0
     at: int = 0
 
@@ -160,10 +165,9 @@ class State(msgspec.Struct):
         event = record.event
         self.seq = record.seq
         self.at = record.at
-        if record.at > self.pnl.day_ends_at:
-            self._end_day(record.at)
-        if record.at > self.activity.day:
-            self.activity.begin_day(self.pnl.day_ends_at, record.at)
+        is_another_day = record.at > self.pnl.day_ends_at or record.at > self.activity.day
+        if is_another_day and self._knows_the_time(event):
+            self._begin_day(record.at)
         match event:
             case BarClosed():
                 self._close_bar(event, record.at)
@@ -212,7 +216,9 @@ class State(msgspec.Struct):
                 self.freshness.miss(event)
             case BrokerUnparsed():
                 self.broker_errors.apply(event, record.at)
-            case PermitLost() | ClockJumped() | DiskLow() | SessionStopping():
+            case ClockJumped():
+                self.clock_jumped = True
+            case PermitLost() | DiskLow() | SessionStopping():
                 pass  # It moves no book; what follows from it are the holds and cancels behind.
             case SymbolHalted():
                 self.halts.apply(event)
@@ -239,8 +245,10 @@ class State(msgspec.Struct):
                 if not self.corporate_actions.is_repeat(event):
                     self._apply_corporate_action(event)
             case CalendarLoaded():
-                self._load_calendar(event, record.at)
-                self.activity.begin_day(self.pnl.day_ends_at, record.at)
+                self.calendar.load(event)
+                if self._knows_the_time(event):
+                    self._find_day(record.at)
+                    self.activity.begin_day(self.pnl.day_ends_at, record.at)
             case ConfigLoaded():
                 self._load_config(event, record.seq, record.at)
             case SessionStarted():
@@ -342,6 +350,8 @@ class State(msgspec.Struct):
             self.trips.count(event, self.pnl.day_ends_at)
             return
         self.broker_errors.forgive(hold)
+        if hold is not None and hold.cause == Trip.CLOCK_JUMP:
+            self.clock_jumped = False
         if hold is None or hold.cause != FAILED or self.holds.stands(FAILED, hold.target):
             return
         self.strategies.forgive(hold.target, record.seq)
@@ -408,9 +418,8 @@ class State(msgspec.Struct):
     def _settle(self, moment: datetime | None = None) -> None:
         self.pnl.settle(self.cash.balance + self.cash.receivable, moment)
 
-    def _load_calendar(self, event: CalendarLoaded, at: int) -> None:
+    def _find_day(self, at: int) -> None:
         known_end = self.pnl.day_ends_at
-        self.calendar.load(event)
         day = self.calendar.day_of(at)
         if day is None:
             return
@@ -420,7 +429,17 @@ class State(msgspec.Struct):
         else:
             self.pnl.set_day(day)
 
+    def _begin_day(self, at: int) -> None:
+        if at > self.pnl.day_ends_at:
+            self._end_day(at)
+        if at > self.activity.day:
+            self.activity.begin_day(self.pnl.day_ends_at, at)
+
     def _end_day(self, at: int) -> None:
         day = self.calendar.day_of(at)
         if day is not None:
             self.pnl.end_day(day)
+
+    def _knows_the_time(self, event: object) -> bool:
+        """Say whether a day may end: after a jump of the clock a person has to say that it is right."""
+        return not self.clock_jumped and type(event) is not ClockJumped
