@@ -441,5 +441,5 @@ class State(msgspec.Struct):
             self.pnl.end_day(day)
 
     def _knows_the_time(self, event: object) -> bool:
-        """Say whether a day may end: after a jump of the clock a person has to say that it is right."""
+        """Say whether a day may end: a clock that jumped has to be called right by a person."""
         return not self.clock_jumped and type(event) is not ClockJumped
