@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 
 from daemon.control.protocol import VERSION, Answer
+from daemon.exit_codes import ExitCode
 from events import (
     CancelSending,
     Check,
@@ -23,14 +24,11 @@ from events import (
 )
 from events.codec import JournalEvent
 
-EXIT_OK = 0
-EXIT_REFUSED = 5
-
 
 def answer_from(records: Sequence[Record], *, dry_run: bool = False) -> Answer:
     """Return the answer to the command that `records` start with; they are durable by now."""
     if not records:
-        return Answer(VERSION, EXIT_OK, ("nothing to do: it was done before",))
+        return Answer(VERSION, ExitCode.OK, ("nothing to do: it was done before",))
     events = [record.event for record in records]
     own = {event.client_order_id for event in events if isinstance(event, OrderIntended)}
     refused = any(
@@ -43,9 +41,8 @@ def answer_from(records: Sequence[Record], *, dry_run: bool = False) -> Answer:
         lines = (*lines, *_left_unsaid(events))
     if dry_run and any(isinstance(event, OrderSending | CancelSending) for event in events):
         lines = (*lines, "DRY RUN: nothing is sent")
-    return Answer(
-        VERSION, EXIT_REFUSED if refused else EXIT_OK, lines or ("done",), seq=records[0].seq
-    )
+    code = ExitCode.REFUSED if refused else ExitCode.OK
+    return Answer(VERSION, code, lines or ("done",), seq=records[0].seq)
 
 
 def _left_unsaid(events: Sequence[JournalEvent]) -> Iterator[str]:

@@ -15,8 +15,9 @@ from daemon.control.confirmation import Confirmations, numbers_of
 from daemon.control.protocol import VERSION, Answer, BadRequest, Request
 from daemon.control.reloading import changes, needs_restart
 from daemon.control.requests import command_of
-from daemon.control.server import EXIT_FAILURE, EXIT_REFUSED, Caller
+from daemon.control.server import Caller
 from daemon.engine import Engine
+from daemon.exit_codes import ExitCode
 from daemon.recovery import settings_of
 from events import OperatorCancelAsked, OperatorKilled, OperatorReloaded, OrderSending, Record
 from events.codec import Command
@@ -28,7 +29,6 @@ KILL_S: Final = 0.7
 """How long a kill waits to be recorded: it has taken effect before."""
 GONE_S: Final = 5.0
 """How long a cancel of everything waits for the broker's words."""
-EXIT_BAD_CONFIG: Final = 78
 _STEP_S: Final = 0.02
 
 
@@ -70,7 +70,7 @@ class Dispatch:
             command = command_of(request, caller, changed)
         except ConfigError as error:
             kept = "the configuration in force stays"
-            return Answer(VERSION, EXIT_BAD_CONFIG, (*error.problems, kept))
+            return Answer(VERSION, ExitCode.BAD_CONFIG, (*error.problems, kept))
         if isinstance(command, OperatorKilled):
             return self._kill(command)
         return self._on_loop(self._obey(command, request.token, read), LOOP_S) or _HUNG
@@ -105,12 +105,12 @@ class Dispatch:
         engine = self._engine
         troubles = (engine.calendar_problem, engine.snapshot_problem)
         answers = f"the trading loop answers, at event {engine.core.state.seq}"
-        return Answer(VERSION, 0, (answers, *filter(None, troubles)))
+        return Answer(VERSION, ExitCode.OK, (answers, *filter(None, troubles)))
 
     async def _obey(self, command: Command, token: str, read: Config) -> Answer:
         if isinstance(command, OperatorReloaded) and (restart := needs_restart(command.changes)):
             why = f"refused: a running daemon does not take {', '.join(restart)}: restart it"
-            return Answer(VERSION, EXIT_REFUSED, (why,))
+            return Answer(VERSION, ExitCode.REFUSED, (why,))
         core = self._engine.core
         numbers = numbers_of(command, core.state, core.operator.rule)
         # One that was taken already changes nothing: whoever sends it again wants its answer.
@@ -118,7 +118,7 @@ class Dispatch:
         if is_to_confirm and not self._confirmations.use(token, command, numbers):
             changed = ("the token is not the one for these numbers:",) if token else ()
             made = self._confirmations.token(command, numbers)
-            return Answer(VERSION, EXIT_REFUSED, (*changed, *numbers.lines), made)
+            return Answer(VERSION, ExitCode.REFUSED, (*changed, *numbers.lines), made)
         if isinstance(command, OperatorReloaded):
             return await self._reload(command, read)
         records = await self._engine.obey(command)
@@ -143,19 +143,19 @@ class Dispatch:
             return answer
         lines = (f"not sent: {order.client_order_id}: {order.reason}" for order in kept)
         return msgspec.structs.replace(
-            answer, exit_code=EXIT_REFUSED, lines=(*answer.lines, *lines)
+            answer, exit_code=ExitCode.REFUSED, lines=(*answer.lines, *lines)
         )
 
     async def _reload(self, command: OperatorReloaded, read: Config) -> Answer:
         if not command.changes:
-            return Answer(VERSION, 0, ("nothing has changed",))
+            return Answer(VERSION, ExitCode.OK, ("nothing has changed",))
         if changes(self._config, read) != command.changes:
-            return Answer(VERSION, EXIT_REFUSED, ("refused: another reload came first",))
+            return Answer(VERSION, ExitCode.REFUSED, ("refused: another reload came first",))
         self._config = read
         loaded = Loaded(to_event(self._config), settings_of(self._config))
         records = await self._engine.obey(command, loaded)
         took = (f"{key}: {old} -> {new}" for key, (old, new) in command.changes.items())
-        return Answer(VERSION, 0, tuple(took), seq=records[0].seq if records else 0)
+        return Answer(VERSION, ExitCode.OK, tuple(took), seq=records[0].seq if records else 0)
 
     async def _until_none_open(self, answer: Answer) -> Answer:
         """Wait for the orders there are to end, and say which have not, and which are new."""
@@ -171,13 +171,13 @@ class Dispatch:
         ]
         new = [f"sent since: {order_id}" for order_id in sorted(orders.open.keys() - asked)]
         said = [*still, *new] or ["no order is open"]
-        code = EXIT_FAILURE if still else 0
+        code = ExitCode.FAILURE if still else ExitCode.OK
         return Answer(VERSION, code, (*answer.lines, *said), seq=answer.seq)
 
 
 _KILLED: Final = Answer(
     VERSION,
-    0,
+    ExitCode.OK,
     (
         "killed: no order leaves any more; the trading loop is busy and has not recorded it",
         "working orders are not cancelled yet: `traded kill --offline` if it stays so",
@@ -185,7 +185,7 @@ _KILLED: Final = Answer(
 )
 _HUNG: Final = Answer(
     VERSION,
-    EXIT_FAILURE,
+    ExitCode.FAILURE,
     (
         "the trading loop does not answer; `traded status` shows whether it took the command",
         "`traded kill` in any case stops what it sends",

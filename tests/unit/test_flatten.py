@@ -213,7 +213,7 @@ def test_what_may_not_be_traded_any_more_can_be_flattened(lists: dict[str, Any])
     assert [check.name for check in refused.failed] == ["symbol_allowed"]
 
 
-def test_a_flatten_passes_the_limits_on_one_order_and_no_other_check() -> None:
+def test_a_flatten_passes_the_limits_on_one_order() -> None:
     desk = Told(under=limits(max_order_shares="100", max_order_usd="10000"))
     desk.fill(desk.sends("50"), "50")
     # 150 shares at 100: above both.

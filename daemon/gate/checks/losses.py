@@ -23,7 +23,7 @@ def equity_known(question: Question) -> Check:
     if seconds is None:
         return unset("equity_known", "max_data_age_s")
     longest = timedelta(seconds=seconds)
-    oldest, last = question.moment.clock - longest, question.state.market.last
+    oldest, last = question.moment.now - longest, question.state.market.last
     stale = []
     for symbol, position in question.state.positions.account.items():
         if position.quantity:
@@ -51,7 +51,7 @@ def _is_believed(question: Question, symbol: Symbol) -> bool:
 
 def _is_fresh(question: Question, bar: BarClosed, longest: timedelta) -> bool:
     """Say whether the symbol's next bar is due for no longer than `longest`, in session time."""
-    state, clock = question.state, question.moment.clock
+    state, clock = question.state, question.moment.now
     terms = state.symbols.get(bar.symbol)
     if terms is None:
         return False

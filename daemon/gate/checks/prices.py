@@ -35,11 +35,11 @@ def data_age_s(question: Question) -> Check:
     if bar is None or terms is None:
         found = counted("data_age_s", None, limit, "max_data_age_s", "no price")
         return unless_flatten(question, found)
-    if bar.end >= question.moment.clock:
+    if bar.end >= question.moment.now:
         return counted("data_age_s", 0, limit, "max_data_age_s")
     exchange = terms.exchange if terms.enforce_hours else ALWAYS_OPEN
     age = question.state.calendar.open_time(
-        exchange, bar.end, question.moment.clock, extended=terms.extended_hours
+        exchange, bar.end, question.moment.now, extended=terms.extended_hours
     )
     if age is None:
         return counted("data_age_s", None, limit, "max_data_age_s", "the sessions are not known")
@@ -56,7 +56,7 @@ def data_stale(question: Question) -> Check:
     if not question.state.freshness.watching:
         return _NOT_STALE
     symbols = sorted({intent.symbol for intent in question.batch})
-    stale = [symbol for symbol in symbols if question.state.is_stale(symbol, question.moment.clock)]
+    stale = [symbol for symbol in symbols if question.state.is_stale(symbol, question.moment.now)]
     if not stale:
         return _NOT_STALE
     note = f"no fresh data of {', '.join(stale)}"
