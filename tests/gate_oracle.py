@@ -403,7 +403,7 @@ class Oracle:
         rules = self.limits["prices"]
         near = rules["max_distance_last"]
         if near is None or (
-            asked.own and (not seen or max(abs(own / seen[-1][1] - 1) for own in asked.own) > near)
+            asked.own and (not seen or self.reach(asked, Fraction(seen[-1][1])) > near)
         ):
             yield "collar_last"
         far, jump = rules["max_distance_close"], rules["outlier_threshold"]
@@ -413,10 +413,22 @@ class Oracle:
             ends = self.session_end(asked.symbol, seen[-1][0])
             today = [close for end, close in seen if self.session_end(asked.symbol, end) == ends]
             before = [close for end, close in seen if self.session_end(asked.symbol, end) != ends]
-            if before and max(abs(own / before[-1] - 1) for own in asked.own) > far:
+            if before and self.reach(asked, Fraction(before[-1])) > far:
                 agree = len(today) > 1 and jump is not None
                 if not agree or abs(Fraction(today[-1], today[-2]) - 1) > jump:
                     yield "collar_close"
+
+    def reach(self, asked: Asked, reference: Fraction) -> Fraction:
+        """Return how much too high a buyer's prices are, or too low a seller's."""
+        buys, found = asked.size >= 0, Fraction(0)
+        if asked.stop is not None:
+            # It would be in the market at once.
+            found = (reference - asked.stop if buys else asked.stop - reference) / reference
+            reference = max(reference, asked.stop) if buys else min(reference, asked.stop)
+        if asked.limit is not None:
+            gap = asked.limit - reference if buys else reference - asked.limit
+            found = max(found, gap / reference)
+        return found
 
     def session_end(self, symbol: str, minute: int) -> int:
         day = None if self.world.terms[symbol]["exchange"] == "24/7" else session_of(minute)

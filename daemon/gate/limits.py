@@ -79,8 +79,8 @@ class PriceLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How old a price may be, in session time, and how far prices may lie from each other.
 
     `outlier_threshold` is the largest move from one bar to the next that is believed at once.
-    `max_distance_last` and `max_distance_close` are how far an order's own prices may lie from the
-    last price and from the close of the session before. All three are shares of the price.
+    `max_distance_last` and `max_distance_close` are how far an order's own prices may go beyond the
+    last price and the close of the session before, on the side that costs. All three are shares.
     """
 
     max_data_age_s: Age | None = 1800

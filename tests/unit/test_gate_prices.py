@@ -265,67 +265,6 @@ def test_a_real_bad_tick_is_no_price_to_trade_on() -> None:
     assert passed == [False, True, True]
 
 
-# The order's own prices, against two references.
-
-NEAR = rules(prices={"max_distance_last": "0.10", "max_distance_close": "0.30"})
-
-
-@pytest.mark.parametrize(
-    ("price", "away"), [("110", "0.10"), ("90", "0.10"), ("110.01", "0.1001"), ("89.99", "0.1001")]
-)
-@pytest.mark.parametrize("kind", [LIMIT, STOP])
-def test_an_orders_price_is_near_the_last_one(kind: OrderType, price: str, away: str) -> None:
-    own = {"limit_price" if kind is LIMIT else "stop_price": Decimal(price)}
-    checks = asked(books(), an("1", order_type=kind, **own), under=NEAR)
-    limit, value = Decimal("0.10"), Decimal(away)
-    assert figures(checks["collar_last"]) == (value <= limit, value, limit, limit - value)
-
-
-def test_of_two_prices_the_farther_one_counts_and_a_market_order_has_none() -> None:
-    both = an(
-        "1",
-        order_type=OrderType.STOP_LIMIT,
-        stop_price=Decimal(105),
-        limit_price=Decimal(120),
-    )
-    assert asked(books(), both, under=NEAR)["collar_last"].value == Decimal("0.2")
-    market = asked(books(), an("1"), under=NEAR)
-    assert (market["collar_last"].value, market["collar_close"].value) == (None, None)
-
-
-@pytest.mark.parametrize(
-    ("today", "passes"),
-    [
-        # The session before closed at 100; the limit is at 131.
-        (["125"], False),
-        (["125", "125"], True),
-        (["125", "126", "127"], True),
-        (["90", "125"], False),
-        # The bar before agrees by the last hundredth: 125 is 30 % above it; one more does not.
-        (["96.1539", "125"], True),
-        (["96.15", "125"], False),
-    ],
-)
-def test_far_from_the_last_close_it_takes_two_bars_that_agree(
-    today: list[str],
-    passes: bool,  # noqa: FBT001 - a table
-) -> None:
-    state = minutes(["90", "100"])
-    for number, close in enumerate(today, 31):
-        fold(state, a_bar(close, end=f"2024-01-03T14:{number}"))
-    order = an("1", order_type=LIMIT, limit_price=Decimal(131))
-    under = rules(prices={"outlier_threshold": "0.30", "max_distance_close": "0.30"})
-    check = asked(state, order, now=utc("2024-01-03T14:40"), under=under)["collar_close"]
-    assert (check.passed, check.value) == (passes, Decimal("0.31"))
-    assert check.note == ("the move is confirmed" if passes else "")
-
-
-def test_in_the_first_session_there_is_no_close_to_be_far_from() -> None:
-    order = an("1", order_type=LIMIT, limit_price=Decimal(100))
-    check = asked(books(), order, under=NEAR)["collar_close"]
-    assert (check.passed, check.note) == (True, "no session before this one is known")
-
-
 # Steps.
 
 

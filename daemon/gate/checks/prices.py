@@ -4,7 +4,6 @@ A price that jumped is believed once a second bar agrees with it: a crash trades
 bad tick never.
 """
 
-from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 
@@ -14,7 +13,7 @@ from events import Check
 from projections.calendar import ALWAYS_OPEN
 from projections.references import Reference
 
-_ONE = Decimal(1)
+_ZERO, _ONE = Decimal(0), Decimal(1)
 _SECOND = timedelta(seconds=1)
 _NOT_STALE = allowed("data_stale")
 _NO_OWN_PRICE, _NONE_EITHER = allowed("collar_last"), allowed("collar_close")
@@ -91,34 +90,32 @@ def jump(found: Reference, limit: Decimal) -> Decimal | None:
 
 
 def collar_last(question: Question) -> Check:
-    """Limit how far an order's own prices lie from the last price."""
+    """Limit how far an order's own prices go beyond the last price, on the side that costs."""
     limit = question.limits.prices.max_distance_last
     if limit is None:
         return unset("collar_last", "max_distance_last")
-    own = question.own_prices
-    if not own:
+    if not question.own_prices:
         return _NO_OWN_PRICE
     last = question.last
-    value = None if last is None else farthest(own, last)
+    value = None if last is None else beyond(question, last)
     return within("collar_last", value, limit, "")
 
 
 def collar_close(question: Question) -> Check:
-    """Limit how far they lie from the close of the session before, unless the move is confirmed.
+    """Limit how far they go beyond the close of the session before, unless the move is confirmed.
 
     It is when the bar before the last, of the same session, is near the last one.
     """
     limit = question.limits.prices.max_distance_close
     if limit is None:
         return unset("collar_close", "max_distance_close")
-    own = question.own_prices
-    if not own:
+    if not question.own_prices:
         return _NONE_EITHER
     found = question.state.references.of(question.intent.symbol)
     if found is None or found.session_close is None:
         return passes("collar_close", "no session before this one is known")
     close = found.session_close
-    check = within("collar_close", farthest(own, close), limit, "")
+    check = within("collar_close", beyond(question, close), limit, "")
     if check.passed or not _is_confirmed(found, question.limits.prices.outlier_threshold):
         return check
     note = "the move is confirmed"
@@ -130,9 +127,22 @@ def distance(price: Decimal, reference: Decimal) -> Decimal:
     return abs(price / reference - _ONE)
 
 
-def farthest(prices: Sequence[Decimal], reference: Decimal) -> Decimal:
-    """Return how far the one of `prices` is that is farthest from `reference`."""
-    return max([distance(price, reference) for price in prices])
+def beyond(question: Question, reference: Decimal) -> Decimal:
+    """Return how far the order's prices go beyond `reference` where that costs, as a share of it.
+
+    That is a buy limit above it, and a stop below it, which is triggered at once; of a sale the
+    other way round. A limit behind a stop counts from the stop: it waits until the market is there.
+    What waits on the other side, such as a protective stop or a profit to take, costs nothing: 0.
+    """
+    sign = -_ONE if question.standing.is_sale else _ONE
+    limit, stop = question.intent.limit_price, question.intent.stop_price
+    far, active = _ZERO, reference
+    if stop is not None:
+        far = max(far, sign * (_ONE - stop / reference))
+        active = sign * max(sign * reference, sign * stop)
+    if limit is not None:
+        far = max(far, sign * (limit / active - _ONE))
+    return far
 
 
 def _is_confirmed(found: Reference, threshold: Decimal | None) -> bool:
