@@ -194,7 +194,7 @@ class Core:
 
     def _start_on_halt(self, doubt: str) -> None:
         if doubt:
-            self.holds.halt_everything(AT_START, doubt, doubt)
+            self.holds.doubt_books(AT_START, doubt, doubt)
 
     # Inputs, each folded first and answered then.
 
@@ -204,7 +204,7 @@ class Core:
         self._start_on_halt(doubt)
         found = doubts_of_journal(self.state, started)
         if found:
-            self.holds.halt_everything(Trip.JOURNAL_DOUBT, found, found)
+            self.holds.doubt_books(Trip.JOURNAL_DOUBT, found, found)
         for name, why in started.diverged.items():
             self.desk.fail_strategy(name, why)
         self._emit_all(data_holds(self.state, self.recorder.root))
@@ -271,9 +271,9 @@ class Core:
         self.breaker.look_at_broker()
         if report.contradicts:
             why = f"recorded is {report.contradicts}; now it is {report.raw}"
-            self.holds.halt_everything("contradicting report", why, report.contradicts)
+            self.holds.doubt_broker("contradicting report", why, report.contradicts)
         else:
-            self.holds.halt_everything("unparsed report", f"{report.why}: {report.raw}", "")
+            self.holds.doubt_broker("unparsed report", f"{report.why}: {report.raw}", "")
 
     def _margin(self, answer: MarginReported | MarginUnavailable, at: int) -> None:
         """Record an answer; the first one in time takes its batch to the gate again."""
@@ -309,7 +309,7 @@ class Core:
         if after is None:
             is_now = order.state if order else "not ours"
             why = f"{TAGS[type(report)]} for {order_id}, which is {is_now}"
-            self.holds.halt_everything("impossible report", why, order_id)
+            self.holds.doubt_broker("impossible report", why, order_id)
         elif order is not None and order.state is OrderState.UNKNOWN:
             self._watch_again(order)
         self.breaker.look_at_broker()
@@ -388,17 +388,17 @@ class Core:
             whose = self.state.orders.strategy_of(order_id)
             if whose is None:
                 why = f"{fill.execution_id} is of no order of ours"
-                self.holds.halt_everything("foreign fill", why, order_id)
+                self.holds.doubt_broker("foreign fill", why, order_id)
             else:
                 why = f"{order_id} of {whose} ended so long ago that its fill cannot be checked"
-                self.holds.halt_everything("late fill", why, order_id)
+                self.holds.doubt_broker("late fill", why, order_id)
         elif order.state in {OrderState.REFUSED, OrderState.WITHHELD}:
-            self.holds.halt_everything("impossible fill", f"{order_id} was never sent", order_id)
+            self.holds.doubt_broker("impossible fill", f"{order_id} was never sent", order_id)
         elif is_impossible:
             why = f"{order_id} is not of {fill.quantity} {fill.symbol}"
-            self.holds.halt_everything("impossible fill", why, order_id)
+            self.holds.doubt_broker("impossible fill", why, order_id)
         elif abs(now.filled) > abs(now.intent.quantity):
-            self.holds.halt_everything("over-fill", f"{order_id} filled {now.filled}", order_id)
+            self.holds.doubt_broker("over-fill", f"{order_id} filled {now.filled}", order_id)
 
     def _refuse_action(self, action: CorporateActionAnnounced, why: str) -> None:
         """Hold the symbol of an action that cannot be so, and wait no more for it."""
