@@ -240,7 +240,7 @@ class Core:
         strategy = orders.strategy_of(fill.client_order_id)
         if strategy is not None:
             self.desk.on_fill(fill, strategy)
-        self.operator.after_order(fill.symbol)
+        self.operator.after_order(fill.client_order_id, fill.symbol)
 
     def _commission(self, charge: CommissionCharged, at: int) -> None:
         if self.state.orders.is_repeat(charge):
@@ -287,7 +287,7 @@ class Core:
         order = self.state.orders.find(refusal.client_order_id)
         if order is not None:
             self.desk.on_refusal(refusal, order.intent)
-            self.operator.after_order(order.symbol)
+            self.operator.after_order(order.client_order_id, order.symbol)
 
     def _again(self, report: Identified, known: str, at: int) -> None:
         """Drop what was recorded before; what contradicts that is kept raw and holds everything."""
@@ -314,7 +314,7 @@ class Core:
             self._watch_again(order)
         self.breaker.look_at_broker()
         if order is not None:
-            self.operator.after_order(order.symbol)
+            self.operator.after_order(order.client_order_id, order.symbol)
 
     def _timer(self, timer: TimerFired, at: int) -> None:  # noqa: C901 - one flat branch a kind of timer
         self.recorder.take(timer, at)

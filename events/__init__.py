@@ -21,6 +21,7 @@ from events.base import (
 )
 from events.holds import (
     AT_START,
+    FLATTEN_FAILED,
     KILL_SWITCH,
     HoldLevel,
     HoldLifted,
@@ -102,6 +103,7 @@ from events.strategy import StrategyDeclined, StrategyFailed
 __all__ = [
     "AT_START",
     "BY_HAND",
+    "FLATTEN_FAILED",
     "KILL_SWITCH",
     "AccountReported",
     "BarClosed",

@@ -54,6 +54,8 @@ class Trip(StrEnum):
 
 KILL_SWITCH = "kill switch"
 """The cause of the hold that the kill switch places."""
+FLATTEN_FAILED = "flatten failed"
+"""The cause of the hold on a symbol whose flatten has ended with something left, long after it."""
 AT_START = "start"
 """The cause of a hold that a start has placed, for an operator to look first."""
 
