@@ -91,10 +91,10 @@ class HoldDesk:
         for order in self._to_cancel(hold):
             self._orders.cancel(order.client_order_id, hold.cause)
 
-    def lift(self, hold_id: str, by: str, why: str) -> None:
-        """Lift one hold, if it is there."""
+    def lift(self, hold_id: str, by: str, why: str, new_peak: Decimal | None = None) -> None:
+        """Lift one hold, if it is there; with a `new_peak` the drawdown counts from that on."""
         if hold_id in self._state.holds.active:
-            self._recorder.emit(HoldLifted(hold_id, by, why))
+            self._recorder.emit(HoldLifted(hold_id, by, why, new_peak))
 
     def lift_of_the_day(self) -> None:
         """Lift what ends with the next session: a day has just been closed."""

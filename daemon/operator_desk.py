@@ -8,6 +8,7 @@ from decimal import ROUND_DOWN, Decimal
 from typing import Final, assert_never
 
 from daemon.hold_desk import HoldDesk
+from daemon.loss_limits import reached
 from daemon.order_desk import OrderDesk
 from daemon.order_ids import client_order_id
 from daemon.promotion import PromotionRule, unmet
@@ -39,6 +40,7 @@ from events import (
     PermitLost,
     StrategyPromoted,
     Symbol,
+    Trip,
     WorkingOrders,
     utc_from_nanoseconds,
 )
@@ -181,7 +183,11 @@ class OperatorDesk:
         elif hold.cause == KILL_SWITCH:
             self._refuse(command, "the kill switch is lifted by `traded resume`")
         else:
-            self._holds.lift(hold.hold_id, command.by, command.why)
+            # Where it still stands the next price would trip it again, for ever.
+            still = dict(reached(self._state, self._orders.limits.account))
+            again = hold.cause == Trip.DRAWDOWN and Trip.DRAWDOWN in still
+            new_peak = self._state.pnl.equity if again else None
+            self._holds.lift(hold.hold_id, command.by, command.why, new_peak)
 
     def _cancel(self, command: OperatorCancelAsked) -> None:
         orders = self._state.orders.open

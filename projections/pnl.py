@@ -113,6 +113,11 @@ class Pnl(msgspec.Struct):
             self.peak_equity = max(after, _ZERO)
         self.lowest_known = self.peak_equity * (1 - self.drawdown_max)
 
+    def start_peak(self, equity: Decimal) -> None:
+        """Count the drawdown from `equity` on: somebody has looked at what was lost before."""
+        self.peak_equity = max(equity, _ZERO)
+        self.lowest_known = self.peak_equity * (1 - self.drawdown_max)
+
     def end_day(self, day: tuple[int, int]) -> None:
         """Close the day and go on with `day`: what follows counts against equity as it is now."""
         self.day_start_equity = self.equity

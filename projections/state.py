@@ -349,6 +349,8 @@ class State(msgspec.Struct):
             self.corporate_actions.refuse(event)
             self.trips.count(event, self.pnl.day_ends_at)
             return
+        if event.new_peak is not None:
+            self.pnl.start_peak(event.new_peak)
         self.broker_errors.forgive(hold)
         if hold is not None and hold.cause == Trip.CLOCK_JUMP:
             self.clock_jumped = False

@@ -72,6 +72,8 @@ def _lines(  # noqa: C901 - one flat branch a kind of event
             yield f"{event.level} on {event.target or 'everything'}: hold {event.hold_id}"
         case HoldLifted():
             yield f"lifted: {event.hold_id}"
+            if event.new_peak is not None:
+                yield f"the drawdown counts from {event.new_peak:,.2f} USD on"
         case CancelSending():
             yield f"cancel asked: {event.client_order_id}"
         case OrderIntended():

@@ -112,7 +112,8 @@ class Dispatch:
             why = f"refused: a running daemon does not take {', '.join(restart)}: restart it"
             return Answer(VERSION, ExitCode.REFUSED, (why,))
         core = self._engine.core
-        numbers = numbers_of(command, core.state, core.operator.rule)
+        limits = core.orders.limits.account
+        numbers = numbers_of(command, core.state, core.operator.rule, limits)
         # One that was taken already changes nothing: whoever sends it again wants its answer.
         is_to_confirm = numbers.facts and command.command_id not in core.state.commands.taken
         if is_to_confirm and not self._confirmations.use(token, command, numbers):
