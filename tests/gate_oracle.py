@@ -365,7 +365,9 @@ class Oracle:
         age = self.age(asked.symbol)
         if rules["max_data_age_s"] is None or age is None or age * 60 > rules["max_data_age_s"]:
             yield "data_age_s"
-        if not seen or not self.is_believed(asked.symbol):
+        out_at_market = not asked.own and self.reduces(ahead)
+        jump = rules["outlier_threshold"]
+        if not seen or jump is None or not (self.is_believed(asked.symbol) or out_at_market):
             yield "outlier"
         yield from self.collars(asked, seen)
 

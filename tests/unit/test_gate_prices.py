@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from daemon.gate import Limits
-from events import BarClosed, ContractResolved, OrderType, Symbol, SymbolTerms
+from events import BarClosed, ContractResolved, OrderIntended, OrderType, Symbol, SymbolTerms
 from projections import State
 from tests.builders import (
     a_bar,
@@ -39,6 +39,24 @@ def books_of_days(*bars: BarClosed) -> State:
 
 
 # Age, in session time.
+
+
+def test_a_daily_bar_is_no_older_an_hour_after_the_open_than_when_it_came() -> None:
+    daily = msgspec.structs.replace(a_bar(end="2024-01-02T21:00"), span_s=23_400)
+    days = [a_session(f"2024-01-0{day}") for day in (2, 3, 4)]
+    state = state_after(a_config("A"), a_calendar(*days), a_deposit("10000"), daily)
+    for moment, age in (("03T15:30", 0), ("03T21:00", 0), ("04T14:40", 600), ("04T15:01", 1860)):
+        found = asked(state, an(), now=utc(f"2024-01-{moment}"), under=HALF_AN_HOUR)
+        assert figures(found["data_age_s"])[:2] == (age <= 1800, age)
+
+
+def test_a_day_of_what_always_trades_is_old_a_day_later() -> None:
+    state = state_after(a_config("A"), a_deposit("1000"))
+    state.symbols = {A: SymbolTerms("24/7", enforce_hours=True, extended_hours=False)}
+    fold(state, msgspec.structs.replace(a_bar(end="2024-01-02T00:00"), span_s=86_400))
+    for moment, age in (("02T23:00", 0), ("03T00:30", 1800), ("03T00:30:01", 1801)):
+        found = asked(state, an(), now=utc(f"2024-01-{moment}"), under=HALF_AN_HOUR)
+        assert figures(found["data_age_s"])[:2] == (age <= 1800, age)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +124,8 @@ def test_a_day_may_pass_before_the_next_daily_bar_a_half_day_included() -> None:
     state.positions.account = dict(holding("100").positions.account)
     for moment, fresh in (("04T21:00", True), ("04T21:30", True), ("05T14:30", False)):
         when = utc(f"2024-01-{moment}")
-        assert asked(state, an("1"), now=when, under=HALF_AN_HOUR)["equity_known"].passed is fresh
+        found = asked(state, an("1"), now=when, under=HALF_AN_HOUR)
+        assert found["equity_known"].passed is found["data_age_s"].passed is fresh
 
 
 def test_after_that_day_half_an_hour_of_session_may_pass() -> None:
@@ -117,7 +136,8 @@ def test_after_that_day_half_an_hour_of_session_may_pass() -> None:
     state.positions.account = dict(holding("100").positions.account)
     for moment, fresh in (("05T15:00", True), ("05T15:00:00.000001", False)):
         when = utc(f"2024-01-{moment}")
-        assert asked(state, an("1"), now=when, under=HALF_AN_HOUR)["equity_known"].passed is fresh
+        found = asked(state, an("1"), now=when, under=HALF_AN_HOUR)
+        assert found["equity_known"].passed is found["data_age_s"].passed is fresh
 
 
 def held_beside_b() -> State:
@@ -196,6 +216,24 @@ def test_a_price_is_believed_that_is_near_one_of_the_two_before(
     else:
         assert round(check.value or 0, 2) == Decimal(move)
         assert check.passed is (Decimal(move) <= Decimal("0.30"))
+
+
+@pytest.mark.parametrize(
+    ("order", "stopped"),
+    [
+        (an("-50"), []),
+        (an("-51"), ["outlier", "equity_known"]),
+        (an("1"), ["outlier", "equity_known"]),
+        # Its price may be the one that nobody believes.
+        (an("-50", order_type=LIMIT, limit_price=Decimal(39)), ["outlier"]),
+        (an("-50", order_type=STOP, stop_price=Decimal(39)), ["outlier"]),
+    ],
+)
+def test_out_at_the_market_no_price_has_to_be_believed(
+    order: OrderIntended, stopped: list[str]
+) -> None:
+    state = fold(holding("50"), a_bar("40", end="2024-01-02T15:01"))
+    assert failed(asked(state, order, under=JUMPS)) == stopped
 
 
 def minutes(closes: list[str]) -> State:

@@ -311,7 +311,7 @@ TIGHT = rules(
     turnover={"max_a_day": 1},
     prices={"max_data_age_s": 60, "outlier_threshold": "0.1"},
 )
-LIFTED = ["outlier", "data_age_s", "order_rate", "message_rate", "runaway", "orders_a_day"]
+LIFTED = ["data_age_s", "order_rate", "message_rate", "runaway", "orders_a_day"]
 LIFTED += ["order_shares", "order_usd"]
 
 
