@@ -103,12 +103,17 @@ class OrderRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RateLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How many orders, messages (orders and cancels) and intents of one strategy in `window_s`."""
+    """How many orders, messages (orders and cancels) and intents of one strategy in `window_s`.
+
+    The defaults let a rebalance of a hundred symbols pass at once, each sold and another bought,
+    and are a seventh of the 50 messages a second that the broker takes. What a storm may cost is
+    for the limits on sizes, positions and exposure to say, which count every order that is out.
+    """
 
     window_s: Window | None = 60
-    max_orders: Rate | None = 60
-    max_messages: Rate | None = 120
-    max_intents: Rate | None = 100
+    max_orders: Rate | None = 200
+    max_messages: Rate | None = 400
+    max_intents: Rate | None = 250
 
 
 class TripLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

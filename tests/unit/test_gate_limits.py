@@ -365,7 +365,7 @@ def test_the_defaults_are_those_of_the_contract_and_what_may_be_lost_has_none() 
             "allow_opposite": False,
             "require_shortable_data": True,
         },
-        "rates": {"window_s": 60, "max_orders": 60, "max_messages": 120, "max_intents": 100},
+        "rates": {"window_s": 60, "max_orders": 200, "max_messages": 400, "max_intents": 250},
         "trips": {
             "max_rate_refusals": 20,
             "max_broker_errors": 5,
