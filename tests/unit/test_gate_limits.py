@@ -18,6 +18,7 @@ from daemon.gate.limits import (
     PriceLimits,
     RateLimits,
     TurnoverLimits,
+    not_set,
 )
 from events import (
     CancelSending,
@@ -396,3 +397,12 @@ def test_limits_refuse_change_and_fields_nobody_knows(kind: type[msgspec.Struct]
     name = kind.__struct_fields__[0]
     with pytest.raises(AttributeError):
         setattr(kind(), name, 1)
+
+
+def test_the_limits_that_stop_every_order_are_those_without_a_default() -> None:
+    found = not_set(Limits())
+    assert found == [
+        *("max_order_shares", "max_order_usd", "max_position_shares", "max_position_usd"),
+        *("max_daily_loss_usd", "max_drawdown"),
+    ]
+    assert not_set(WIDE) == []
