@@ -6,6 +6,7 @@ A trip that stands is not tripped again. It says what was found, the limit, and 
 from daemon.deadlines import Deadlines
 from daemon.gate import Limits
 from daemon.hold_desk import HoldDesk
+from daemon.loss_limits import reached
 from daemon.recorder import Recorder
 from daemon.self_lifting import lifted_by
 from events import (
@@ -40,38 +41,19 @@ class CircuitBreaker:
 
     def use(self, limits: Limits) -> None:
         """Go by `limits` from here on."""
-        account = limits.account
-        self._loss_max = account.max_daily_loss_usd
-        self._drawdown_max = account.max_drawdown
-        self._leverage_max = account.emergency_leverage
-        self._daily_loss_lifts = HoldLifts(account.daily_loss_lifts.value)
+        self._account = limits.account
         self._window_s = limits.rates.window_s
         self._trips = limits.trips
 
     def look(self) -> None:
-        """Trip where a limit on the account is reached: equity, or what is held, has moved.
-
-        All is compared without dividing: this is looked at with every bar.
-        """
-        pnl = self._state.pnl
-        equity = pnl.equity - self._state.cash.uncharged_max
-        loss = pnl.day_start_equity + pnl.day_flows - equity
-        if self._loss_max is not None and loss >= self._loss_max:
-            why = f"the day's loss is {loss:.2f} USD, its limit {self._loss_max}"
-            self._trip(Trip.DAILY_LOSS, why, lifts=self._daily_loss_lifts)
-        gross, leverage_max = pnl.gross, self._leverage_max
-        if gross and leverage_max is not None and gross >= leverage_max * equity:
-            held = f"{gross:.2f} USD are held with {equity:.2f} USD of equity"
-            why = f"{held}, the limit is {leverage_max} times; reduce, then lift this"
-            self._trip(Trip.LEVERAGE, why)
-        if self._drawdown_max is None or pnl.peak_equity <= 0:
-            return
-        fallen = pnl.peak_equity - equity
-        if fallen >= self._drawdown_max * pnl.peak_equity:
-            why = (
-                f"{fallen / pnl.peak_equity:.4f} below the peak, the limit is {self._drawdown_max}"
-            )
-            self._trip(Trip.DRAWDOWN, why)
+        """Trip where a limit on the account is reached: equity, or what is held, has moved."""
+        for trip, found in reached(self._state, self._account):
+            if trip is Trip.DAILY_LOSS:
+                self._trip(trip, found, lifts=HoldLifts(self._account.daily_loss_lifts.value))
+            elif trip is Trip.LEVERAGE:
+                self._trip(trip, f"{found}; reduce, then lift this")
+            else:
+                self._trip(trip, found)
 
     def after_refusal(self, refusal: IntentRefused, strategy: str) -> None:
         """Stop a strategy that wants too much too fast, and everything where all of them do."""

@@ -167,7 +167,7 @@ def to_event(config: Config) -> ConfigLoaded:
         for name, table in config.symbols.items()
     }
     freshness = FreshnessTerms(**msgspec.structs.asdict(config.freshness))
-    return ConfigLoaded(builtins, terms, freshness)
+    return ConfigLoaded(builtins, terms, freshness, config.limits.prices.outlier_threshold)
 
 
 def from_event(event: ConfigLoaded) -> Recorded:

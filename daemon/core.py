@@ -182,7 +182,7 @@ class Core:
 
     def _start_on_halt(self, doubt: str) -> None:
         if doubt:
-            self.holds.halt_everything(AT_START, doubt, doubt)
+            self.holds.doubt_books(AT_START, doubt, doubt)
 
     # Inputs, each folded first and answered then.
 
@@ -192,7 +192,7 @@ class Core:
         self._start_on_halt(doubt)
         found = doubts_of_journal(self.state, started)
         if found:
-            self.holds.halt_everything(Trip.JOURNAL_DOUBT, found, found)
+            self.holds.doubt_books(Trip.JOURNAL_DOUBT, found, found)
         for name, why in started.diverged.items():
             self.desk.fail_strategy(name, why)
         self._emit_all(data_holds(self.state, self.recorder.root))
@@ -231,7 +231,7 @@ class Core:
         order = self.state.orders.find(refusal.client_order_id)
         if order is not None:
             self.desk.on_refusal(refusal, order.intent)
-            self.operator.after_order(order.symbol)
+            self.operator.after_order(order.client_order_id, order.symbol)
 
     def _timer(self, timer: TimerFired, at: int) -> None:  # noqa: C901, PLR0912 - one flat branch a kind of timer
         self.recorder.take(timer, at)

@@ -21,12 +21,12 @@ from events import (
     HoldScope,
     Symbol,
     TimerKind,
+    Trip,
     utc_from_nanoseconds,
 )
 from projections import State
 from projections.calendar import ALWAYS_OPEN
 from projections.freshness import (
-    DATA_STALE,
     first_awaited,
     lacks_fresh,
     open_from,
@@ -111,7 +111,7 @@ def data_holds(state: State, root: int) -> Holds:
         stopped[""] = f"{fresh} of {len(watched)} symbols are fresh ({freshness.terms.mode})"
     if freshness.terms.mode is FreshnessMode.PER_SYMBOL:
         stopped |= {symbol: _why(state, symbol) for symbol in stale}
-    active = [hold for hold in state.holds.active.values() if hold.cause == DATA_STALE]
+    active = [hold for hold in state.holds.active.values() if hold.cause == Trip.DATA_STALE]
     held = {hold.target for hold in active}
     for target, why in stopped.items():
         if target not in held:
@@ -167,12 +167,12 @@ def renewed_calendars(state: State) -> Iterator[HoldLifted]:
 
 def _stale_hold(state: State, target: str, why: str, root: int) -> HoldPlaced:
     trips_max = state.freshness.terms.trips_max
-    lifts, why = lifted_by(state, DATA_STALE, target, trips_max, why)
+    lifts, why = lifted_by(state, Trip.DATA_STALE, target, trips_max, why)
     return HoldPlaced(
-        hold_id=f"{DATA_STALE}-{target or 'all'}-{root}",
+        hold_id=f"{Trip.DATA_STALE}-{target or 'all'}-{root}",
         scope=HoldScope.SYMBOL if target else HoldScope.ALL,
         level=HoldLevel.REDUCE,
-        cause=DATA_STALE,
+        cause=Trip.DATA_STALE.value,
         by=_BY,
         why=why,
         lifts=lifts,

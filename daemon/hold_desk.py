@@ -35,30 +35,51 @@ class HoldDesk:
         self._state = recorder.state
         self._orders = orders
 
-    def halt_everything(self, cause: str, why: str, subject: str) -> None:
-        """Let nothing pass until an operator has looked; a report that comes again adds no hold."""
-        self._halt(HoldScope.ALL, "", cause, why, subject)
+    def doubt_books(self, cause: str, why: str, subject: str) -> None:
+        """Let nothing pass on books that may have been wrong before this start.
+
+        Nothing is cancelled: by such books the stop that protects a position may look like a short.
+        """
+        self._halt(HoldScope.ALL, "", cause, why, subject, WorkingOrders.KEEP)
+
+    def doubt_broker(self, cause: str, why: str, subject: str) -> None:
+        """Let nothing pass until an operator has looked at what the broker did or said.
+
+        The books were right up to here, and have what it did by now. So what is working and would
+        do more than reduce is cancelled: such as the stop of a position that is not there any more.
+        """
+        self._halt(HoldScope.ALL, "", cause, why, subject, WorkingOrders.CANCEL_INCREASING)
 
     def halt_symbol(self, symbol: Symbol, cause: str, why: str, subject: str) -> None:
-        """Let nothing pass in `symbol` until an operator has looked."""
-        self._halt(HoldScope.SYMBOL, symbol, cause, why, subject)
+        """Let nothing pass in `symbol` until an operator has looked how much of it is held."""
+        self._halt(HoldScope.SYMBOL, symbol, cause, why, subject, WorkingOrders.KEEP)
 
-    def _halt(self, scope: HoldScope, target: str, cause: str, why: str, subject: str) -> None:
-        if self._state.holds.stands(cause, subject):
-            return
-        self.place(
-            HoldPlaced(
-                hold_id=f"{cause}-{self._recorder.root}",
-                scope=scope,
-                level=HoldLevel.HALT,
-                cause=cause,
-                by="core",
-                why=why,
-                lifts=HoldLifts.OPERATOR,
-                target=target,
-                subject=subject,
-            )
+    def _halt(  # noqa: PLR0913, PLR0917 - what differs from one halt to the next
+        self,
+        scope: HoldScope,
+        target: str,
+        cause: str,
+        why: str,
+        subject: str,
+        working: WorkingOrders,
+    ) -> None:
+        """Place a HALT; what is seen again on the same subject adds none, and cancels once more."""
+        hold = HoldPlaced(
+            hold_id=f"{cause}-{self._recorder.root}",
+            scope=scope,
+            level=HoldLevel.HALT,
+            cause=cause,
+            by="core",
+            why=why,
+            lifts=HoldLifts.OPERATOR,
+            target=target,
+            working=working,
+            subject=subject,
         )
+        if self._state.holds.stands(cause, subject):
+            self.cancel_for(hold)
+        else:
+            self.place(hold)
 
     def place(self, hold: HoldPlaced) -> None:
         """Place `hold`, then ask for the cancels it wants."""
@@ -70,10 +91,10 @@ class HoldDesk:
         for order in self._to_cancel(hold):
             self._orders.cancel(order.client_order_id, hold.cause)
 
-    def lift(self, hold_id: str, by: str, why: str) -> None:
-        """Lift one hold, if it is there."""
+    def lift(self, hold_id: str, by: str, why: str, new_peak: Decimal | None = None) -> None:
+        """Lift one hold, if it is there; with a `new_peak` the drawdown counts from that on."""
         if hold_id in self._state.holds.active:
-            self._recorder.emit(HoldLifted(hold_id, by, why))
+            self._recorder.emit(HoldLifted(hold_id, by, why, new_peak))
 
     def lift_of_the_day(self) -> None:
         """Lift what ends with the next session: a day has just been closed."""
@@ -90,28 +111,40 @@ class HoldDesk:
             case WorkingOrders.CANCEL_ALL:
                 wanted = list(everything)
             case WorkingOrders.CANCEL_INCREASING:
-                wanted = increasing(everything, self._state.positions)
+                wanted = increasing(everything, self._state.positions, protect=True)
             case _:
                 assert_never(hold.working)
         return [order for order in wanted if covers(hold, order.intent.strategy, order.symbol)]
 
 
-def increasing(orders: Iterable[Order], positions: Positions) -> list[Order]:
+def increasing(
+    orders: Iterable[Order], positions: Positions, *, protect: bool = False
+) -> list[Order]:
     """Return the open orders that could do more than reduce a position.
 
-    Stops keep their place first: they are what protects the position while nobody trades.
+    Stops keep their place first: they are what protects the position while nobody trades. To
+    `protect` it, a stop that is too large stays as well, as long as it protects more than it could
+    open the other way: without it all of the position is at risk, with it only the excess.
     """
     room = {symbol: position.quantity for symbol, position in positions.account.items()}
     found = []
     for order in sorted(orders, key=lambda order: order.intent.order_type not in _STOPS):
         left = room.get(order.symbol, _ZERO)
         after = left + order.reserved
+        is_opposite = left * order.intent.quantity < 0
         # Within the position it comes nearer to zero, and does not pass it.
-        if left * order.intent.quantity < 0 and left * after >= 0:
+        if is_opposite and left * after >= 0:
             room[order.symbol] = after
+        elif is_opposite and protect and order.intent.order_type in _STOPS and _mostly(left, after):
+            room[order.symbol] = _ZERO
         else:
             found.append(order)
     return found
+
+
+def _mostly(left: Decimal, after: Decimal) -> bool:
+    """Say whether a stop protects more, `left`, than it could open the other way, `after`."""
+    return abs(after) < abs(left)
 
 
 def stopped_since(intent: OrderIntended, state: State) -> str:

@@ -9,6 +9,7 @@ from typing import Final, assert_never
 
 from daemon.hold_desk import HoldDesk
 from daemon.looks import ReconciliationTerms, look_id_of
+from daemon.loss_limits import reached
 from daemon.order_desk import OrderDesk
 from daemon.order_ids import client_order_id
 from daemon.promotion import PromotionRule, unmet
@@ -18,13 +19,16 @@ from daemon.strategies import Intent
 from events import (
     AT_START,
     BY_HAND,
+    FLATTEN_FAILED,
     KILL_SWITCH,
     BreakKind,
+    ClientOrderId,
     CommandRefused,
     HoldLevel,
     HoldLifts,
     HoldPlaced,
     HoldScope,
+    IntentRefused,
     LookWhy,
     OperatorCancelAsked,
     OperatorFlattenAsked,
@@ -42,6 +46,7 @@ from events import (
     PermitLost,
     StrategyPromoted,
     Symbol,
+    Trip,
     WorkingOrders,
     utc_from_nanoseconds,
 )
@@ -49,6 +54,10 @@ from events.codec import Command
 from projections.order_states import OrderState
 
 LIFTED_BY_RESUME: Final = frozenset({KILL_SWITCH, AT_START})
+_CLOSED_NOTHING: Final = frozenset(
+    {OrderState.REJECTED, OrderState.CANCELLED, OrderState.EXPIRED, OrderState.WITHHELD}
+)
+"""How an order ends that was to close a position and has left something of it."""
 
 
 class OperatorDesk:
@@ -112,10 +121,21 @@ class OperatorDesk:
         self._recorder.take(event, at)
         self._kill("permit file", event.why, WorkingOrders.CANCEL_INCREASING)
 
-    def after_order(self, symbol: Symbol) -> None:
-        """Go on flattening `symbol` where its last open order is over."""
+    def after_order(self, order_id: ClientOrderId, symbol: Symbol) -> None:
+        """Go on flattening `symbol` after news of that order, where it is the last to be over.
+
+        What a lost cancel has left alive is asked to end once more. An order that was to close the
+        position and has not is told of.
+        """
         if symbol in self._state.commands.flattening:
+            self._cancel_for_flatten(symbol, self._state.commands.flattening[symbol].by)
             self._close(symbol)
+            return
+        order = self._state.orders.find(order_id)
+        if order is not None and order.intent.closing and order.state in _CLOSED_NOTHING:
+            if order.state is OrderState.WITHHELD and self._state.identity.is_dry_run:
+                return
+            self._tell_of_failure(symbol, f"{order_id} is {order.state}: {order.reason}")
 
     def _kill(self, by: str, why: str, working: WorkingOrders) -> None:
         hold = HoldPlaced(
@@ -176,7 +196,11 @@ class OperatorDesk:
         elif hold.cause == KILL_SWITCH:
             self._refuse(command, "the kill switch is lifted by `traded resume`")
         else:
-            self._holds.lift(hold.hold_id, command.by, command.why)
+            # Where it still stands the next price would trip it again, for ever.
+            still = dict(reached(self._state, self._orders.limits.account))
+            again = hold.cause == Trip.DRAWDOWN and Trip.DRAWDOWN in still
+            new_peak = self._state.pnl.equity if again else None
+            self._holds.lift(hold.hold_id, command.by, command.why, new_peak)
 
     def _cancel(self, command: OperatorCancelAsked) -> None:
         orders = self._state.orders.open
@@ -217,28 +241,57 @@ class OperatorDesk:
             why = f"the broker has it differently: resolve {named}, or say --trust-broker"
             self._refuse(command, why)
             return
-        if not wanted:
-            under_way = [
-                symbol
-                for symbol in self._state.commands.flattening
-                if command.symbol in {None, symbol}
-            ]
-            why = f"under way already: {', '.join(under_way)}" if under_way else ""
-            self._refuse(command, why or "there is nothing to close")
-        for symbol in wanted:
-            for order in self._state.orders.open_for(symbol):
-                self._orders.cancel(order.client_order_id, f"flatten by {command.by}")
+        # What an earlier flatten waits for is asked to end once more.
+        asked = [
+            symbol for symbol in self._state.commands.flattening if command.symbol in {None, symbol}
+        ]
+        if not asked:
+            self._refuse(command, "there is nothing to close")
+        for symbol in asked:
+            self._cancel_for_flatten(symbol, command.by)
             self._close(symbol)
 
+    def _cancel_for_flatten(self, symbol: Symbol, by: str) -> None:
+        for order in self._state.orders.open_for(symbol):
+            self._orders.cancel(order.client_order_id, f"flatten by {by}")
+
     def _close(self, symbol: Symbol) -> None:
-        """Make the orders that close the position, once no other is open in the symbol."""
+        """Make the orders that close the position, once no other is open in the symbol.
+
+        That may be long after the command: nobody waits for an answer any more that could say that
+        one was refused.
+        """
         command = self._state.commands.flattening[symbol]
         for order in self._state.orders.open_for(symbol):
             if not (command.trust_broker and order.state is OrderState.UNKNOWN):
                 return
         for leg, (owner, held) in enumerate(self._owners(symbol)):
             intent = Intent(symbol, -self._closable(symbol, held))
-            self._intend(command, intent, self._state.at, owner, leg)
+            refusal = self._intend(command, intent, self._state.at, owner, leg)
+            is_late = self._state.commands.taken.get(command.command_id) != self._recorder.root
+            if refusal is not None and is_late:
+                failed = (f"{each.name} {each.note}".rstrip() for each in refusal.failed)
+                self._tell_of_failure(symbol, f"refused by {', '.join(failed)}")
+
+    def _tell_of_failure(self, symbol: Symbol, why: str) -> None:
+        """Leave a hold on what is still held: for a person to see, and not to be added to."""
+        held = self._state.positions.held(symbol).quantity
+        if not held or self._state.holds.stands(FLATTEN_FAILED, symbol):
+            return
+        next_step = f"`traded flatten {symbol}` again, then lift this"
+        self._holds.place(
+            HoldPlaced(
+                hold_id=f"flatten-{symbol}-{self._recorder.root}",
+                scope=HoldScope.SYMBOL,
+                level=HoldLevel.REDUCE,
+                cause=FLATTEN_FAILED,
+                by="core",
+                why=f"{held} are still held: {why}; {next_step}",
+                lifts=HoldLifts.OPERATOR,
+                target=symbol,
+                subject=symbol,
+            )
+        )
 
     def _closable(self, symbol: Symbol, held: Decimal) -> Decimal:
         """Return what of `held` an order may be for: where no parts of a share, the whole ones."""
@@ -294,7 +347,8 @@ class OperatorDesk:
         at: int,
         owner: str,
         leg: int,
-    ) -> None:
+    ) -> IntentRefused | None:
+        """Take the order of `command` to the gate; return its refusal, if it is one."""
         moment = utc_from_nanoseconds(at)
         opened = self._state.identity.opened
         cause_key = f"{command.__struct_config__.tag}|{command.command_id}"
@@ -321,8 +375,9 @@ class OperatorDesk:
             outside_rth=intent.outside_rth,
         )
         self._recorder.emit(intended)
-        if self._state.orders.find(order_id) is not None:
-            self._orders.decide(intended)
+        if self._state.orders.find(order_id) is None:
+            return None
+        return self._orders.decide(intended)
 
     def _assert_strategy(self, command: Command, name: str) -> bool:
         if name in self._strategies:

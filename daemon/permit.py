@@ -4,6 +4,7 @@ It is looked at before every order. Whoever can remove a file can stop the sendi
 hung or its disk full.
 """
 
+from contextlib import suppress
 from pathlib import Path
 
 TEXT = "Remove this file and no order leaves any more, until an operator resumes.\n"
@@ -26,13 +27,20 @@ class Permit:
         return True
 
     def grant(self) -> None:
-        """Put the permit there.
+        """Put the permit there, whole or not at all: an empty one would let orders leave as well.
 
         Raises:
             OSError: it cannot be written, so nothing may be sent.
         """
-        self.path.write_text(TEXT, encoding="utf-8")
-        self.path.chmod(0o600)
+        aside = self.path.with_name(self.path.name + ".new")
+        try:
+            aside.write_text(TEXT, encoding="utf-8")
+            aside.chmod(0o600)
+            aside.replace(self.path)
+        except OSError:
+            with suppress(OSError):
+                aside.unlink(missing_ok=True)
+            raise
 
     def revoke(self) -> None:
         """Take the permit away; it may be gone already."""

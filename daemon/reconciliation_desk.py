@@ -23,12 +23,12 @@ from events import (
     ReconcileCompleted,
     Resolution,
     Suspect,
-    Symbol,
     Trip,
     WorkingOrders,
     nanoseconds,
 )
 from projections.differences import compare, difference_text, is_comparable
+from projections.orders import Order
 
 LIQUIDATION: Final = "LIQUIDATION"
 """The cause of the hold behind an order or trade by which the broker itself closes something."""
@@ -55,8 +55,8 @@ class ReconciliationDesk:
         why = why_now(self._state, self.terms)
         self._recorder.effects.append(LookAtBooks(f"{why}-{self._recorder.root}", why))
 
-    def take(self, look: BooksReported, at: int) -> list[Symbol]:
-        """Record a look and what it shows; return the symbols of the orders that are over by it."""
+    def take(self, look: BooksReported, at: int) -> list[Order]:
+        """Record a look and what it shows; return the orders that are over by it."""
         book = self._state.reconciliation
         before = book.last
         if before is not None and before.look_id == look.look_id:
@@ -68,7 +68,7 @@ class ReconciliationDesk:
         ended = []
         for order, event in written_off(self._state, look):
             self._recorder.emit(event, order)
-            ended.append(order.symbol)
+            ended.append(order)
         self._compare(look, suspects, at)
         return ended
 

@@ -137,7 +137,7 @@ class ReportDesk:
         strategy = orders.strategy_of(fill.client_order_id)
         if strategy is not None:
             self._strategies.on_fill(fill, strategy)
-        self._operator.after_order(fill.symbol)
+        self._operator.after_order(fill.client_order_id, fill.symbol)
         if self._state.freshness.live:
             self._deadlines.watch_books()
 
@@ -153,17 +153,17 @@ class ReportDesk:
             whose = self._state.orders.strategy_of(order_id)
             if whose is None:
                 why = f"{fill.execution_id} is of no order of ours"
-                self._holds.halt_everything("foreign fill", why, order_id)
+                self._holds.doubt_broker("foreign fill", why, order_id)
             else:
                 why = f"{order_id} of {whose} ended so long ago that its fill cannot be checked"
-                self._holds.halt_everything("late fill", why, order_id)
+                self._holds.doubt_broker("late fill", why, order_id)
         elif order.state in {OrderState.REFUSED, OrderState.WITHHELD}:
-            self._holds.halt_everything("impossible fill", f"{order_id} was never sent", order_id)
+            self._holds.doubt_broker("impossible fill", f"{order_id} was never sent", order_id)
         elif is_impossible:
             why = f"{order_id} is not of {fill.quantity} {fill.symbol}"
-            self._holds.halt_everything("impossible fill", why, order_id)
+            self._holds.doubt_broker("impossible fill", why, order_id)
         elif abs(now.filled) > abs(now.intent.quantity):
-            self._holds.halt_everything("over-fill", f"{order_id} filled {now.filled}", order_id)
+            self._holds.doubt_broker("over-fill", f"{order_id} filled {now.filled}", order_id)
 
     def _watch_again(self, was_unknown: Order) -> None:
         """Set the deadlines of an order that has shown to be alive after all."""
@@ -183,12 +183,12 @@ class ReportDesk:
         if after is None:
             is_now = order.state if order else "not ours"
             why = f"{TAGS[type(report)]} for {order_id}, which is {is_now}"
-            self._holds.halt_everything("impossible report", why, order_id)
+            self._holds.doubt_broker("impossible report", why, order_id)
         elif order is not None and order.state is OrderState.UNKNOWN:
             self._watch_again(order)
         self._breaker.look_at_broker()
         if order is not None:
-            self._operator.after_order(order.symbol)
+            self._operator.after_order(order.client_order_id, order.symbol)
 
     def _commission(self, charge: CommissionCharged, at: int) -> None:
         if self._state.orders.is_repeat(charge):
@@ -212,7 +212,7 @@ class ReportDesk:
         now = self._state.orders.find(corrected.client_order_id)
         if now is not None and abs(now.filled) > abs(now.intent.quantity):
             order_id = corrected.client_order_id
-            self._holds.halt_everything("over-fill", f"{order_id} filled {now.filled}", order_id)
+            self._holds.doubt_broker("over-fill", f"{order_id} filled {now.filled}", order_id)
 
     def _cash(self, moved: CashMoved, at: int) -> None:
         if self._state.cash.is_repeat(moved):
@@ -231,8 +231,8 @@ class ReportDesk:
         self._deadlines.watch_connection()
 
     def _books(self, look: BooksReported, at: int) -> None:
-        for symbol in self._reconciliation.take(look, at):
-            self._operator.after_order(symbol)
+        for order in self._reconciliation.take(look, at):
+            self._operator.after_order(order.client_order_id, order.symbol)
         self._deadlines.watch_books()
 
     def _margin(self, answer: MarginReported | MarginUnavailable, at: int) -> None:
@@ -247,9 +247,9 @@ class ReportDesk:
         self._breaker.look_at_broker()
         if report.contradicts:
             why = f"recorded is {report.contradicts}; now it is {report.raw}"
-            self._holds.halt_everything("contradicting report", why, report.contradicts)
+            self._holds.doubt_broker("contradicting report", why, report.contradicts)
         else:
-            self._holds.halt_everything("unparsed report", f"{report.why}: {report.raw}", "")
+            self._holds.doubt_broker("unparsed report", f"{report.why}: {report.raw}", "")
 
     def take_again(self, report: Identified, known: str, at: int) -> None:
         """Drop what was recorded before; what contradicts that is kept raw and holds everything."""

@@ -209,7 +209,7 @@ def _dry_run(broker: Broker, state: State) -> Iterator[str]:
 def _never_sent(state: State) -> Iterator[OrderWithheld]:
     """Yield the end of orders that a dry run was about not to send when it was killed."""
     identity = state.identity
-    if identity.config.get("dry_run") is not True:
+    if not identity.is_dry_run:
         return
     for order in state.orders.open.values():
         if order.state is OrderState.SENDING and order.sending_seq > identity.config_seq:
@@ -261,7 +261,10 @@ def _orphans(config: Config, state: State) -> Iterator[str]:
     for symbol, position in sorted(state.positions.account.items()):
         if position.quantity and symbol not in config.symbols:
             what = f"{position.quantity} {symbol} are held"
-            yield f"{what} and {symbol} is not under [symbols]: nothing marks them any more"
+            yield (
+                f"{what} and {symbol} is not under [symbols]: nothing marks them, and not even a "
+                f"flatten passes; add [symbols.{symbol}], or close them at the broker"
+            )
     for name, book in sorted(state.positions.by_strategy.items()):
         shares = [f"{each.quantity} {symbol}" for symbol, each in book.items() if each.quantity]
         if shares and name not in config.strategies:

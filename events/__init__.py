@@ -27,9 +27,11 @@ from events.broker import (
     BrokerDisconnected,
     BrokerHeard,
     BrokerUnreachable,
+    LinkEvent,
 )
 from events.holds import (
     AT_START,
+    FLATTEN_FAILED,
     KILL_SWITCH,
     HoldLevel,
     HoldLifted,
@@ -137,6 +139,7 @@ from events.strategy import StrategyDeclined, StrategyFailed
 __all__ = [
     "AT_START",
     "BY_HAND",
+    "FLATTEN_FAILED",
     "KILL_SWITCH",
     "AccountReported",
     "BarClosed",
@@ -190,6 +193,7 @@ __all__ = [
     "IntentRefused",
     "JournalOpened",
     "LikelyCause",
+    "LinkEvent",
     "LookWhy",
     "MarginReported",
     "MarginRequested",

@@ -5,7 +5,11 @@ from datetime import datetime
 from events.base import ClientOrderId, Event
 
 
-class BrokerHeard(Event, frozen=True, tag="broker.heard"):
+class LinkEvent(Event, frozen=True):
+    """Anything about the way to a broker outside, and what is heard over it."""
+
+
+class BrokerHeard(LinkEvent, frozen=True, tag="broker.heard"):
     """One message about orders as it came: its kind, and its fields as text, accounts by alias.
 
     What follows from it stands behind it. `client_order_id` is the order it is about, where that
@@ -19,7 +23,7 @@ class BrokerHeard(Event, frozen=True, tag="broker.heard"):
     order_id: int = 0
 
 
-class BrokerConnected(Event, frozen=True, tag="broker.connected"):
+class BrokerConnected(LinkEvent, frozen=True, tag="broker.connected"):
     """From here on orders can be sent: the lists of the broker are there, each to its end.
 
     `order_id_next` is the first number free for an order; no number is used twice. `sends` is false
@@ -33,26 +37,26 @@ class BrokerConnected(Event, frozen=True, tag="broker.connected"):
     sends: bool = True
 
 
-class BrokerDisconnected(Event, frozen=True, tag="broker.disconnected"):
+class BrokerDisconnected(LinkEvent, frozen=True, tag="broker.disconnected"):
     """From here on nothing can be sent, and what is said may be missed."""
 
     reason: str
     sends: bool = True
 
 
-class BrokerDegraded(Event, frozen=True, tag="broker.degraded"):
+class BrokerDegraded(LinkEvent, frozen=True, tag="broker.degraded"):
     """Orders can be sent, and something else is missing, such as market data."""
 
     reason: str
 
 
-class BrokerDataLost(Event, frozen=True, tag="broker.data-lost"):
+class BrokerDataLost(LinkEvent, frozen=True, tag="broker.data-lost"):
     """The connection is back and every subscription of before is gone."""
 
     reason: str
 
 
-class BrokerUnreachable(Event, frozen=True, tag="broker.unreachable"):
+class BrokerUnreachable(LinkEvent, frozen=True, tag="broker.unreachable"):
     """The broker has not been reached for so many attempts; they go on.
 
     `login_needed` says that a person probably has to log in at the gateway.

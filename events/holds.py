@@ -1,5 +1,6 @@
 """Holds: the one mechanism that stops orders, and how each hold ends."""
 
+from decimal import Decimal
 from enum import StrEnum
 
 from events.base import Event
@@ -54,6 +55,8 @@ class Trip(StrEnum):
 
 KILL_SWITCH = "kill switch"
 """The cause of the hold that the kill switch places."""
+FLATTEN_FAILED = "flatten failed"
+"""The cause of the hold on a symbol whose flatten has ended with something left, long after it."""
 AT_START = "start"
 """The cause of a hold that a start has placed, for an operator to look first."""
 
@@ -81,11 +84,16 @@ class HoldPlaced(Event, frozen=True, tag="hold.placed"):
 
 
 class HoldLifted(Event, frozen=True, tag="hold.lifted"):
-    """The hold of that id is over; no other hold is touched."""
+    """The hold of that id is over; no other hold is touched.
+
+    `new_peak` is the equity from which the drawdown counts from here on, where an operator has
+    lifted a drawdown that still stood.
+    """
 
     hold_id: str
     by: str
     why: str
+    new_peak: Decimal | None = None
 
     def key(self) -> str | None:
         """Return the hold's id: a hold is lifted once."""

@@ -106,12 +106,15 @@ class FreshnessTerms(msgspec.Struct, frozen=True, gc=False):
 class ConfigLoaded(Event, frozen=True, tag="config.loaded"):
     """The whole effective configuration, defaults included, secrets never.
 
-    `symbols` and `freshness` are the parts the folds read, in their own terms.
+    `symbols` and `freshness` are the parts the folds read, in their own terms; so is
+    `outlier_threshold`, the largest move of a price, as a share, that is booked at once. None books
+    any: so did the journals that do not have it.
     """
 
     config: dict[str, object]
     symbols: dict[Symbol, SymbolTerms]
     freshness: FreshnessTerms = FreshnessTerms()
+    outlier_threshold: Decimal | None = None
 
 
 class SessionHours(msgspec.Struct, frozen=True, gc=False, array_like=True):

@@ -9,7 +9,8 @@ from typing import Final
 
 import click
 
-from ops.exit_codes import MEANINGS, ExitCode, code_for
+from daemon.exit_codes import ExitCode
+from ops.exit_codes import MEANINGS, code_for
 from ops.render import say
 
 GROUPS: Final[dict[str, dict[str, str]]] = {

@@ -1,24 +1,8 @@
-"""Exit codes, and which error ends with which. Documented, stable, never reused."""
+"""What each exit code means, and which error ends with which. Documented, stable, never reused."""
 
-from enum import IntEnum
 from typing import Final
 
-
-class ExitCode(IntEnum):
-    """What a finished command says to a script. An unknown code must be treated as a failure."""
-
-    OK = 0
-    FAILURE = 1
-    USAGE = 2
-    FINDINGS = 3
-    DAEMON_NOT_RUNNING = 4
-    REFUSED = 5
-    BROKER_UNREACHABLE = 6
-    JOURNAL_DAMAGED = 7
-    JOURNAL_WRITE_FAILED = 74
-    ALREADY_RUNNING = 75
-    BAD_CONFIG = 78
-
+from daemon.exit_codes import ExitCode
 
 MEANINGS: Final[dict[ExitCode, str]] = {
     ExitCode.OK: "ok",

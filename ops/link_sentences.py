@@ -11,10 +11,10 @@ from events import (
     BrokerUnreachable,
 )
 from ops.render import because, moment, one_line
-from projections.broker import LinkEvent
+from projections.broker import LinkNews
 
 
-def link_sentence(event: LinkEvent) -> str:
+def link_sentence(event: LinkNews) -> str:
     """Return what became of the connection, or was heard over it."""
     match event:
         case BrokerHeard():

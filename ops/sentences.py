@@ -28,6 +28,7 @@ from events import (
     HoldPlaced,
     HoldScope,
     JournalOpened,
+    LinkEvent,
     MarginReported,
     MarginRequested,
     MarginUnavailable,
@@ -51,7 +52,6 @@ from ops.operator_sentences import operator_sentence
 from ops.order_sentences import order_sentence
 from ops.reconciliation_sentences import ReconciliationEvent, reconciliation_sentence
 from ops.render import because, moment, money, one_line, price, quantity, span
-from projections.broker import LinkEvent
 from projections.orders import OrderPathEvent
 
 
@@ -82,8 +82,7 @@ def sentence(event: JournalEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one 
         case HoldPlaced():
             return hold_text(event)
         case HoldLifted():
-            lifted = f"hold {one_line(event.hold_id)} lifted by {one_line(event.by)}"
-            return because(lifted, event.why)
+            return _lifted_text(event)
         case StrategyDeclined():
             stage = f"{one_line(event.strategy)} does not trade: {one_line(event.stage)}"
             return because(stage, event.reason)
@@ -116,6 +115,13 @@ def _machine_text(event: ClockJumped | DiskLow) -> str:
             return f"the disk is low: {room}, {event.least_bytes / 1e6:,.0f} MB are needed"
         case _:
             assert_never(event)
+
+
+def _lifted_text(event: HoldLifted) -> str:
+    lifted = f"hold {one_line(event.hold_id)} lifted by {one_line(event.by)}"
+    if event.new_peak is not None:
+        lifted = f"{lifted}, the drawdown counts from {money(event.new_peak)} on"
+    return because(lifted, event.why)
 
 
 def _session_text(event: JournalOpened | SessionStarted | SessionStopping | SessionEnded) -> str:

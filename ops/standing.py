@@ -161,7 +161,7 @@ def status_of(state: State, journal: Path, daemon: DaemonState | None, now: date
 
 def is_dry_run(state: State) -> bool:
     """Say whether nothing is sent under the configuration in force."""
-    return state.identity.config.get("dry_run") is True
+    return state.identity.is_dry_run
 
 
 def _data_age(state: State, symbol: Symbol, now: datetime) -> DataAge:

@@ -11,7 +11,7 @@ import msgspec
 
 from daemon.control.client import NoAnswer, NotRunning, call
 from daemon.control.protocol import VERSION, Answer, Request
-from ops.exit_codes import ExitCode
+from daemon.exit_codes import ExitCode
 from ops.options import journal_option, json_option
 from ops.render import print_json, say
 

@@ -16,7 +16,8 @@ from events import (
 DISCONNECTED = "BROKER_DISCONNECTED"
 """The cause of the hold that stands while nothing can be sent."""
 
-LinkEvent = (
+
+LinkNews = (
     BrokerHeard
     | BrokerConnected
     | BrokerDisconnected
@@ -41,7 +42,7 @@ class BrokerLink(msgspec.Struct):
     order_id_max: int = 0
     heard: int = 0
 
-    def apply(self, event: LinkEvent, at: int) -> None:
+    def apply(self, event: LinkNews, at: int) -> None:
         """Take one event about the connection, or one message that came over it."""
         match event:
             case BrokerHeard():

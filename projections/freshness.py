@@ -23,9 +23,6 @@ from projections.calendar import ALWAYS_OPEN, Calendar
 from projections.market import Market
 from projections.stretches import Stretch, first_ending_from, first_starting_from
 
-DATA_STALE = "DATA_STALE"
-"""The cause of every hold that old data places."""
-
 
 class Freshness(msgspec.Struct):
     """What is watched, and what was found.

@@ -23,6 +23,11 @@ class JournalIdentity(msgspec.Struct):
     sessions: int = 0
     ended: str = ""
 
+    @property
+    def is_dry_run(self) -> bool:
+        """Say whether all is decided and recorded, and nothing sent."""
+        return self.config.get("dry_run") is True
+
     def apply(self, event: IdentityEvent, seq: int, at: int) -> None:
         """Take one event about the journal or the daemon itself."""
         match event:

@@ -113,12 +113,25 @@ class Pnl(msgspec.Struct):
             self.peak_equity = max(after, _ZERO)
         self.lowest_known = self.peak_equity * (1 - self.drawdown_max)
 
+    def start_peak(self, equity: Decimal) -> None:
+        """Count the drawdown from `equity` on: somebody has looked at what was lost before."""
+        self.peak_equity = max(equity, _ZERO)
+        self.lowest_known = self.peak_equity * (1 - self.drawdown_max)
+
     def end_day(self, day: tuple[int, int]) -> None:
         """Close the day and go on with `day`: what follows counts against equity as it is now."""
         self.day_start_equity = self.equity
         self.day_flows = _ZERO
         self.days += 1
         self.set_day(day)
+
+    def find_day(self, day: tuple[int, int], at: int) -> None:
+        """Take up the day of `at` (ns UTC) by a new table of sessions."""
+        if 0 < self.day_ends_at < at:
+            # The table before had ended, so the day could not be closed when it was over.
+            self.end_day(day)
+        else:
+            self.set_day(day)
 
     def set_day(self, day: tuple[int, int]) -> None:
         """Say between which closes, in ns UTC, the day lies."""

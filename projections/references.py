@@ -1,4 +1,8 @@
-"""What a price is held against: the closes before it, and the close of the session before."""
+"""What a price is held against: the closes before it, and the close of the session before.
+
+A price that jumped is believed once a second bar agrees with it. For the books it waits for one bar
+at the most: what goes on jumping is no slip of the feed.
+"""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -15,7 +19,8 @@ _DAY = timedelta(days=1)
 class Reference(msgspec.Struct):
     """One symbol's closes: `last`, the two before it, and the last one of the session before.
 
-    `bars` counts the bars of the session in hand, which ends at `ends_at`.
+    `bars` counts the bars of the session in hand, which ends at `ends_at`. `doubted` says that
+    `last` is not booked yet.
     """
 
     last: Decimal
@@ -24,30 +29,48 @@ class Reference(msgspec.Struct):
     long_before: Decimal | None = None
     session_close: Decimal | None = None
     bars: int = 1
+    doubted: bool = False
 
 
 class References(msgspec.Struct):
-    """References by symbol. Bars off session are not shown to it, as they move no price."""
+    """References by symbol. Bars off session are not shown to it, as they move no price.
+
+    A move of more than `threshold`, a share of the price, is doubted at first; None doubts none.
+    """
 
     symbols: dict[Symbol, Reference] = {}
+    threshold: Decimal | None = None
 
     def of(self, symbol: Symbol) -> Reference | None:
         """Return a symbol's reference, None before its first bar."""
         return self.symbols.get(symbol)
 
-    def close_bar(self, bar: BarClosed, exchange: str, calendar: Calendar) -> None:
+    def is_doubted(self, symbol: Symbol) -> bool:
+        """Say whether the last close of `symbol` jumped, and no second bar has come yet."""
+        found = self.symbols.get(symbol)
+        return found is not None and found.doubted
+
+    def close_bar(self, bar: BarClosed, exchange: str, calendar: Calendar) -> Reference:
         """Take the next bar in session of a symbol that trades at `exchange`."""
         found = self.symbols.get(bar.symbol)
         if found is None:
             ends_at = _session_end(bar.end, exchange, calendar)
-            self.symbols[bar.symbol] = Reference(bar.close, ends_at)
-            return
+            found = self.symbols[bar.symbol] = Reference(bar.close, ends_at)
+            return found
         if bar.end > found.ends_at:
             found.session_close = found.last
             found.ends_at = _session_end(bar.end, exchange, calendar)
             found.bars = 0
         found.bars += 1
         found.long_before, found.before, found.last = found.before, found.last, bar.close
+        found.doubted = not found.doubted and self._jumped(found)
+        return found
+
+    def _jumped(self, found: Reference) -> bool:
+        share, last = self.threshold, found.last
+        if share is None or found.before is None or not _is_far(last, found.before, share):
+            return False
+        return found.long_before is None or _is_far(last, found.long_before, share)
 
     def restate(self, event: CorporateActionApplied) -> None:
         """Restate the closes as of after a corporate action."""
@@ -59,6 +82,11 @@ class References(msgspec.Struct):
             close = getattr(found, name)
             if close is not None:
                 setattr(found, name, restated(close, event))
+
+
+def _is_far(price: Decimal, reference: Decimal, share: Decimal) -> bool:
+    """Say whether `price` is farther than `share` of `reference` from it; no price divides here."""
+    return abs(price - reference) > share * reference
 
 
 def _session_end(moment: datetime, exchange: str, calendar: Calendar) -> datetime:

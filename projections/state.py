@@ -13,13 +13,7 @@ from events import (
     BooksReported,
     BreakOpened,
     BreakResolved,
-    BrokerConnected,
-    BrokerDataLost,
-    BrokerDegraded,
-    BrokerDisconnected,
-    BrokerHeard,
     BrokerUnparsed,
-    BrokerUnreachable,
     CalendarLoaded,
     CancelSending,
     CashAdjusted,
@@ -40,6 +34,7 @@ from events import (
     IntentApproved,
     IntentRefused,
     JournalOpened,
+    LinkEvent,
     MarginReported,
     MarginRequested,
     MarginUnavailable,
@@ -75,6 +70,7 @@ from events import (
     SymbolTerms,
     TimerFired,
     TimerKind,
+    Trip,
     utc_from_nanoseconds,
 )
 from events.codec import Command
@@ -104,10 +100,14 @@ from projections.timers import Timers
 from projections.trips import Trips
 
 _ZERO = Decimal(0)
+_DIVIDEND = CashMovementKind.DIVIDEND
 
 
 class State(msgspec.Struct):
-    """Everything the daemon knows. `seq` and `at` are those of the last record folded."""
+    """Everything the daemon knows. `seq` and `at` are those of the last record folded.
+
+    With `clock_jumped` no day ends, until the hold behind the jump is lifted.
+    """
 
     identity: JournalIdentity = msgspec.field(default_factory=JournalIdentity)
     calendar: Calendar = msgspec.field(default_factory=Calendar)
@@ -133,6 +133,7 @@ class State(msgspec.Struct):
     freshness: Freshness = msgspec.field(default_factory=Freshness)
     reconciliation: Reconciliation = msgspec.field(default_factory=Reconciliation)
     symbols: dict[Symbol, SymbolTerms] = {}
+    clock_jumped: bool = False
     seq: int = 0
     at: int = 0
 
@@ -141,10 +142,9 @@ class State(msgspec.Struct):
         event = record.event
         self.seq = record.seq
         self.at = record.at
-        if record.at > self.pnl.day_ends_at:
-            self._end_day(record.at)
-        if record.at > self.activity.day:
-            self.activity.begin_day(self.pnl.day_ends_at, record.at)
+        is_another_day = record.at > self.pnl.day_ends_at or record.at > self.activity.day
+        if is_another_day and self._knows_the_time(event):
+            self._begin_day(record.at)
         match event:
             case BarClosed():
                 self._close_bar(event, record.at)
@@ -195,16 +195,11 @@ class State(msgspec.Struct):
                 self.freshness.miss(event)
             case BrokerUnparsed():
                 self.broker_errors.apply(event, record.at)
-            case PermitLost() | ClockJumped() | DiskLow() | SessionStopping():
+            case ClockJumped():
+                self.clock_jumped = True
+            case PermitLost() | DiskLow() | SessionStopping():
                 pass  # It moves no book; what follows from it are the holds and cancels behind.
-            case (
-                BrokerHeard()
-                | BrokerConnected()
-                | BrokerDisconnected()
-                | BrokerDegraded()
-                | BrokerDataLost()
-                | BrokerUnreachable()
-            ):
+            case LinkEvent():
                 self.broker.apply(event, record.at)
             case FillCorrected() | CommissionCorrected():
                 self._correct(event, record)
@@ -233,8 +228,10 @@ class State(msgspec.Struct):
                 if not self.corporate_actions.is_repeat(event):
                     self._apply_corporate_action(event)
             case CalendarLoaded():
-                self._load_calendar(event, record.at)
-                self.activity.begin_day(self.pnl.day_ends_at, record.at)
+                self.calendar.load(event)
+                if self._knows_the_time(event):
+                    self._find_day(record.at)
+                    self.activity.begin_day(self.pnl.day_ends_at, record.at)
             case ConfigLoaded():
                 self._load_config(event, record.seq, record.at)
             case SessionStarted():
@@ -252,7 +249,7 @@ class State(msgspec.Struct):
             case PositionAdjusted():
                 self._adjust_position(event)
             case CashAdjusted():
-                self._adjust_cash(event)
+                self._move_cash(event)
             case _:
                 assert_never(event)
 
@@ -277,7 +274,9 @@ class State(msgspec.Struct):
             self.market.close_bar(bar, in_session=in_session)
         if not in_session:
             return
-        self.references.close_bar(bar, self.symbols[bar.symbol].exchange, self.calendar)
+        exchange = self.symbols[bar.symbol].exchange
+        if self.references.close_bar(bar, exchange, self.calendar).doubted:
+            return  # It may be a slip of the feed: the next bar tells.
         position = self.positions.account.get(bar.symbol)
         if position is not None and position.quantity:
             self.pnl.mark(bar.symbol, bar.close, position.quantity * bar.close)
@@ -313,7 +312,9 @@ class State(msgspec.Struct):
         self.cash.apply(event)
         bar = self.market.last.get(event.symbol)
         # A fill reported late is older than the last bar, and so is its price.
-        price = bar.close if bar is not None and bar.end > event.executed_at else event.price
+        is_late = bar is not None and bar.end > event.executed_at
+        is_newer_known = is_late and not self.references.is_doubted(event.symbol)
+        price = bar.close if bar is not None and is_newer_known else event.price
         held = self.positions.held(event.symbol).quantity
         self.pnl.mark(event.symbol, price, held * price)
         self._settle(event.executed_at)
@@ -351,7 +352,11 @@ class State(msgspec.Struct):
             self.corporate_actions.refuse(event)
             self.trips.count(event, self.pnl.day_ends_at)
             return
+        if event.new_peak is not None:
+            self.pnl.start_peak(event.new_peak)
         self.broker_errors.forgive(hold)
+        if hold is not None and hold.cause == Trip.CLOCK_JUMP:
+            self.clock_jumped = False
         if hold is None or hold.cause != FAILED or self.holds.stands(FAILED, hold.target):
             return
         self.strategies.forgive(hold.target, record.seq)
@@ -363,17 +368,11 @@ class State(msgspec.Struct):
         if order is not None:
             self.strategies.apply(event, order.intent.strategy)
 
-    def _move_cash(self, event: CashMoved) -> None:
+    def _move_cash(self, event: CashMoved | CashAdjusted) -> None:
         self.cash.apply(event)
         self.corporate_actions.apply(event)
-        if event.kind is not CashMovementKind.DIVIDEND:
-            self.pnl.external_flow(event.amount)
-        self._settle()
-
-    def _adjust_cash(self, event: CashAdjusted) -> None:
-        self.cash.apply(event)
-        self.corporate_actions.apply(event)
-        if not event.action_id:
+        dividend = event.action_id if isinstance(event, CashAdjusted) else event.kind is _DIVIDEND
+        if not dividend:
             self.pnl.external_flow(event.amount)
         self._settle()
 
@@ -402,6 +401,7 @@ class State(msgspec.Struct):
         self.commands.reloading = False
         self.symbols = event.symbols
         self.freshness.load(event)
+        self.references.threshold = event.outlier_threshold
 
     def _obey(self, event: Command | CommandRefused | StrategyPromoted, seq: int) -> None:
         match event:
@@ -433,18 +433,16 @@ class State(msgspec.Struct):
     def _settle(self, moment: datetime | None = None) -> None:
         self.pnl.settle(self.cash.balance + self.cash.receivable, moment)
 
-    def _load_calendar(self, event: CalendarLoaded, at: int) -> None:
-        known_end = self.pnl.day_ends_at
-        self.calendar.load(event)
-        day = self.calendar.day_of(at)
-        if day is None:
-            return
-        if 0 < known_end < at:
-            # The table before had ended, so the day could not be closed when it was over.
-            self.pnl.end_day(day)
-        else:
-            self.pnl.set_day(day)
-
-    def _end_day(self, at: int) -> None:
+    def _find_day(self, at: int) -> None:
         if (day := self.calendar.day_of(at)) is not None:
+            self.pnl.find_day(day, at)
+
+    def _begin_day(self, at: int) -> None:
+        if at > self.pnl.day_ends_at and (day := self.calendar.day_of(at)) is not None:
             self.pnl.end_day(day)
+        if at > self.activity.day:
+            self.activity.begin_day(self.pnl.day_ends_at, at)
+
+    def _knows_the_time(self, event: object) -> bool:
+        """Say whether a day may end: a clock that jumped has to be called right by a person."""
+        return not self.clock_jumped and type(event) is not ClockJumped

@@ -89,7 +89,10 @@ class Strategies(msgspec.Struct):
         return answers is not None and answers.shadow
 
     def move(self, event: OperatorShadowed | StrategyPromoted, days: int) -> None:
-        """Put a strategy into its shadow, or let it out, after `days` closed days."""
+        """Put a strategy into its shadow, or let it out, after `days` closed days.
+
+        Of one that no session ever had there is nothing to move: its command is refused.
+        """
         answers = self.answers.get(event.strategy)
         if answers is not None:
             answers.move(shadow=isinstance(event, OperatorShadowed), days=days)

@@ -156,9 +156,16 @@ def a_calendar(*sessions: SessionHours, exchange: str = "NYSE") -> CalendarLoade
     return CalendarLoaded(exchange, "test", sessions)
 
 
-def a_config(*symbols: str, extended_hours: bool = False) -> ConfigLoaded:
+def a_config(
+    *symbols: str, extended_hours: bool = False, believed: str | None = None
+) -> ConfigLoaded:
+    """Return a configuration in which moves of up to `believed` are booked at once, None: all."""
     terms = SymbolTerms("NYSE", enforce_hours=True, extended_hours=extended_hours)
-    return ConfigLoaded({}, {Symbol(symbol): terms for symbol in symbols or ("A",)})
+    return ConfigLoaded(
+        {},
+        {Symbol(symbol): terms for symbol in symbols or ("A",)},
+        outlier_threshold=None if believed is None else Decimal(believed),
+    )
 
 
 def records(*events: JournalEvent, first: int = 1, at: str = MORNING) -> Iterator[Record]:

@@ -55,6 +55,7 @@ class Books:
     today: list[Placed] = field(default_factory=list)
     opened: dict[str, bool] = field(default_factory=dict)
     day_trades: list[int] = field(default_factory=list)
+    doubted: set[str] = field(default_factory=set)
 
 
 def in_hours(minute: Fraction | int, *, extended: bool, ends: bool = False) -> bool:
@@ -128,8 +129,15 @@ def _bar(books: Books, world: World, minute: int, symbol: str, close: int) -> No
     is_open = terms["exchange"] == "24/7" or in_hours(minute, extended=terms["extended"])
     if terms["enforce"] and not is_open:
         return
-    books.seen.setdefault(symbol, []).append((minute, close))
-    if books.held.get(symbol):
+    seen = books.seen.setdefault(symbol, [])
+    moves = [abs(Fraction(close, earlier) - 1) for _, earlier in seen[-2:]]
+    seen.append((minute, close))
+    jumped = world.believed is not None and bool(moves) and min(moves) > world.believed
+    if jumped and symbol not in books.doubted:
+        books.doubted.add(symbol)  # It counts with the bar after it.
+    else:
+        books.doubted.discard(symbol)
+    if books.held.get(symbol) and symbol not in books.doubted:
         books.marks[symbol] = Fraction(close)
         _worth(books)
 
@@ -357,7 +365,9 @@ class Oracle:
         age = self.age(asked.symbol)
         if rules["max_data_age_s"] is None or age is None or age * 60 > rules["max_data_age_s"]:
             yield "data_age_s"
-        if not seen or not self.is_believed(asked.symbol):
+        out_at_market = not asked.own and self.reduces(ahead)
+        jump = rules["outlier_threshold"]
+        if not seen or jump is None or not (self.is_believed(asked.symbol) or out_at_market):
             yield "outlier"
         yield from self.collars(asked, seen)
 
@@ -395,7 +405,7 @@ class Oracle:
         rules = self.limits["prices"]
         near = rules["max_distance_last"]
         if near is None or (
-            asked.own and (not seen or max(abs(own / seen[-1][1] - 1) for own in asked.own) > near)
+            asked.own and (not seen or self.reach(asked, Fraction(seen[-1][1])) > near)
         ):
             yield "collar_last"
         far, jump = rules["max_distance_close"], rules["outlier_threshold"]
@@ -405,10 +415,22 @@ class Oracle:
             ends = self.session_end(asked.symbol, seen[-1][0])
             today = [close for end, close in seen if self.session_end(asked.symbol, end) == ends]
             before = [close for end, close in seen if self.session_end(asked.symbol, end) != ends]
-            if before and max(abs(own / before[-1] - 1) for own in asked.own) > far:
+            if before and self.reach(asked, Fraction(before[-1])) > far:
                 agree = len(today) > 1 and jump is not None
                 if not agree or abs(Fraction(today[-1], today[-2]) - 1) > jump:
                     yield "collar_close"
+
+    def reach(self, asked: Asked, reference: Fraction) -> Fraction:
+        """Return how much too high a buyer's prices are, or too low a seller's."""
+        buys, found = asked.size >= 0, Fraction(0)
+        if asked.stop is not None:
+            # It would be in the market at once.
+            found = (reference - asked.stop if buys else asked.stop - reference) / reference
+            reference = max(reference, asked.stop) if buys else min(reference, asked.stop)
+        if asked.limit is not None:
+            gap = asked.limit - reference if buys else reference - asked.limit
+            found = max(found, gap / reference)
+        return found
 
     def session_end(self, symbol: str, minute: int) -> int:
         day = None if self.world.terms[symbol]["exchange"] == "24/7" else session_of(minute)

@@ -143,6 +143,7 @@ class World:
     queries: list[Query] = field(default_factory=list)
     live: bool = False
     watch: tuple[str, int, bool] = ("per_symbol", 1800, False)
+    believed: Fraction | None = None
 
 
 def a_world(random: Random) -> World:
@@ -245,6 +246,7 @@ def _news(world: World, random: Random) -> None:
     world.live = rare() < 0.1
     mode = random.choice(["per_symbol", "per_symbol", "per_symbol", "latest", "oldest", "median"])
     world.watch = (mode, random.choice([60, 600, 1800, 3600]), rare() < 0.15)
+    world.believed = random.choice([None, Fraction(3, 10), Fraction(3, 10), Fraction(9, 10)])
 
 
 def _questions(world: World, random: Random) -> None:
@@ -299,6 +301,7 @@ def _config(world: World) -> ConfigLoaded:
         FreshnessTerms(
             FreshnessMode(world.watch[0]), max_age_s=world.watch[1], recorded=world.watch[2]
         ),
+        None if world.believed is None else shares(world.believed),
     )
 
 

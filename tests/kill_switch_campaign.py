@@ -22,11 +22,14 @@ from pathlib import Path
 from typing import Final
 
 from daemon.control.protocol import VERSION, Request, decode_answer, encode_line
+from daemon.side_file import side_file_path
 from events import KILL_SWITCH
 from tests.live_desk import ROOT, Daemon
 
 ACKNOWLEDGED_S: Final = 1.0
 CANCELLED_S: Final = 5.0
+TRIES: Final = 3
+"""A time that is missed so often in a row is the daemon's, not that of a machine busy elsewhere."""
 AT_HAND: Final = 1
 """How many orders may leave that had looked at the permit file just before that was gone."""
 SETTLES_S: Final = 0.05
@@ -213,6 +216,22 @@ def trials(daemon: Daemon, way: str, number: int, seed: int) -> Iterator[Trial]:
         resume(daemon)
 
 
+def put_on_its_feet(daemon: Daemon) -> None:
+    """Have a daemon that trades, whatever the trial before has left: the next one begins anew."""
+    try:
+        answers = daemon.running.poll() is None and daemon.tell("ping").exit_code == 0
+    except OSError:
+        answers = False
+    if not answers:
+        daemon.kill()
+        side_file_path(daemon.journal).unlink(missing_ok=True)
+        daemon.start()
+    if daemon.holds() or not daemon.permit.exists():
+        resume(daemon)
+    for hold in daemon.holds():
+        assert daemon.tell_surely("lift", hold=hold.hold_id).exit_code == 0
+
+
 @contextmanager
 def a_place(folder: Path, code: Path = ROOT) -> Iterator[Daemon]:
     """Start a daemon of that build, and end it whatever comes."""
@@ -239,13 +258,35 @@ def a_build_that_ignores_the_switch(folder: Path) -> Path:
 
 def wrong(found: Trial) -> Iterator[str]:
     """Say what of a trial breaks a promise."""
+    yield from slow(found)
+    yield from broken(found)
+
+
+def slow(found: Trial) -> Iterator[str]:
+    """Say which time was missed: by the daemon, or by a machine that gave it none."""
     if found.took > ACKNOWLEDGED_S:
         yield f"acknowledged after {found.took:.2f} s"
-    if found.late:
-        yield f"{len(found.late)} orders left later, the last {max(found.late):.3f} s later"
     if found.cancelled > CANCELLED_S:
         yield f"the last cancel was asked for {found.cancelled:.2f} s later"
+
+
+def broken(found: Trial) -> Iterator[str]:
+    """Say what is wrong on any machine, however slow."""
+    if found.late:
+        yield f"{len(found.late)} orders left later, the last {max(found.late):.3f} s later"
     yield from found.problems
+
+
+def in_time(attempt: Callable[[], Trial], tries: int = TRIES) -> Trial:
+    """Return the first trial that is not too slow, of so many at the most, else the last.
+
+    What is broken is returned at once: no second trial makes up for that.
+    """
+    for _ in range(tries - 1):
+        found = attempt()
+        if not list(slow(found)) or list(broken(found)):
+            return found
+    return attempt()
 
 
 def main() -> int:

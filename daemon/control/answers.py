@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 
 from daemon.control.protocol import VERSION, Answer
+from daemon.exit_codes import ExitCode
 from events import (
     BreakResolved,
     CancelSending,
@@ -30,14 +31,11 @@ from events.codec import JournalEvent
 from projections.differences import difference_text
 from projections.reconciliation import Reconciliation
 
-EXIT_OK = 0
-EXIT_REFUSED = 5
-
 
 def answer_from(records: Sequence[Record], *, dry_run: bool = False) -> Answer:
     """Return the answer to the command that `records` start with; they are durable by now."""
     if not records:
-        return Answer(VERSION, EXIT_OK, ("nothing to do: it was done before",))
+        return Answer(VERSION, ExitCode.OK, ("nothing to do: it was done before",))
     events = [record.event for record in records]
     own = {event.client_order_id for event in events if isinstance(event, OrderIntended)}
     refused = any(
@@ -50,9 +48,8 @@ def answer_from(records: Sequence[Record], *, dry_run: bool = False) -> Answer:
         lines = (*lines, *_left_unsaid(events))
     if dry_run and any(isinstance(event, OrderSending | CancelSending) for event in events):
         lines = (*lines, "DRY RUN: nothing is sent")
-    return Answer(
-        VERSION, EXIT_REFUSED if refused else EXIT_OK, lines or ("done",), seq=records[0].seq
-    )
+    code = ExitCode.REFUSED if refused else ExitCode.OK
+    return Answer(VERSION, code, lines or ("done",), seq=records[0].seq)
 
 
 def _left_unsaid(events: Sequence[JournalEvent]) -> Iterator[str]:
@@ -82,6 +79,8 @@ def _lines(  # noqa: C901 - one flat branch a kind of event
             yield f"{event.level} on {event.target or 'everything'}: hold {event.hold_id}"
         case HoldLifted():
             yield f"lifted: {event.hold_id}"
+            if event.new_peak is not None:
+                yield f"the drawdown counts from {event.new_peak:,.2f} USD on"
         case CancelSending():
             yield f"cancel asked: {event.client_order_id}"
         case OrderIntended():

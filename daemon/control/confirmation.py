@@ -12,10 +12,13 @@ from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
 from hashlib import sha256
+from typing import Final
 
 import msgspec
 
+from daemon.gate.limits import AccountLimits
 from daemon.looks import ReconciliationTerms
+from daemon.loss_limits import reached
 from daemon.operator_desk import LIFTED_BY_RESUME
 from daemon.promotion import PromotionRule, unmet
 from daemon.resolution import plan_text, plans
@@ -30,12 +33,22 @@ from events import (
     OperatorResolveAsked,
     OperatorResumed,
     Symbol,
+    Trip,
 )
 from events.codec import Command
 from projections import State
 from projections.order_states import OrderState
 
 TOKEN_LENGTH = 8
+_AGAIN: Final[dict[str, str]] = {
+    Trip.DAILY_LOSS: "it is still reached and the next price trips it again, until the next "
+    "session or a higher limit (`traded reload`)",
+    Trip.LEVERAGE: "it is still reached and the next price trips it again: reduce first (`traded "
+    "flatten SYMBOL`)",
+    Trip.DRAWDOWN: "it is still reached: the peak is given up, and the drawdown counts from the "
+    "equity of this moment on",
+}
+"""What lifting the hold of a limit means that is still reached."""
 
 
 class Numbers(msgspec.Struct, frozen=True):
@@ -77,17 +90,22 @@ def _confirmed(command: Command, numbers: Numbers) -> bytes:
 
 
 def numbers_of(  # noqa: PLR0911 - one branch a command
-    command: Command, state: State, rule: PromotionRule, terms: ReconciliationTerms
+    command: Command,
+    state: State,
+    rule: PromotionRule,
+    limits: AccountLimits,
+    terms: ReconciliationTerms,
 ) -> Numbers:
     """Return what is to be confirmed of `command`: nothing where it cannot increase risk.
 
-    What will be refused in any case, by `rule` say, is not asked about either.
+    What will be refused in any case, by `rule` say, is not asked about either. `limits` say whether
+    what a hold was placed for is still so.
     """
     match command:
         case OperatorResumed():
             return _resume(command, state)
         case OperatorLifted():
-            return _lift(command, state)
+            return _lift(command, state, limits)
         case OperatorFlattenAsked():
             return _flatten(command, state)
         case OperatorOrderAsked():
@@ -110,11 +128,19 @@ def _promote(command: OperatorPromoteAsked, state: State, rule: PromotionRule) -
     return Numbers(facts, _standing(state))
 
 
-def _lift(command: OperatorLifted, state: State) -> Numbers:
+def _lift(command: OperatorLifted, state: State, limits: AccountLimits) -> Numbers:
     hold = state.holds.active.get(command.hold_id)
     if hold is None:
         return Numbers()  # It will be refused.
-    return Numbers((f"lifts {_said(hold)}", *_unknown(state)), _standing(state))
+    still = {trip.value: found for trip, found in reached(state, limits)}
+    lifts, standing = f"lifts {_said(hold)}", _standing(state)
+    if hold.cause not in still:
+        return Numbers((lifts, *_unknown(state)), standing)
+    now = [f"now: {still[hold.cause]}"]
+    if hold.cause == Trip.DRAWDOWN:
+        equity, peak = state.pnl.equity, state.pnl.peak_equity
+        now.append(f"equity {equity:,.2f} USD takes the place of the peak, {peak:,.2f}")
+    return Numbers((lifts, _AGAIN[hold.cause], *_unknown(state)), (*now, *standing))
 
 
 def _resolve(

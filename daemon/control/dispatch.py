@@ -15,8 +15,9 @@ from daemon.control.confirmation import Confirmations, numbers_of
 from daemon.control.protocol import VERSION, Answer, BadRequest, Request
 from daemon.control.reloading import changes, needs_restart
 from daemon.control.requests import command_of
-from daemon.control.server import EXIT_FAILURE, EXIT_REFUSED, Caller
+from daemon.control.server import Caller
 from daemon.engine import Engine
+from daemon.exit_codes import ExitCode
 from daemon.looks import look_id_of
 from daemon.recovery import settings_of
 from events import (
@@ -38,8 +39,6 @@ GONE_S: Final = 5.0
 """How long a cancel of everything waits for the broker's words."""
 COMPARED_S: Final = 9.0
 """How long a look at the broker's books is waited for."""
-EXIT_FINDINGS: Final = 3
-EXIT_BAD_CONFIG: Final = 78
 _STEP_S: Final = 0.02
 
 
@@ -81,7 +80,7 @@ class Dispatch:
             command = command_of(request, caller, changed)
         except ConfigError as error:
             kept = "the configuration in force stays"
-            return Answer(VERSION, EXIT_BAD_CONFIG, (*error.problems, kept))
+            return Answer(VERSION, ExitCode.BAD_CONFIG, (*error.problems, kept))
         if isinstance(command, OperatorKilled):
             return self._kill(command)
         return self._on_loop(self._obey(command, request.token, read), LOOP_S) or _HUNG
@@ -116,21 +115,21 @@ class Dispatch:
         engine = self._engine
         troubles = (engine.calendar_problem, engine.snapshot_problem)
         answers = f"the trading loop answers, at event {engine.core.state.seq}"
-        return Answer(VERSION, 0, (answers, *filter(None, troubles)))
+        return Answer(VERSION, ExitCode.OK, (answers, *filter(None, troubles)))
 
     async def _obey(self, command: Command, token: str, read: Config) -> Answer:
         if isinstance(command, OperatorReloaded) and (restart := needs_restart(command.changes)):
             why = f"refused: a running daemon does not take {', '.join(restart)}: restart it"
-            return Answer(VERSION, EXIT_REFUSED, (why,))
+            return Answer(VERSION, ExitCode.REFUSED, (why,))
         core = self._engine.core
-        terms = self._config.reconciliation
-        numbers = numbers_of(command, core.state, core.operator.rule, terms)
+        limits, terms = core.orders.limits.account, self._config.reconciliation
+        numbers = numbers_of(command, core.state, core.operator.rule, limits, terms)
         # One that was taken already changes nothing: whoever sends it again wants its answer.
         is_to_confirm = numbers.facts and command.command_id not in core.state.commands.taken
         if is_to_confirm and not self._confirmations.use(token, command, numbers):
             changed = ("the token is not the one for these numbers:",) if token else ()
             made = self._confirmations.token(command, numbers)
-            return Answer(VERSION, EXIT_REFUSED, (*changed, *numbers.lines), made)
+            return Answer(VERSION, ExitCode.REFUSED, (*changed, *numbers.lines), made)
         if isinstance(command, OperatorReloaded):
             return await self._reload(command, read)
         records = await self._engine.obey(command)
@@ -157,31 +156,31 @@ class Dispatch:
             return answer
         lines = (f"not sent: {order.client_order_id}: {order.reason}" for order in kept)
         return msgspec.structs.replace(
-            answer, exit_code=EXIT_REFUSED, lines=(*answer.lines, *lines)
+            answer, exit_code=ExitCode.REFUSED, lines=(*answer.lines, *lines)
         )
 
     async def _reload(self, command: OperatorReloaded, read: Config) -> Answer:
         if not command.changes:
-            return Answer(VERSION, 0, ("nothing has changed",))
+            return Answer(VERSION, ExitCode.OK, ("nothing has changed",))
         if changes(self._config, read) != command.changes:
-            return Answer(VERSION, EXIT_REFUSED, ("refused: another reload came first",))
+            return Answer(VERSION, ExitCode.REFUSED, ("refused: another reload came first",))
         self._config = read
         loaded = Loaded(to_event(self._config), settings_of(self._config))
         records = await self._engine.obey(command, loaded)
         took = (f"{key}: {old} -> {new}" for key, (old, new) in command.changes.items())
-        return Answer(VERSION, 0, tuple(took), seq=records[0].seq if records else 0)
+        return Answer(VERSION, ExitCode.OK, tuple(took), seq=records[0].seq if records else 0)
 
     async def _until_compared(self, answer: Answer) -> Answer:
         """Wait for the look that was asked for, and say what came of it."""
         book = self._engine.core.state.reconciliation
         for _ in range(int(COMPARED_S / _STEP_S)):
             if book.completed is not None and book.completed.look_id == look_id_of(answer.seq):
-                code = EXIT_FINDINGS if book.completed.differing or book.open else 0
+                code = ExitCode.FINDINGS if book.completed.differing or book.open else 0
                 lines = tuple(compared_lines(book))
                 return Answer(VERSION, code, lines, seq=answer.seq)
             await asyncio.sleep(_STEP_S)
         why = f"the broker has not said what it holds within {COMPARED_S:.0f} s"
-        return Answer(VERSION, EXIT_FAILURE, (*answer.lines, why), seq=answer.seq)
+        return Answer(VERSION, ExitCode.FAILURE, (*answer.lines, why), seq=answer.seq)
 
     async def _until_none_open(self, answer: Answer) -> Answer:
         """Wait for the orders there are to end, and say which have not, and which are new."""
@@ -197,13 +196,13 @@ class Dispatch:
         ]
         new = [f"sent since: {order_id}" for order_id in sorted(orders.open.keys() - asked)]
         said = [*still, *new] or ["no order is open"]
-        code = EXIT_FAILURE if still else 0
+        code = ExitCode.FAILURE if still else ExitCode.OK
         return Answer(VERSION, code, (*answer.lines, *said), seq=answer.seq)
 
 
 _KILLED: Final = Answer(
     VERSION,
-    0,
+    ExitCode.OK,
     (
         "killed: no order leaves any more; the trading loop is busy and has not recorded it",
         "working orders are not cancelled yet: `traded kill --offline` if it stays so",
@@ -211,7 +210,7 @@ _KILLED: Final = Answer(
 )
 _HUNG: Final = Answer(
     VERSION,
-    EXIT_FAILURE,
+    ExitCode.FAILURE,
     (
         "the trading loop does not answer; `traded status` shows whether it took the command",
         "`traded kill` in any case stops what it sends",

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import StrEnum
 from typing import Final, TypeVar
 
@@ -34,6 +34,8 @@ from events.operator import WHY_MAX
 
 _COMMAND_ID: Final = re.compile(r"[A-Za-z0-9-]{8,64}")
 _TEXT_MAX: Final = 100
+_NUMBER: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+"""As people write one. Python would take 1_000 and the digits of any script for one as well."""
 _NUMBER_MAX: Final = Decimal("1e12")
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -109,10 +111,9 @@ class Arguments:
     def number(self, name: str) -> Decimal:
         """Return a finite number of a sensible size."""
         found = self.text(name)
-        try:
-            number = Decimal(found)
-        except InvalidOperation:
-            raise BadRequest(f"{name} is {found!r}, which is no number") from None
+        if not _NUMBER.fullmatch(found):
+            raise BadRequest(f"{name} is {found!r}, which is no number")
+        number = Decimal(found)
         if not number.is_finite() or abs(number) > _NUMBER_MAX:
             raise BadRequest(f"{name} is {found}: it must be a finite number of a sensible size")
         return number

@@ -28,14 +28,12 @@ from daemon.control.protocol import (
     decode_request,
     encode_line,
 )
+from daemon.exit_codes import ExitCode
 
 CONNECTIONS_MAX: Final = 16
 """Callers heard at the same time; another is turned away."""
 WAITING_MAX: Final = 128
 """Callers who may stand in line while the machine is too busy to turn them away."""
-EXIT_USAGE: Final = 2
-EXIT_REFUSED: Final = 5
-EXIT_FAILURE: Final = 1
 _CREDENTIALS: Final = struct.Struct("3i")
 
 
@@ -105,7 +103,7 @@ class ControlServer:
         with contextlib.suppress(OSError), connection:
             connection.setblocking(False)  # noqa: FBT003 - socket's way
             full = f"{CONNECTIONS_MAX} callers are being answered: try again, or kill --offline"
-            connection.send(encode_line(_answer(EXIT_REFUSED, full)))
+            connection.send(encode_line(_answer(ExitCode.REFUSED, full)))
 
     def _serve(self, connection: socket.socket) -> None:
         try:
@@ -118,20 +116,20 @@ class ControlServer:
     def _answer_to(self, connection: socket.socket) -> Answer:
         caller = _caller(connection)
         if caller.uid not in self._allowed:
-            return _answer(EXIT_REFUSED, f"user {caller.name} ({caller.uid}) may not do this")
+            return _answer(ExitCode.REFUSED, f"user {caller.name} ({caller.uid}) may not do this")
         try:
             request = decode_request(_line(connection))
         except BadRequest as error:
-            return _answer(EXIT_USAGE, str(error))
+            return _answer(ExitCode.USAGE, str(error))
         if request.verb != "kill" and _has_gone(connection):
             # Nothing but a kill is carried out for who has given up waiting for it.
-            return _answer(EXIT_REFUSED, "the caller has gone")
+            return _answer(ExitCode.REFUSED, "the caller has gone")
         try:
             return self._take(request, caller)
         except BadRequest as error:
-            return _answer(EXIT_USAGE, str(error))
+            return _answer(ExitCode.USAGE, str(error))
         except Exception as error:  # noqa: BLE001 - a command may fail, the daemon not
-            return _answer(EXIT_FAILURE, f"the command failed: {type(error).__name__}: {error}")
+            return _answer(ExitCode.FAILURE, f"the command failed: {type(error).__name__}: {error}")
 
 
 def _line(connection: socket.socket) -> bytes:

@@ -12,6 +12,7 @@ import msgspec
 
 from daemon.gate.checks import CHECKS
 from daemon.gate.checks.account import is_to_be_asked
+from daemon.gate.checks.measures import without_limits
 from daemon.gate.checks.question import Question
 from daemon.gate.decision import RiskApproved, RiskAsks, RiskRefused, approve
 from daemon.gate.limits import Limits
@@ -45,7 +46,8 @@ def check(batch: Sequence[OrderIntended], state: State, limits: Limits, now: dat
 
 def _ask_all(question: Question) -> tuple[Check, ...]:
     try:
-        return tuple([ask(question) for ask in CHECKS])
+        checks = tuple([ask(question) for ask in CHECKS])
+        return without_limits(question, checks) if question.intent.closing else checks
     except Exception:  # noqa: BLE001 - one of them: a check changes nothing, so all are asked again
         return tuple([_ask(ask, question) for ask in CHECKS])
 

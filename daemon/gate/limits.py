@@ -79,8 +79,8 @@ class PriceLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How old a price may be, in session time, and how far prices may lie from each other.
 
     `outlier_threshold` is the largest move from one bar to the next that is believed at once.
-    `max_distance_last` and `max_distance_close` are how far an order's own prices may lie from the
-    last price and from the close of the session before. All three are shares of the price.
+    `max_distance_last` and `max_distance_close` are how far an order's own prices may go beyond the
+    last price and the close of the session before, on the side that costs. All three are shares.
     """
 
     max_data_age_s: Age | None = 1800
@@ -103,12 +103,17 @@ class OrderRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RateLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How many orders, messages (orders and cancels) and intents of one strategy in `window_s`."""
+    """How many orders, messages (orders and cancels) and intents of one strategy in `window_s`.
+
+    The defaults let a rebalance of a hundred symbols pass at once, each sold and another bought,
+    and are a seventh of the 50 messages a second that the broker takes. What a storm may cost is
+    for the limits on sizes, positions and exposure to say, which count every order that is out.
+    """
 
     window_s: Window | None = 60
-    max_orders: Rate | None = 60
-    max_messages: Rate | None = 120
-    max_intents: Rate | None = 100
+    max_orders: Rate | None = 200
+    max_messages: Rate | None = 400
+    max_intents: Rate | None = 250
 
 
 class TripLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 import msgspec
 
+from daemon.exit_codes import ExitCode
 from events import BreakOpened, Resolution, utc_from_nanoseconds
 from ops.books import read_books
-from ops.exit_codes import ExitCode
 from ops.opened import opened
 from ops.options import journal_option, json_option
 from ops.render import moment, print_json, print_table, quantity, say

@@ -12,9 +12,9 @@ from daemon.clock import SystemClock
 from daemon.config import Config
 from daemon.config_file import ConfigError, load
 from daemon.corporate_actions_file import BadCorporateActions, read_corporate_actions
+from daemon.exit_codes import ExitCode
 from daemon.gate.limits import not_set
 from daemon.loading import LoadError, build_strategy, look_in
-from ops.exit_codes import ExitCode
 from ops.options import config_option, json_option, required_config, set_option
 from ops.render import print_json, say
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
+from daemon.exit_codes import ExitCode
 from daemon.promotion import requirements
 from events import BY_HAND
 from ops.books import read_books
-from ops.exit_codes import ExitCode
 from ops.opened import opened
 from ops.options import journal_option, json_option
 from ops.recorded_config import recorded_config

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
+from daemon.exit_codes import ExitCode
 from events import BarClosed, CalendarLoaded, ConfigLoaded, Record, SessionStarted, nanoseconds
 from events.journal import JournalReader
 from ops.chart import ASCII_MARKS, MARKS, strip
-from ops.exit_codes import ExitCode
 from ops.opened import opened
 from ops.options import journal_option, json_option
 from ops.render import NOTHING, can_say, print_json, print_table, progress, say, span

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ops.exit_codes import ExitCode
+from daemon.exit_codes import ExitCode
 from ops.options import journal_option, json_option
 from ops.readiness import DRY_RUN, checklist
 from ops.render import print_json, print_table, say

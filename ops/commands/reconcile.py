@@ -6,9 +6,9 @@ from pathlib import Path
 import click
 
 from daemon.control.answers import compared_lines
+from daemon.exit_codes import ExitCode
 from events import utc_from_nanoseconds
 from ops.books import read_books
-from ops.exit_codes import ExitCode
 from ops.opened import opened
 from ops.render import moment, one_line, print_json, say
 from ops.told import tell, telling

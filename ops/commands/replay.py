@@ -11,6 +11,7 @@ from time import perf_counter
 import click
 import msgspec
 
+from daemon.exit_codes import ExitCode
 from daemon.loading import look_in
 from daemon.recovery import Recovered, Recovery, Uncompared
 from daemon.snapshots import SnapshotFolder
@@ -18,7 +19,6 @@ from events import Record, Symbol, utc_from_nanoseconds
 from events.codec import INPUTS
 from events.journal import Head, JournalReader
 from ops.divergence import Divergence, Side, different, first_divergence
-from ops.exit_codes import ExitCode
 from ops.moments import seq_of
 from ops.options import at_option, journal_option, json_option
 from ops.render import (

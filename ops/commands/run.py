@@ -19,10 +19,10 @@ from daemon.config_file import (
     load,
     load_layered,
 )
+from daemon.exit_codes import ExitCode
 from daemon.stopping import Parting
 from events import Mode, Symbol
 from ops.daemon_run import run_daemon
-from ops.exit_codes import ExitCode
 from ops.options import config_option, required_config, set_option
 from ops.render import money, percent, say
 

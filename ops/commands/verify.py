@@ -8,11 +8,11 @@ from time import perf_counter
 import click
 import msgspec
 
+from daemon.exit_codes import ExitCode
 from daemon.snapshots import SnapshotFolder
 from events.errors import JournalDamaged, JournalError, JournalMissing
 from events.journal import Finding, Head, JournalReader
 from events.witness import Witness, read_witness, witness_path
-from ops.exit_codes import ExitCode
 from ops.options import journal_option, json_option
 from ops.render import print_fields, print_json, progress, say
 

@@ -111,7 +111,7 @@ WRONG: list[tuple[str, bytes, str]] = [
     ("a reason of escapes", line(verb="kill", why="\x1b[31m"), "characters that cannot be shown"),
     ("a reason of two lines", line(verb="kill", why="a\nb"), "characters that cannot be shown"),
     ("a quantity of nothing", line(verb="order", args={"quantity": "0"}), "must not be 0"),
-    ("a quantity that is none", line(verb="order", args={"quantity": "NaN"}), "finite number"),
+    ("a quantity that is none", line(verb="order", args={"quantity": "NaN"}), "which is no number"),
     ("an endless quantity", line(verb="order", args={"quantity": "1e99"}), "finite number"),
     ("no symbol", line(verb="order", args={"quantity": "1"}), "order needs symbol"),
     (

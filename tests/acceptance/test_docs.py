@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from daemon.exit_codes import ExitCode
 from events.codec import TAGS
 from ops.cli import GROUPS
 from ops.event_list import in_readme
-from ops.exit_codes import ExitCode
 from tests.command_line import traded
 
 ROOT = Path(__file__).parents[2]

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from daemon.corporate_actions_file import BadCorporateActions, read_corporate_actions
+from daemon.exit_codes import ExitCode
 from events import CorporateActionAnnounced, CorporateActionKind, Symbol
 from events.codec import decode, encode
 from events.journal import JournalReader
-from ops.exit_codes import ExitCode
 from tests.command_line import traded
 
 HEADER = "symbol,ex_date,kind,ratio,cash_per_share_usd,pay_date\n"

@@ -10,7 +10,8 @@ import pytest
 from daemon.config import Config
 from daemon.control.dispatch import Dispatch
 from daemon.control.protocol import VERSION, Answer, Request
-from daemon.control.server import EXIT_REFUSED, Caller
+from daemon.control.server import Caller
+from daemon.exit_codes import ExitCode
 from events.journal import Journal
 from tests.builders import a_fill
 from tests.core_desk import Scripted, buy
@@ -59,7 +60,7 @@ async def test_a_token_confirms_once(journal: Journal) -> None:
         # The same line again, from the shell's history.
         again = await tell("order", "cmd-00003", ORDER, token)
         assert (again.exit_code, again.lines[0][:27]) == (
-            EXIT_REFUSED,
+            ExitCode.REFUSED,
             "the token is not the one fo",
         )
         assert len(broker.submitted) == 2
@@ -87,6 +88,6 @@ async def test_what_is_kept_back_at_the_last_look_is_not_said_to_be_sent(
         token = (await tell("flatten", "cmd-00001", {"symbol": "A"})).token
         answer = await tell("flatten", "cmd-00002", {"symbol": "A"}, token)
         assert len(broker.submitted) == 1
-        assert answer.exit_code == EXIT_REFUSED
+        assert answer.exit_code == ExitCode.REFUSED
         assert answer.lines[-1].startswith("not sent: A-")
         assert answer.lines[-1].endswith(": the permit file is gone")

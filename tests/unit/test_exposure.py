@@ -22,7 +22,10 @@ O1 = ClientOrderId("o1")
 
 def worst(state: State, strategy: str | None = None) -> WorstCase:
     held = state.positions.held(A).quantity
-    return worst_case(held, state.orders.open.values(), A, strategy)
+    orders = [order for order in state.orders.open.values() if order.symbol == A]
+    return worst_case(
+        held, [each.reserved for each in orders if strategy in {None, each.intent.strategy}]
+    )
 
 
 def extremes(held: str, longest: str, shortest: str) -> WorstCase:

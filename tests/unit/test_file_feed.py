@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from daemon.config import Exchange, SessionsConfig, SymbolConfig
+from daemon.exit_codes import ExitCode
 from daemon.feeds.bar_file import BadBars
 from daemon.feeds.file import BLOCK_BARS, FileFeed
 from events import BarClosed, Symbol
-from ops.exit_codes import ExitCode
 from tests.builders import utc
 from tests.command_line import traded
 

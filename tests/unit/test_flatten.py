@@ -11,7 +11,6 @@ from daemon.gate.limits import OrderRules
 from events import (
     CancelSending,
     ClientOrderId,
-    CommandRefused,
     IntentRefused,
     OperatorCancelAsked,
     OperatorFlattenAsked,
@@ -213,7 +212,7 @@ def test_what_may_not_be_traded_any_more_can_be_flattened(lists: dict[str, Any])
     assert [check.name for check in refused.failed] == ["symbol_allowed"]
 
 
-def test_a_flatten_passes_the_limits_on_one_order_and_no_other_check() -> None:
+def test_a_flatten_passes_the_limits_on_one_order() -> None:
     desk = Told(under=limits(max_order_shares="100", max_order_usd="10000"))
     desk.fill(desk.sends("50"), "50")
     # 150 shares at 100: above both.
@@ -285,31 +284,6 @@ def test_the_order_that_is_not_there_does_not_stand_in_the_way_of_a_flatten_that
     still_there = desk.state.orders.find(order)
     assert still_there is not None
     assert still_there.reserved == Decimal(quantity)
-
-
-def test_a_second_flatten_is_refused_and_does_not_undo_the_first() -> None:
-    desk = Told()
-    order = desk.sends("5", **LIMIT)
-    desk.step(FLATTEN)
-    again = msgspec.structs.replace(FLATTEN, command_id="cmd-again")
-    assert why_refused(desk.step(again)) == "under way already: A"
-    assert intended(desk.cancelled(order)) == [("trend", "A", Decimal(-100))]
-
-
-def test_a_flatten_that_waits_for_an_order_now_unknown_goes_on_when_told_to_trust() -> None:
-    desk = Told()
-    order = desk.sends("5", **LIMIT)
-    desk.step(FLATTEN)
-    taken = desk.pass_time("2024-01-02T16:00")
-    assert of(taken, OrderUnknown)
-    assert desk.state.commands.flattening
-    again = msgspec.structs.replace(FLATTEN, command_id="cmd-again", trust_broker=True)
-    taken = desk.step(again)
-    assert not of(taken, CommandRefused)
-    assert intended(taken) == [("trend", "A", Decimal(-100))]
-    # Had it filled after all, that is held and seen.
-    desk.fill(order, "5")
-    assert desk.state.positions.held(A).quantity == 105
 
 
 @pytest.mark.parametrize("symbol", [None, A])

@@ -240,7 +240,8 @@ def test_of_two_holds_the_stricter_one_wins() -> None:
     ],
 )
 def test_the_exchange_must_be_open(at: str, is_open: bool) -> None:  # noqa: FBT001 - a table
-    checks = asked(books(), an(), now=utc(f"2024-01-02T{at}"))
+    state = state_after(*OPENING)
+    checks = asked(state, an(), now=utc(f"2024-01-02T{at}"))
     assert checks["session_open"].passed is is_open
 
 

@@ -3,13 +3,22 @@
 It is told from others by its `closing`; that alone lets nothing pass that may do more than reduce.
 """
 
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 import pytest
 
 from daemon.gate import Limits
-from events import ClientOrderId, HoldLevel, OperatorFlattenAsked, OrderUnknown, Symbol
+from events import (
+    ClientOrderId,
+    HoldLevel,
+    OperatorFlattenAsked,
+    OrderType,
+    OrderUnknown,
+    Symbol,
+    SymbolHalted,
+)
 from projections import State
 from tests.builders import (
     a_bar,
@@ -89,3 +98,13 @@ def test_a_flatten_waits_for_the_exchange_and_for_a_configuration() -> None:
     assert failed(asked(state, an("-40", closing=True)))[:2] == ["session_open", "order_hours"]
     fold(state, a_config("B"))
     assert "valid_input" in failed(asked(state, an("-40", closing=True)))
+
+
+def test_a_flatten_passes_no_check_that_is_about_something_else() -> None:
+    state = fold(holding("40"), SymbolHalted(A))
+    assert failed(asked(state, an("-40", closing=True))) == ["symbol_halted"]
+    parts = an("-0.5", closing=True)
+    assert failed(asked(holding("40"), parts)) == ["size_step"]
+    too_far = an("-40", closing=True, order_type=OrderType.LIMIT, limit_price=Decimal(80))
+    near = rules(prices={"max_distance_last": "0.10"})
+    assert failed(asked(holding("40"), too_far, under=near)) == ["collar_last"]

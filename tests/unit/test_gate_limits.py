@@ -18,6 +18,7 @@ from daemon.gate.limits import (
     PriceLimits,
     RateLimits,
     TurnoverLimits,
+    not_set,
 )
 from events import (
     CancelSending,
@@ -365,7 +366,7 @@ def test_the_defaults_are_those_of_the_contract_and_what_may_be_lost_has_none() 
             "allow_opposite": False,
             "require_shortable_data": True,
         },
-        "rates": {"window_s": 60, "max_orders": 60, "max_messages": 120, "max_intents": 100},
+        "rates": {"window_s": 60, "max_orders": 200, "max_messages": 400, "max_intents": 250},
         "trips": {
             "max_rate_refusals": 20,
             "max_broker_errors": 5,
@@ -396,3 +397,12 @@ def test_limits_refuse_change_and_fields_nobody_knows(kind: type[msgspec.Struct]
     name = kind.__struct_fields__[0]
     with pytest.raises(AttributeError):
         setattr(kind(), name, 1)
+
+
+def test_the_limits_that_stop_every_order_are_those_without_a_default() -> None:
+    found = not_set(Limits())
+    assert found == [
+        *("max_order_shares", "max_order_usd", "max_position_shares", "max_position_usd"),
+        *("max_daily_loss_usd", "max_drawdown"),
+    ]
+    assert not_set(WIDE) == []

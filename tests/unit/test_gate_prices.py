@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from daemon.gate import Limits
-from events import BarClosed, ContractResolved, OrderType, Symbol, SymbolTerms
+from events import BarClosed, ContractResolved, OrderIntended, OrderType, Symbol, SymbolTerms
 from projections import State
 from tests.builders import (
     a_bar,
@@ -39,6 +39,24 @@ def books_of_days(*bars: BarClosed) -> State:
 
 
 # Age, in session time.
+
+
+def test_a_daily_bar_is_no_older_an_hour_after_the_open_than_when_it_came() -> None:
+    daily = msgspec.structs.replace(a_bar(end="2024-01-02T21:00"), span_s=23_400)
+    days = [a_session(f"2024-01-0{day}") for day in (2, 3, 4)]
+    state = state_after(a_config("A"), a_calendar(*days), a_deposit("10000"), daily)
+    for moment, age in (("03T15:30", 0), ("03T21:00", 0), ("04T14:40", 600), ("04T15:01", 1860)):
+        found = asked(state, an(), now=utc(f"2024-01-{moment}"), under=HALF_AN_HOUR)
+        assert figures(found["data_age_s"])[:2] == (age <= 1800, age)
+
+
+def test_a_day_of_what_always_trades_is_old_a_day_later() -> None:
+    state = state_after(a_config("A"), a_deposit("1000"))
+    state.symbols = {A: SymbolTerms("24/7", enforce_hours=True, extended_hours=False)}
+    fold(state, msgspec.structs.replace(a_bar(end="2024-01-02T00:00"), span_s=86_400))
+    for moment, age in (("02T23:00", 0), ("03T00:30", 1800), ("03T00:30:01", 1801)):
+        found = asked(state, an(), now=utc(f"2024-01-{moment}"), under=HALF_AN_HOUR)
+        assert figures(found["data_age_s"])[:2] == (age <= 1800, age)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +124,8 @@ def test_a_day_may_pass_before_the_next_daily_bar_a_half_day_included() -> None:
     state.positions.account = dict(holding("100").positions.account)
     for moment, fresh in (("04T21:00", True), ("04T21:30", True), ("05T14:30", False)):
         when = utc(f"2024-01-{moment}")
-        assert asked(state, an("1"), now=when, under=HALF_AN_HOUR)["equity_known"].passed is fresh
+        found = asked(state, an("1"), now=when, under=HALF_AN_HOUR)
+        assert found["equity_known"].passed is found["data_age_s"].passed is fresh
 
 
 def test_after_that_day_half_an_hour_of_session_may_pass() -> None:
@@ -117,7 +136,8 @@ def test_after_that_day_half_an_hour_of_session_may_pass() -> None:
     state.positions.account = dict(holding("100").positions.account)
     for moment, fresh in (("05T15:00", True), ("05T15:00:00.000001", False)):
         when = utc(f"2024-01-{moment}")
-        assert asked(state, an("1"), now=when, under=HALF_AN_HOUR)["equity_known"].passed is fresh
+        found = asked(state, an("1"), now=when, under=HALF_AN_HOUR)
+        assert found["equity_known"].passed is found["data_age_s"].passed is fresh
 
 
 def held_beside_b() -> State:
@@ -198,6 +218,24 @@ def test_a_price_is_believed_that_is_near_one_of_the_two_before(
         assert check.passed is (Decimal(move) <= Decimal("0.30"))
 
 
+@pytest.mark.parametrize(
+    ("order", "stopped"),
+    [
+        (an("-50"), []),
+        (an("-51"), ["outlier", "equity_known"]),
+        (an("1"), ["outlier", "equity_known"]),
+        # Its price may be the one that nobody believes.
+        (an("-50", order_type=LIMIT, limit_price=Decimal(39)), ["outlier"]),
+        (an("-50", order_type=STOP, stop_price=Decimal(39)), ["outlier"]),
+    ],
+)
+def test_out_at_the_market_no_price_has_to_be_believed(
+    order: OrderIntended, stopped: list[str]
+) -> None:
+    state = fold(holding("50"), a_bar("40", end="2024-01-02T15:01"))
+    assert failed(asked(state, order, under=JUMPS)) == stopped
+
+
 def minutes(closes: list[str]) -> State:
     start = utc("2024-01-02T14:31")
     bars = [
@@ -263,67 +301,6 @@ def test_a_real_bad_tick_is_no_price_to_trade_on() -> None:
         fold(state, a_bar(str(price), end=f"2024-01-02T14:{number}"))
         passed.append(asked(state, an("1"), under=JUMPS)["outlier"].passed)
     assert passed == [False, True, True]
-
-
-# The order's own prices, against two references.
-
-NEAR = rules(prices={"max_distance_last": "0.10", "max_distance_close": "0.30"})
-
-
-@pytest.mark.parametrize(
-    ("price", "away"), [("110", "0.10"), ("90", "0.10"), ("110.01", "0.1001"), ("89.99", "0.1001")]
-)
-@pytest.mark.parametrize("kind", [LIMIT, STOP])
-def test_an_orders_price_is_near_the_last_one(kind: OrderType, price: str, away: str) -> None:
-    own = {"limit_price" if kind is LIMIT else "stop_price": Decimal(price)}
-    checks = asked(books(), an("1", order_type=kind, **own), under=NEAR)
-    limit, value = Decimal("0.10"), Decimal(away)
-    assert figures(checks["collar_last"]) == (value <= limit, value, limit, limit - value)
-
-
-def test_of_two_prices_the_farther_one_counts_and_a_market_order_has_none() -> None:
-    both = an(
-        "1",
-        order_type=OrderType.STOP_LIMIT,
-        stop_price=Decimal(105),
-        limit_price=Decimal(120),
-    )
-    assert asked(books(), both, under=NEAR)["collar_last"].value == Decimal("0.2")
-    market = asked(books(), an("1"), under=NEAR)
-    assert (market["collar_last"].value, market["collar_close"].value) == (None, None)
-
-
-@pytest.mark.parametrize(
-    ("today", "passes"),
-    [
-        # The session before closed at 100; the limit is at 131.
-        (["125"], False),
-        (["125", "125"], True),
-        (["125", "126", "127"], True),
-        (["90", "125"], False),
-        # The bar before agrees by the last hundredth: 125 is 30 % above it; one more does not.
-        (["96.1539", "125"], True),
-        (["96.15", "125"], False),
-    ],
-)
-def test_far_from_the_last_close_it_takes_two_bars_that_agree(
-    today: list[str],
-    passes: bool,  # noqa: FBT001 - a table
-) -> None:
-    state = minutes(["90", "100"])
-    for number, close in enumerate(today, 31):
-        fold(state, a_bar(close, end=f"2024-01-03T14:{number}"))
-    order = an("1", order_type=LIMIT, limit_price=Decimal(131))
-    under = rules(prices={"outlier_threshold": "0.30", "max_distance_close": "0.30"})
-    check = asked(state, order, now=utc("2024-01-03T14:40"), under=under)["collar_close"]
-    assert (check.passed, check.value) == (passes, Decimal("0.31"))
-    assert check.note == ("the move is confirmed" if passes else "")
-
-
-def test_in_the_first_session_there_is_no_close_to_be_far_from() -> None:
-    order = an("1", order_type=LIMIT, limit_price=Decimal(100))
-    check = asked(books(), order, under=NEAR)["collar_close"]
-    assert (check.passed, check.note) == (True, "no session before this one is known")
 
 
 # Steps.

@@ -311,7 +311,7 @@ TIGHT = rules(
     turnover={"max_a_day": 1},
     prices={"max_data_age_s": 60, "outlier_threshold": "0.1"},
 )
-LIFTED = ["outlier", "data_age_s", "order_rate", "message_rate", "runaway", "orders_a_day"]
+LIFTED = ["data_age_s", "order_rate", "message_rate", "runaway", "orders_a_day"]
 LIFTED += ["order_shares", "order_usd"]
 
 
@@ -346,7 +346,9 @@ def test_what_does_not_only_reduce_is_no_flatten_whatever_it_says() -> None:
     assert asked(held, an("-10", closing=True))["holds"].note.endswith("flatten passes")
 
 
-def test_a_flatten_passes_no_limit_that_is_not_set() -> None:
+def test_a_flatten_passes_a_limit_that_is_not_set_and_what_grows_does_not() -> None:
     for table, name in (("rates", "max_orders"), ("prices", "outlier_threshold")):
         under = rules(**{table: {name: None}})
-        assert failed(asked(holding("10"), an("-10", closing=True), under=under)) != []
+        assert failed(asked(holding("10"), an("-10", closing=True), under=under)) == []
+        assert failed(asked(holding("10"), an("-10"), under=under)) != []
+        assert failed(asked(holding("10"), an("10", closing=True), under=under)) != []

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from daemon.exit_codes import ExitCode
 from events.errors import JournalLocked
 from events.journal import Journal
 from events.lock import FileLock, holder, lock_path
-from ops.exit_codes import ExitCode, code_for
+from ops.exit_codes import code_for
 from tests.journals import writing
 
 ROOT = Path(__file__).parents[2]

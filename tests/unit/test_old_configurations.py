@@ -14,12 +14,12 @@ import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
+from daemon.exit_codes import ExitCode
 from daemon.loading import LoadError
 from daemon.permit import Permit, permit_path
 from events import ConfigLoaded, OrderIntended, StrategyFailed
 from events.codec import decode
 from ops.commands import replay
-from ops.exit_codes import ExitCode
 from tests.journals import read, writing
 from tests.small_runs import BUY, HOLD, TREND, OwnStrategy, Place, everything, hash_of
 

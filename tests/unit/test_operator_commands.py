@@ -120,11 +120,26 @@ def test_a_kill_says_which_working_orders_go(working: WorkingOrders, gone: int) 
     assert len(desk.asked_to_cancel()) == gone
 
 
-def test_a_stop_for_more_than_is_held_protects_nothing() -> None:
-    desk = Told()
-    stop = desk.sends("-101", **STOP)
+@pytest.mark.parametrize("size", ["-101", "-199"])
+def test_a_stop_that_is_too_large_stays_while_it_protects_more_than_it_could_open(
+    size: str,
+) -> None:
+    desk = Told()  # Long 100: of 199, 100 protect and 99 could open a short.
+    stop = desk.sends(size, **STOP)
+    second = desk.sends("-1", **STOP)
     desk.step(said(OperatorKilled))
-    assert desk.asked_to_cancel() == {stop}
+    assert desk.asked_to_cancel() == {second}, "nothing is left to protect"
+    assert stop in desk.state.orders.open
+
+
+@pytest.mark.parametrize("order", [{"quantity": "-200", **STOP}, {"quantity": "-101", **LIMIT}])
+def test_what_could_open_as_much_as_it_closes_goes_and_so_does_any_excess_but_a_stops(
+    order: dict[str, Any],
+) -> None:
+    desk = Told()
+    sent = desk.sends(order.pop("quantity"), **order)
+    desk.step(said(OperatorKilled))
+    assert desk.asked_to_cancel() == {sent}
 
 
 def test_a_second_kill_is_recorded_and_places_no_second_hold() -> None:

@@ -9,6 +9,7 @@ import pytest
 from daemon.control.confirmation import numbers_of
 from daemon.core import CoreSettings
 from daemon.gate import Limits, RiskApproved
+from daemon.gate.limits import AccountLimits
 from daemon.looks import ReconciliationTerms
 from daemon.promotion import PromotionRule, requirements, unmet
 from events import (
@@ -142,9 +143,8 @@ def test_an_order_by_hand_may_trade_outside_regular_hours_where_it_says_so() -> 
     ],
 )
 def test_who_confirms_an_order_sees_all_of_it(changes: dict[str, Any], told: str) -> None:
-    numbers = numbers_of(
-        an_order_by_hand("-10", **changes), Told().state, PromotionRule(), ReconciliationTerms()
-    )
+    order, rule = an_order_by_hand("-10", **changes), PromotionRule()
+    numbers = numbers_of(order, Told().state, rule, AccountLimits(), ReconciliationTerms())
     assert numbers.facts[0] == told
 
 

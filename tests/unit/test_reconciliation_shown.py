@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from daemon.exit_codes import ExitCode
 from events import (
     BrokerList,
     CashAdjusted,
@@ -21,7 +22,6 @@ from events import (
 )
 from events.codec import JournalEvent
 from ops.commands import breaks, reconcile
-from ops.exit_codes import ExitCode
 from ops.sentences import sentence, symbol_of
 from ops.standing import Status, status_of
 from tests.builders import an_intent, utc

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from daemon.exit_codes import ExitCode
 from daemon.recovery import Recovery
 from events import HoldPlaced, StrategyFailed
 from events.codec import INPUTS, TAGS
 from events.journal import JournalReader
 from ops.commands import replay
-from ops.exit_codes import ExitCode
 from tests.small_runs import HOLD, TREND, OwnStrategy, Place, hash_of
 
 TABLES = {"trend": TREND, "hold": HOLD}

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from daemon.control.confirmation import numbers_of
+from daemon.gate.limits import AccountLimits
 from daemon.looks import ReconciliationTerms
 from daemon.promotion import PromotionRule
 from daemon.recorder import LookAtBooks
@@ -66,7 +67,9 @@ def asked(at: Told, **fields: Any) -> tuple[str, ...]:  # noqa: ANN401 - the com
     """Return what is confirmed before the one break is resolved."""
     (name,) = at.state.reconciliation.open
     command = said(OperatorResolveAsked, name, **fields)
-    return numbers_of(command, at.state, PromotionRule(), ReconciliationTerms()).facts
+    return numbers_of(
+        command, at.state, PromotionRule(), AccountLimits(), ReconciliationTerms()
+    ).facts
 
 
 # Shares.

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -247,6 +248,19 @@ def test_a_permit_that_cannot_be_looked_at_is_not_granted(tmp_path: Path) -> Non
     permit.revoke()
     permit.revoke()
     assert not permit.granted
+
+
+def test_a_permit_that_a_full_disk_cuts_short_is_none(tmp_path: Path) -> None:
+    permit = Permit(tmp_path / "permit")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            permit.grant()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not permit.granted
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_each_journal_has_a_short_path_for_its_socket_whatever_it_is_called(

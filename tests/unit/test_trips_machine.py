@@ -21,6 +21,7 @@ from events import (
     IntentRefused,
     OperatorLifted,
     OrderSending,
+    SymbolResumed,
     WorkingOrders,
     nanoseconds,
     utc_from_nanoseconds,
@@ -29,9 +30,10 @@ from events.codec import Input, decode, encode
 from events.journal import Journal
 from ops.sentences import sentence
 from tests.broker_desk import PLAIN
-from tests.builders import utc
-from tests.core_desk import Scripted, kinds, of
+from tests.builders import a_calendar, a_fill, a_session, utc
+from tests.core_desk import A, Scripted, kinds, of
 from tests.engine_desk import works
+from tests.gate_desk import rules
 from tests.operators import said
 from tests.trip_desk import TripDesk, assert_decided_alike
 from tests.unit.test_clock import NOON, Machine, S
@@ -74,6 +76,26 @@ def test_each_stops_everything_until_an_operator_lifts_it(
     assert desk.restarted().hold == hold
     desk.step(said(OperatorLifted, hold.hold_id))
     assert len(of(desk.minute("15:02"), OrderSending)) == 1
+    assert_decided_alike(desk)
+
+
+@pytest.mark.parametrize("event", [AHEAD, SLEPT])
+def test_no_day_ends_by_a_clock_that_jumped_until_somebody_says_that_it_is_right(
+    event: ClockJumped,
+) -> None:
+    desk = TripDesk(rules(account={"max_daily_loss_usd": "50"}))
+    desk.step(a_fill("1", order_id=desk.working(0), executed_at="2024-01-02T15:00"))
+    desk.minute("15:01", "40")  # 100 - 60
+    assert desk.held_by == ["DAILY_LOSS_EXCEEDED"]
+    desk.step(event, "2024-01-03T15:30")
+    desk.step(SymbolResumed(A), "2024-01-03T15:31")
+    desk.step(a_calendar(a_session("2024-01-02"), a_session("2024-01-03")), "2024-01-03T15:32")
+    assert desk.held_by == ["DAILY_LOSS_EXCEEDED", "CLOCK_JUMP"]
+    assert desk.state.pnl.days == 0
+    jumped = list(desk.state.holds.active)[1]
+    desk.step(said(OperatorLifted, jumped), "2024-01-03T15:33")
+    desk.step(SymbolResumed(A), "2024-01-03T15:34")
+    assert (desk.held_by, desk.state.pnl.days) == ([], 1)
     assert_decided_alike(desk)
 
 

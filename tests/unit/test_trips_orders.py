@@ -1,8 +1,10 @@
 """Too many orders: a strategy that runs away is stopped alone, too many of all stop everything."""
 
+import msgspec
 import pytest
 
 from daemon.gate import Limits
+from daemon.gate.limits import RateLimits
 from events import (
     HoldLevel,
     HoldLifts,
@@ -41,6 +43,12 @@ def rated(max_orders: int, refusals: int) -> Limits:
 def test_as_many_intents_as_allowed_latch_nothing() -> None:
     desk = TripDesk(runaway_at(10), 10)
     assert len(of(desk.minute("15:00"), OrderSending)) == 10
+    assert desk.held_by == []
+
+
+def test_a_rebalance_of_a_hundred_symbols_passes_the_default_rates_at_once() -> None:
+    desk = TripDesk(msgspec.structs.replace(rules(), rates=RateLimits()), 200)
+    assert len(of(desk.minute("15:00"), OrderSending)) == 200
     assert desk.held_by == []
 
 

@@ -45,7 +45,7 @@ def _settled(question: Question) -> Decimal:
     sessions = state.calendar.exchanges.get(state.calendar.day_exchange)
     proceeds = state.settlement.proceeds
     waiting = (
-        state.settlement.unsettled(sessions, question.moment.clock)
+        state.settlement.unsettled(sessions, question.moment.now)
         if sessions is not None
         else sum(proceeds.values(), _ZERO)
     )

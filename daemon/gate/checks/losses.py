@@ -4,10 +4,9 @@ from datetime import timedelta
 from decimal import Decimal
 
 from daemon.gate.checks.measures import loss_within, unset
-from daemon.gate.checks.prices import jump
+from daemon.gate.checks.prices import jump, open_time_since, overdue
 from daemon.gate.checks.question import Question
 from events import BarClosed, Check, Symbol
-from projections.calendar import ALWAYS_OPEN
 
 _ZERO, _ONE = Decimal(0), Decimal(1)
 _ALL_FRESH = Check("equity_known", True, _ZERO, _ZERO, _ZERO)  # noqa: FBT003 - a Check starts so
@@ -23,7 +22,7 @@ def equity_known(question: Question) -> Check:
     if seconds is None:
         return unset("equity_known", "max_data_age_s")
     longest = timedelta(seconds=seconds)
-    oldest, last = question.moment.clock - longest, question.state.market.last
+    oldest, last = question.moment.now - longest, question.state.market.last
     stale = []
     for symbol, position in question.state.positions.account.items():
         if position.quantity:
@@ -51,20 +50,11 @@ def _is_believed(question: Question, symbol: Symbol) -> bool:
 
 def _is_fresh(question: Question, bar: BarClosed, longest: timedelta) -> bool:
     """Say whether the symbol's next bar is due for no longer than `longest`, in session time."""
-    state, clock = question.state, question.moment.clock
-    terms = state.symbols.get(bar.symbol)
+    terms = question.state.symbols.get(bar.symbol)
     if terms is None:
         return False
-    exchange = terms.exchange if terms.enforce_hours else ALWAYS_OPEN
-    extended, span = terms.extended_hours, timedelta(seconds=bar.span_s)
-    age = state.calendar.open_time(exchange, bar.end, clock, extended=extended)
-    if age is not None and age <= span + longest:
-        return True
-    due = state.calendar.next_daily(exchange, bar.end, span)
-    if due is None:
-        return False
-    late = state.calendar.open_time(exchange, due, clock, extended=extended)
-    return late is not None and late <= longest
+    age = open_time_since(question, bar.end, terms)
+    return age is not None and overdue(question, bar, terms, age) <= longest
 
 
 def daily_loss(question: Question) -> Check:

@@ -9,6 +9,7 @@ from projections.exposure import WorstCase
 
 _ZERO = Decimal(0)
 UNKNOWN = "the value is not known"
+_UNSET = "no limit is set"
 _decimal = lru_cache(maxsize=4_096)(Decimal)
 """Returns a whole number as a Decimal: the same counts and limits are asked for all the time."""
 
@@ -39,7 +40,19 @@ def notional(quantity: Decimal, price: Decimal | None) -> Decimal | None:
 
 def unset(name: str, option: str, value: Decimal | None = None) -> Check:
     """Return the refusal of a check whose limit is not set."""
-    return Check(name, passed=False, value=value, note=f"no limit is set: {option}")
+    return Check(name, passed=False, value=value, note=f"{_UNSET}: {option}")
+
+
+def without_limits(question: Question, checks: tuple[Check, ...]) -> tuple[Check, ...]:
+    """Let an operator's flatten pass `checks` whose limit is not set: to get out needs none."""
+    if not question.is_flatten:
+        return checks
+    return tuple(
+        Check(each.name, True, each.value, None, None, f"{each.note}: a flatten needs none")  # noqa: FBT003 - a Check starts so
+        if not each.passed and each.note.startswith(_UNSET)
+        else each
+        for each in checks
+    )
 
 
 def within(

@@ -25,7 +25,8 @@ def valid_input(question: Question) -> Check:
     stops = kind is _STOP or kind is _STOP_LIMIT
     wrong = []
     if question.terms is None:
-        wrong.append("the symbol is not configured")
+        way_out = f": add [symbols.{intent.symbol}] and restart, or close it at the broker"
+        wrong.append(f"the symbol is not configured{way_out if intent.closing else ''}")
     if not _is_sensible(intent.quantity) or intent.quantity == _ZERO:
         wrong.append(f"the quantity is {intent.quantity}")
     if kind is _MARKET and intent.limit_price is None and intent.stop_price is None:

@@ -80,5 +80,5 @@ def _short_sale_today(question: Question) -> ShortSaleReported | None:
     terms = question.terms
     reported = question.state.instruments.short_sales.get(question.intent.symbol)
     sessions = question.state.calendar.exchanges.get(terms.exchange) if terms else None
-    hours = sessions.at_hand(question.moment.clock) if sessions else None
+    hours = sessions.at_hand(question.moment.now) if sessions else None
     return reported if reported and hours and reported.day == hours.day else None

@@ -4,18 +4,25 @@ A price that jumped is believed once a second bar agrees with it: a crash trades
 bad tick never.
 """
 
-from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
-from daemon.gate.checks.measures import allowed, counted, passes, unless_flatten, unset, within
+from daemon.gate.checks.measures import (
+    allowed,
+    counted,
+    passes,
+    unless_flatten,
+    unless_reducing,
+    unset,
+    within,
+)
 from daemon.gate.checks.question import Question
-from events import Check
+from events import BarClosed, Check, SymbolTerms
 from projections.calendar import ALWAYS_OPEN
 from projections.references import Reference
 
-_ONE = Decimal(1)
-_SECOND = timedelta(seconds=1)
+_ZERO, _ONE = Decimal(0), Decimal(1)
+_SECOND, _NO_TIME = timedelta(seconds=1), timedelta(0)
 _NOT_STALE = allowed("data_stale")
 _NO_OWN_PRICE, _NONE_EITHER = allowed("collar_last"), allowed("collar_close")
 
@@ -29,23 +36,44 @@ def price_known(question: Question) -> Check:
 
 
 def data_age_s(question: Question) -> Check:
-    """Limit the age of the last price, in seconds of sessions: a night makes no price old."""
+    """Limit the age of the last price, in seconds of sessions: a night makes no price old.
+
+    Of bars that are longer than the limit it counts from when the next one is due.
+    """
     limit = question.limits.prices.max_data_age_s
     bar, terms = question.state.market.last.get(question.intent.symbol), question.terms
     if bar is None or terms is None:
         found = counted("data_age_s", None, limit, "max_data_age_s", "no price")
         return unless_flatten(question, found)
-    if bar.end >= question.moment.clock:
+    if bar.end >= question.moment.now:
         return counted("data_age_s", 0, limit, "max_data_age_s")
-    exchange = terms.exchange if terms.enforce_hours else ALWAYS_OPEN
-    age = question.state.calendar.open_time(
-        exchange, bar.end, question.moment.clock, extended=terms.extended_hours
-    )
+    age = open_time_since(question, bar.end, terms)
+    if age is not None and limit is not None and bar.span_s > limit:
+        age = overdue(question, bar, terms, age)
     if age is None:
         return counted("data_age_s", None, limit, "max_data_age_s", "the sessions are not known")
     # Rounded up: what is older than its limit by less than a second is older.
     found = counted("data_age_s", -(-age // _SECOND), limit, "max_data_age_s")
     return unless_flatten(question, found)
+
+
+def open_time_since(question: Question, moment: datetime, terms: SymbolTerms) -> timedelta | None:
+    """Return the session time from `moment` to now, 0 where it is to come; None: not known."""
+    now = question.moment.now
+    if moment >= now:
+        return _NO_TIME
+    exchange = terms.exchange if terms.enforce_hours else ALWAYS_OPEN
+    return question.state.calendar.open_time(exchange, moment, now, extended=terms.extended_hours)
+
+
+def overdue(question: Question, bar: BarClosed, terms: SymbolTerms, age: timedelta) -> timedelta:
+    """Return for how long of session time the bar after `bar`, which has that `age`, is due."""
+    span = timedelta(seconds=bar.span_s)
+    exchange = terms.exchange if terms.enforce_hours else ALWAYS_OPEN
+    due = question.state.calendar.next_daily(exchange, bar.end, span)
+    since = open_time_since(question, due, terms) if due is not None else None
+    late = age - span if since is None else min(age - span, since)
+    return max(late, _NO_TIME)
 
 
 def data_stale(question: Question) -> Check:
@@ -56,7 +84,7 @@ def data_stale(question: Question) -> Check:
     if not question.state.freshness.watching:
         return _NOT_STALE
     symbols = sorted({intent.symbol for intent in question.batch})
-    stale = [symbol for symbol in symbols if question.state.is_stale(symbol, question.moment.clock)]
+    stale = [symbol for symbol in symbols if question.state.is_stale(symbol, question.moment.now)]
     if not stale:
         return _NOT_STALE
     note = f"no fresh data of {', '.join(stale)}"
@@ -64,7 +92,11 @@ def data_stale(question: Question) -> Check:
 
 
 def outlier(question: Question) -> Check:
-    """Limit how far the last bar is from both before it: near one of them it is believed."""
+    """Limit how far the last bar is from both before it: near one of them it is believed.
+
+    An order to get out at the market needs no price to be believed; one with a price of its own may
+    have taken that from the bar in doubt, and waits.
+    """
     limit = question.limits.prices.outlier_threshold
     found = question.state.references.of(question.intent.symbol)
     if limit is None:
@@ -74,7 +106,11 @@ def outlier(question: Question) -> Check:
     move = jump(found, limit)
     if move is None:
         return passes("outlier", "the first bar")
-    return unless_flatten(question, within("outlier", move, limit, ""))
+    check = within("outlier", move, limit, "")
+    if question.own_prices:
+        return unless_flatten(question, check)
+    # Out at the market is at the true price, whatever the last bar says.
+    return unless_reducing(question, check)
 
 
 def jump(found: Reference, limit: Decimal) -> Decimal | None:
@@ -91,34 +127,32 @@ def jump(found: Reference, limit: Decimal) -> Decimal | None:
 
 
 def collar_last(question: Question) -> Check:
-    """Limit how far an order's own prices lie from the last price."""
+    """Limit how far an order's own prices go beyond the last price, on the side that costs."""
     limit = question.limits.prices.max_distance_last
     if limit is None:
         return unset("collar_last", "max_distance_last")
-    own = question.own_prices
-    if not own:
+    if not question.own_prices:
         return _NO_OWN_PRICE
     last = question.last
-    value = None if last is None else farthest(own, last)
+    value = None if last is None else beyond(question, last)
     return within("collar_last", value, limit, "")
 
 
 def collar_close(question: Question) -> Check:
-    """Limit how far they lie from the close of the session before, unless the move is confirmed.
+    """Limit how far they go beyond the close of the session before, unless the move is confirmed.
 
     It is when the bar before the last, of the same session, is near the last one.
     """
     limit = question.limits.prices.max_distance_close
     if limit is None:
         return unset("collar_close", "max_distance_close")
-    own = question.own_prices
-    if not own:
+    if not question.own_prices:
         return _NONE_EITHER
     found = question.state.references.of(question.intent.symbol)
     if found is None or found.session_close is None:
         return passes("collar_close", "no session before this one is known")
     close = found.session_close
-    check = within("collar_close", farthest(own, close), limit, "")
+    check = within("collar_close", beyond(question, close), limit, "")
     if check.passed or not _is_confirmed(found, question.limits.prices.outlier_threshold):
         return check
     note = "the move is confirmed"
@@ -130,9 +164,22 @@ def distance(price: Decimal, reference: Decimal) -> Decimal:
     return abs(price / reference - _ONE)
 
 
-def farthest(prices: Sequence[Decimal], reference: Decimal) -> Decimal:
-    """Return how far the one of `prices` is that is farthest from `reference`."""
-    return max([distance(price, reference) for price in prices])
+def beyond(question: Question, reference: Decimal) -> Decimal:
+    """Return how far the order's prices go beyond `reference` where that costs, as a share of it.
+
+    That is a buy limit above it, and a stop below it, which is triggered at once; of a sale the
+    other way round. A limit behind a stop counts from the stop: it waits until the market is there.
+    What waits on the other side, such as a protective stop or a profit to take, costs nothing: 0.
+    """
+    sign = -_ONE if question.standing.is_sale else _ONE
+    limit, stop = question.intent.limit_price, question.intent.stop_price
+    far, active = _ZERO, reference
+    if stop is not None:
+        far = max(far, sign * (_ONE - stop / reference))
+        active = sign * max(sign * reference, sign * stop)
+    if limit is not None:
+        far = max(far, sign * (limit / active - _ONE))
+    return far
 
 
 def _is_confirmed(found: Reference, threshold: Decimal | None) -> bool:

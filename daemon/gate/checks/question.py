@@ -11,7 +11,7 @@ from daemon.gate.checks.sums import Exposure, Orders, dearest, exposure
 from daemon.gate.limits import Limits, OrderLimits
 from events import OrderIntended, Symbol, SymbolTerms, TimeInForce, utc_from_nanoseconds
 from projections import State
-from projections.exposure import WorstCase
+from projections.exposure import WorstCase, worst_case
 from projections.order_states import OrderState
 
 _ZERO = Decimal(0)
@@ -25,12 +25,12 @@ Part = TypeVar("Part")
 class Moment(msgspec.Struct, frozen=True, gc=False):
     """When it is.
 
-    `clock` is the time of the input that led here, or of the books where that is later: a bar that
+    `now` is the time of the input that led here, or of the books where that is later: a bar that
     arrives late is asked about at the time of its end. `is_regular` says that an order sent now
     meets the exchange of a known symbol in regular hours.
     """
 
-    clock: datetime
+    now: datetime
     is_regular: bool
 
 
@@ -87,7 +87,6 @@ class Question:
         self.index = index
         self.state = state
         self.limits = limits
-        self.now = now
         symbol, in_force = intent.symbol, intent.time_in_force
         self.terms: SymbolTerms | None = state.symbols.get(symbol)
         self.is_auction = in_force is _OPENING or in_force is _CLOSING
@@ -100,7 +99,7 @@ class Question:
         self.own_prices = [price for price in own if price is not None]
         self.last = self.price_of(symbol)
         self.price = _price(self.last, intent, self.own_prices)
-        self.moment = _worked_out(_moment, self)
+        self.moment = _worked_out(lambda question: _moment(question, now), self)
         self.standing = _worked_out(_standing, self)
         self.exposure = _worked_out(_exposure, self)
         self.money = _worked_out(_money, self)
@@ -114,7 +113,8 @@ class Question:
         """Return the strategy's own worst case in the symbol with the batch up to this intent."""
         strategy = self.intent.strategy
         held = self.state.positions.held_by(strategy, self.intent.symbol).quantity
-        return _worst(held, [each for each in self.standing.here if each[0].strategy == strategy])
+        own = (each for each in self.standing.here if each[0].strategy == strategy)
+        return worst_case(held, [reserved for _, reserved in own])
 
     def reserved(self, upto: int) -> Orders:
         """Return what may still fill: all that is pending, and the batch up to before `upto`.
@@ -177,19 +177,21 @@ def _worked_out(work_out: Callable[[Question], Part], question: Question) -> Par
         return cast("Part", _Unknown(error))
 
 
-def _moment(question: Question) -> Moment:
-    state, terms, now = question.state, question.terms, question.now
+def _moment(question: Question, at: datetime) -> Moment:
+    state, terms = question.state, question.terms
+    now = max(at, utc_from_nanoseconds(state.at))
     is_regular = terms is not None and state.calendar.takes_orders(
         terms.exchange, now, extended=False
     )
-    return Moment(max(now, utc_from_nanoseconds(state.at)), is_regular)
+    return Moment(now, is_regular)
 
 
 def _standing(question: Question) -> Standing:
     on_order = question.reserved(question.index + 1)
     symbol, is_sale = question.intent.symbol, question.intent.quantity < _ZERO
     here = [each for each in on_order if each[0].symbol == symbol]
-    worst = _worst(question.state.positions.held(symbol).quantity, here)
+    held = question.state.positions.held(symbol).quantity
+    worst = worst_case(held, [reserved for _, reserved in here])
     reduces = _reduces(worst, is_sale=is_sale)
     return Standing(on_order, here, worst, worst.quantity, is_sale, reduces)
 
@@ -216,13 +218,3 @@ def _reduces(worst: WorstCase, *, is_sale: bool) -> bool:
     if is_sale:
         return worst.held > _ZERO and worst.shortest >= _ZERO
     return worst.held < _ZERO and worst.longest <= _ZERO
-
-
-def _worst(held: Decimal, orders: Orders) -> WorstCase:
-    longest = shortest = held
-    for _, reserved in orders:
-        if reserved > _ZERO:
-            longest += reserved
-        else:
-            shortest += reserved
-    return WorstCase(held, longest, shortest)

@@ -21,7 +21,7 @@ def session_open(question: Question) -> Check:
         return allowed("session_open")
     is_open = question.moment.is_regular or (
         terms.extended_hours
-        and question.state.calendar.takes_orders(terms.exchange, question.now, extended=True)
+        and question.state.calendar.takes_orders(terms.exchange, question.moment.now, extended=True)
     )
     return _IN_SESSION if is_open else allowed("session_open", f"{terms.exchange} is closed")
 
@@ -78,9 +78,9 @@ def _before_cutoff(question: Question, exchange: str) -> Check:
         option = "open_cutoff_s" if opens else "close_cutoff_s"
         return unset("auction_cutoff", f"orders.{option}")
     sessions = question.state.calendar.exchanges.get(exchange)
-    moment = sessions.next_auction(question.moment.clock, opening=opens) if sessions else None
+    moment = sessions.next_auction(question.moment.now, opening=opens) if sessions else None
     if moment is None:
         return allowed("auction_cutoff", "no session with that auction is known")
     ends = moment - timedelta(seconds=seconds)
     late = f"orders for the auction at {moment:%H:%M} UTC ended at {ends:%H:%M}"
-    return allowed("auction_cutoff", "" if question.moment.clock < ends else late)
+    return allowed("auction_cutoff", "" if question.moment.now < ends else late)
