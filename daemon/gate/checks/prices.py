@@ -171,14 +171,16 @@ def beyond(question: Question, reference: Decimal) -> Decimal:
     other way round. A limit behind a stop counts from the stop: it waits until the market is there.
     What waits on the other side, such as a protective stop or a profit to take, costs nothing: 0.
     """
-    sign = -_ONE if question.standing.is_sale else _ONE
+    sells = question.standing.is_sale
     limit, stop = question.intent.limit_price, question.intent.stop_price
     far, active = _ZERO, reference
     if stop is not None:
-        far = max(far, sign * (_ONE - stop / reference))
-        active = sign * max(sign * reference, sign * stop)
+        passed = stop / reference - _ONE
+        far = max(far, passed if sells else -passed)
+        active = min(reference, stop) if sells else max(reference, stop)
     if limit is not None:
-        far = max(far, sign * (limit / active - _ONE))
+        above = limit / active - _ONE
+        far = max(far, -above if sells else above)
     return far
 
 
