@@ -8,8 +8,8 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -20,7 +20,7 @@ from daemon.brokers import AnswersMargin, Broker
 from daemon.brokers.faults import with_faults
 from daemon.brokers.paper import PaperBroker
 from daemon.clock import Clock, FeedClock, SystemClock
-from daemon.config import OUTSIDE, PAPER, Config, OnStop
+from daemon.config import OUTSIDE, PAPER, Config
 from daemon.config_file import ConfigError, to_event
 from daemon.control.address import socket_path
 from daemon.control.dispatch import Dispatch
@@ -40,6 +40,7 @@ from daemon.recorder import LookAtBooks
 from daemon.recovery import Recovered, Recovery
 from daemon.session import Opening, live_calendars, opening
 from daemon.side_file import Offline, drop_aside, read_aside
+from daemon.simulated_time import SimulatedClock
 from daemon.snapshots import SnapshotFolder
 from daemon.stopping import Parting, part
 from daemon.surroundings import DiskTerms
@@ -71,7 +72,7 @@ def _nobody(_text: str) -> None:
 class Prepared(msgspec.Struct):
     """What a run starts from, known before the first bar: for the operator to see.
 
-    `notices` are what is odd about it.
+    `notices` are what is odd about it, `live` says that its bars are not recorded ones.
     """
 
     journal: Path
@@ -79,6 +80,7 @@ class Prepared(msgspec.Struct):
     recovered: Recovered
     bars_total: int | None
     notices: tuple[str, ...]
+    live: bool
 
 
 class Outcome(msgspec.Struct):
@@ -140,15 +142,27 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
         recovery = Recovery(reader, snapshots)
         recovered = recovery.recover()
         _assert_same_account(recovered.state, config, journal_path)
+        simulated_time = isinstance(wall, SimulatedClock)
+        _assert_same_time(recovered.state, journal_path, simulated=simulated_time)
         runs, settings = recovery.renew(to_event(config), recovered.runs, recovered.state.seq)
         reader.close()
         clock = build_clock(feed, recovered.state, wall)
         now = utc_from_nanoseconds(clock.now())
         aside = read_aside(journal_path)
         doubts = journal_doubts(recovered, journal_path, aside)
-        opens = opening(config, broker, feed, actions, recovered, runs, now, doubts)
+        opens = opening(
+            config,
+            broker,
+            feed,
+            actions,
+            recovered,
+            runs,
+            now,
+            doubts,
+            simulated_time=simulated_time,
+        )
         notices = _notices(opens, feed, gateway)
-        started(Prepared(journal_path, is_new, recovered, feed.bars_total, notices))
+        started(Prepared(journal_path, is_new, recovered, feed.bars_total, notices, feed.live))
         core = Core(recovered.state, runs, settings)
         switch = KillSwitch(Permit(permit_path(journal_path)))
         if is_new:
@@ -159,8 +173,15 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
         await _open_session(engine, opens, aside, journal_path)
         _stop_on_signals(engine)
         with listening(engine, journal_path, config, reread or (lambda: config)):
-            await _trade(engine, feed, gateway, progress, told, once=once, wait=wait)
-            return await _end_session(engine, recovered, config.daemon.on_stop)
+            async with connected(engine, gateway, told, wait=wait):
+                if not feed.live:
+                    # The journal's thread gets its turns ten times as often, so that it keeps up
+                    # while this one computes the next block.
+                    sys.setswitchinterval(SWITCH_INTERVAL_S)
+                await engine.run(feed, progress, once=once)
+                await engine.commit()
+                parting = await part(engine, config.daemon.on_stop)
+            return await _end_session(engine, recovered, parting)
     finally:
         # The last connection that goes folds the log into the file, unless it only reads: a journal
         # that recovery refuses is left as it was found.
@@ -192,21 +213,11 @@ def listening(
         server.close()
 
 
-async def _trade(  # noqa: PLR0913 - all that runs at once
-    engine: Engine,
-    feed: Feed,
-    gateway: "GatewayParts | None",
-    progress: Callable[[int], None],
-    told: Callable[[str], None],
-    *,
-    once: bool,
-    wait: bool,
-) -> None:
-    """Run the engine, and what talks to the gateway beside it, until the engine ends."""
-    if not feed.live:
-        # The journal's thread gets its turns ten times as often, so that it keeps up while this
-        # one computes the next block.
-        sys.setswitchinterval(SWITCH_INTERVAL_S)
+@asynccontextmanager
+async def connected(
+    engine: Engine, gateway: "GatewayParts | None", told: Callable[[str], None], *, wait: bool
+) -> AsyncIterator[None]:
+    """Run what talks to the gateway meanwhile, where there is one: a stop may have to cancel."""
     async with asyncio.TaskGroup() as tasks:
         beside = []
         if gateway is not None:
@@ -218,7 +229,7 @@ async def _trade(  # noqa: PLR0913 - all that runs at once
             beside.append(tasks.create_task(session.run(wait=wait), name="gateway session"))
             if gateway.feed is not None:
                 beside.append(tasks.create_task(gateway.feed.run(), name="bars of the gateway"))
-        await engine.run(feed, progress, once=once)
+        yield
         for task in beside:
             task.cancel()
 
@@ -324,6 +335,15 @@ def _assert_same_account(state: State, config: Config, path: Path) -> None:
     raise JournalOfAnotherAccount(message)
 
 
+def _assert_same_time(state: State, path: Path, *, simulated: bool) -> None:
+    opened = state.identity.opened
+    if opened is None or opened.simulated_time == simulated:
+        return
+    its, said = ("a simulated gateway's", "without") if not simulated else ("the machine's", "with")
+    message = f"{path} lives in {its} time, and is run {said} --gateway-time"
+    raise JournalOfAnotherAccount(message, "set journal.path to another file for that")
+
+
 def _stop_on_signals(engine: Engine) -> None:
     loop = asyncio.get_running_loop()
     for each in (signal.SIGTERM, signal.SIGINT):
@@ -352,10 +372,8 @@ async def _look(engine: Engine, why: LookWhy) -> None:
     await engine.commit()
 
 
-async def _end_session(engine: Engine, recovered: Recovered, on_stop: OnStop) -> Outcome:
+async def _end_session(engine: Engine, recovered: Recovered, parting: Parting | None) -> Outcome:
     core = engine.core
-    await engine.commit()
-    parting = await part(engine, on_stop)
     if not engine.broker.outside:
         # One outside has its next look at the next start: a stop does not wait for it.
         await _look(engine, LookWhy.STOP)
