@@ -38,6 +38,7 @@ class SimulatedTime(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def write_time(path: Path, at: datetime, speed: float) -> None:
     """Say in the file `path` that it is `at` now, and how fast time passes."""
     made = SimulatedTime(at, read_clocks().awake, speed)
+    path.parent.mkdir(parents=True, exist_ok=True)
     whole = path.with_name(f"{path.name}.new")
     whole.write_bytes(msgspec.json.encode(made))
     # Whoever reads it meanwhile finds the one before.

@@ -350,7 +350,9 @@ class GatewaySession:
         self._attempts += 1
         error = state.outcome and state.outcome.exception()
         why = self.alias.text(str(error) or type(error).__name__)
-        self.told(f"{why}; trying again")
+        if not self._attempts & (self._attempts - 1):
+            # The first, second, fourth, eighth one: a night without a gateway is no page of it.
+            self.told(f"{why}; trying again (attempt {self._attempts})")
         doubled = self._attempts >= TELL_AFTER and not self._attempts % TELL_AFTER
         count = self._attempts // TELL_AFTER
         if doubled and not count & (count - 1):
