@@ -180,10 +180,13 @@ def _broker(_journal: Path, state: State, _now: datetime) -> Iterator[Point]:
     mode = opened.mode if opened else None
     inside = mode in {Mode.BACKTEST, Mode.PAPER}
     link = state.broker
-    outside = "connected" if link.connected else f"not connected: {link.reason or 'not yet'}"
+    # An orderly stop closes the connection without a word of its own.
+    connected = link.connected and not state.identity.ended
+    why = "the daemon has ended" if state.identity.ended else link.reason or "not yet"
+    outside = "connected" if connected else f"not connected: {why}"
     yield Point(
         "broker",
-        inside or link.connected,
+        inside or connected,
         "the paper broker, inside the process" if inside else outside,
         "see that the gateway runs and is logged in",
     )
