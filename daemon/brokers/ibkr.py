@@ -41,8 +41,8 @@ class NoAnswer(Exception):
     """The gateway is not there, does not answer, or turns this client away."""
 
     hint = (
-        "see that the gateway runs, is logged in, listens there (gateway.port, IBKR_PORT), and that "
-        "nobody else has the client id; without --no-wait it is waited for"
+        "see that the gateway runs, is logged in and listens there (gateway.port, IBKR_PORT), and "
+        "that nobody else has the client id; without --no-wait it is waited for"
     )
 
 

@@ -242,7 +242,6 @@ class IbkrFeed:
         self._complained.add((symbol, code))
         text = self.session.alias.text(f"no live bars of {symbol}: {what}")
         self.session.report(BrokerDegraded(text))
-        self.session.told(text)
 
     def _forget_subscriptions(self) -> None:
         self._symbols.clear()
