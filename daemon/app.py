@@ -20,7 +20,7 @@ from daemon.brokers import AnswersMargin, Broker
 from daemon.brokers.faults import with_faults
 from daemon.brokers.paper import PaperBroker
 from daemon.clock import Clock, FeedClock, SystemClock
-from daemon.config import OUTSIDE, PAPER, Config
+from daemon.config import OUTSIDE, PAPER, Config, OnStop
 from daemon.config_file import ConfigError, to_event
 from daemon.control.address import socket_path
 from daemon.control.dispatch import Dispatch
@@ -38,7 +38,7 @@ from daemon.loading import LoadError, build_plugged_in, look_in
 from daemon.permit import Permit, permit_path
 from daemon.recorder import LookAtBooks
 from daemon.recovery import Recovered, Recovery
-from daemon.session import Opening, live_calendars, opening
+from daemon.session import Opening, in_simulated_time, live_calendars, opening
 from daemon.side_file import Offline, drop_aside, read_aside
 from daemon.simulated_time import SimulatedClock
 from daemon.snapshots import SnapshotFolder
@@ -142,25 +142,16 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
         recovery = Recovery(reader, snapshots)
         recovered = recovery.recover()
         _assert_same_account(recovered.state, config, journal_path)
-        simulated_time = isinstance(wall, SimulatedClock)
-        _assert_same_time(recovered.state, journal_path, simulated=simulated_time)
+        _assert_same_time(recovered.state, wall, journal_path)
         runs, settings = recovery.renew(to_event(config), recovered.runs, recovered.state.seq)
         reader.close()
         clock = build_clock(feed, recovered.state, wall)
         now = utc_from_nanoseconds(clock.now())
         aside = read_aside(journal_path)
         doubts = journal_doubts(recovered, journal_path, aside)
-        opens = opening(
-            config,
-            broker,
-            feed,
-            actions,
-            recovered,
-            runs,
-            now,
-            doubts,
-            simulated_time=simulated_time,
-        )
+        opens = opening(config, broker, feed, actions, recovered, runs, now, doubts)
+        if isinstance(wall, SimulatedClock):
+            opens = in_simulated_time(opens, now)
         notices = _notices(opens, feed, gateway)
         started(Prepared(journal_path, is_new, recovered, feed.bars_total, notices, feed.live))
         core = Core(recovered.state, runs, settings)
@@ -174,13 +165,7 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
         _stop_on_signals(engine)
         with listening(engine, journal_path, config, reread or (lambda: config)):
             async with connected(engine, gateway, told, wait=wait):
-                if not feed.live:
-                    # The journal's thread gets its turns ten times as often, so that it keeps up
-                    # while this one computes the next block.
-                    sys.setswitchinterval(SWITCH_INTERVAL_S)
-                await engine.run(feed, progress, once=once)
-                await engine.commit()
-                parting = await part(engine, config.daemon.on_stop)
+                parting = await _trade(engine, feed, progress, config.daemon.on_stop, once=once)
             return await _end_session(engine, recovered, parting)
     finally:
         # The last connection that goes folds the log into the file, unless it only reads: a journal
@@ -211,6 +196,19 @@ def listening(
         yield
     finally:
         server.close()
+
+
+async def _trade(
+    engine: Engine, feed: Feed, progress: Callable[[int], None], on_stop: OnStop, *, once: bool
+) -> Parting | None:
+    """Run the engine to its end, and do with the orders still open what `on_stop` says."""
+    if not feed.live:
+        # The journal's thread gets its turns ten times as often, so that it keeps up while this
+        # one computes the next block.
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+    await engine.run(feed, progress, once=once)
+    await engine.commit()
+    return await part(engine, on_stop)
 
 
 @asynccontextmanager
@@ -335,8 +333,8 @@ def _assert_same_account(state: State, config: Config, path: Path) -> None:
     raise JournalOfAnotherAccount(message)
 
 
-def _assert_same_time(state: State, path: Path, *, simulated: bool) -> None:
-    opened = state.identity.opened
+def _assert_same_time(state: State, wall: Clock, path: Path) -> None:
+    opened, simulated = state.identity.opened, isinstance(wall, SimulatedClock)
     if opened is None or opened.simulated_time == simulated:
         return
     its, said = ("a simulated gateway's", "without") if not simulated else ("the machine's", "with")

@@ -66,14 +66,11 @@ def opening(  # noqa: PLR0913, PLR0917 - all that a session depends on
     runs: Sequence[StrategyRun],
     now: datetime,
     doubts: tuple[str, ...],
-    *,
-    simulated_time: bool = False,
 ) -> Opening:
     """Return how a session at `now` opens, on the books that were recovered.
 
     `actions` are the operator's corporate actions, `runs` the strategies of this session, `doubts`
-    what was found lost or doubtful of the journal, `simulated_time` whether `now` is a simulated
-    gateway's.
+    what was found lost or doubtful of the journal.
 
     Raises:
         ConfigError: the calendar cannot be made as configured.
@@ -117,18 +114,11 @@ def opening(  # noqa: PLR0913, PLR0917 - all that a session depends on
     ]
     events += _never_sent(state)
     return Opening(
-        identity=_journal_opened(config, simulated_time=simulated_time)
-        if state.identity.opened is None
-        else None,
+        identity=_journal_opened(config) if state.identity.opened is None else None,
         events=tuple(events),
         notices=(
             *recovered.notices,
             *doubts,
-            *(
-                [f"the time is a simulated gateway's: {now:%Y-%m-%d %H:%M:%S}"]
-                if simulated_time
-                else ()
-            ),
             *(_dry_run(broker, state) if config.is_dry_run else ()),
             *_idle_capital(broker, state, deposit),
             *_late_actions(wanted, state, now),
@@ -136,6 +126,15 @@ def opening(  # noqa: PLR0913, PLR0917 - all that a session depends on
             *(_short_calendars(calendars, now) if feed.live else ()),
         ),
     )
+
+
+def in_simulated_time(opens: Opening, now: datetime) -> Opening:
+    """Return `opens` for a daemon that lives in a simulated gateway's time, `now`."""
+    identity = opens.identity
+    if identity is not None:
+        identity = msgspec.structs.replace(identity, simulated_time=True)
+    notice = f"the time is a simulated gateway's: {now:%Y-%m-%d %H:%M:%S}"
+    return msgspec.structs.replace(opens, identity=identity, notices=(notice, *opens.notices))
 
 
 def live_calendars(config: Config, now: datetime) -> list[CalendarLoaded]:
@@ -238,14 +237,14 @@ def _idle_capital(broker: Broker, state: State, deposit: CashMoved) -> Iterator[
         yield f"the journal was opened with capital {opened_with.normalize():f}: {wanted}"
 
 
-def _journal_opened(config: Config, *, simulated_time: bool) -> JournalOpened:
+def _journal_opened(config: Config) -> JournalOpened:
     """Return the journal's identity: derived from the configuration in a backtest, else drawn.
 
     A backtest made twice is then the same journal, byte for byte.
     """
     is_backtest = config.mode is Mode.BACKTEST
     journal_id = backtest_id(config) if is_backtest else secrets.token_hex(8)
-    return JournalOpened(journal_id, config.mode, config.account, simulated_time=simulated_time)
+    return JournalOpened(journal_id, config.mode, config.account)
 
 
 def _late_actions(
