@@ -118,9 +118,8 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
 
     Paths in `config` are relative to `base`. `started` is told what was recovered before the first
     bar is taken, `progress` how many bars each commit brought, `recorded` what went into the
-    journal, `told` what the broker outside is up to. `reread` reads the configuration anew when an
-    operator asks for that. Without `wait` a broker that is not there ends the run. `wall` is the
-    clock of live bars: the machine's, or a simulated gateway's.
+    journal, `told` what the broker outside is up to. `reread` reads the configuration anew. Without
+    `wait` a broker that is not there ends the run. `wall` is the clock of live bars.
 
     Raises:
         JournalError, ConfigError, BadBars, LoadError, NoAnswer: it cannot start, or
@@ -141,8 +140,7 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
         snapshots = SnapshotFolder(journal_path)
         recovery = Recovery(reader, snapshots)
         recovered = recovery.recover()
-        _assert_same_account(recovered.state, config, journal_path)
-        _assert_same_time(recovered.state, wall, journal_path)
+        _assert_same_account(recovered.state, config, wall, journal_path)
         runs, settings = recovery.renew(to_event(config), recovered.runs, recovered.state.seq)
         reader.close()
         clock = build_clock(feed, recovered.state, wall)
@@ -150,8 +148,7 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
         aside = read_aside(journal_path)
         doubts = journal_doubts(recovered, journal_path, aside)
         opens = opening(config, broker, feed, actions, recovered, runs, now, doubts)
-        if isinstance(wall, SimulatedClock):
-            opens = in_simulated_time(opens, now)
+        opens = in_simulated_time(opens, now) if isinstance(wall, SimulatedClock) else opens
         notices = _notices(opens, feed, gateway)
         started(Prepared(journal_path, is_new, recovered, feed.bars_total, notices, feed.live))
         core = Core(recovered.state, runs, settings)
@@ -322,24 +319,25 @@ def build_clock(feed: Feed, state: State, wall: Clock) -> Clock:
     return FeedClock(max(state.at, nanoseconds(feed.starts_at)))
 
 
-def _assert_same_account(state: State, config: Config, path: Path) -> None:
-    opened = state.identity.opened
-    if opened is None or (opened.mode, opened.account) == (config.mode, config.account):
-        return
-    message = (
-        f"{path} is the journal of {opened.account} in mode {opened.mode}, "
-        f"the configuration says {config.account} in mode {config.mode}"
-    )
-    raise JournalOfAnotherAccount(message)
+def _assert_same_account(state: State, config: Config, wall: Clock, path: Path) -> None:
+    """Refuse a journal of another account, mode or time.
 
-
-def _assert_same_time(state: State, wall: Clock, path: Path) -> None:
+    Raises:
+        JournalOfAnotherAccount: it is one.
+    """
     opened, simulated = state.identity.opened, isinstance(wall, SimulatedClock)
-    if opened is None or opened.simulated_time == simulated:
+    if opened is None:
         return
-    its, said = ("a simulated gateway's", "without") if not simulated else ("the machine's", "with")
-    message = f"{path} lives in {its} time, and is run {said} --gateway-time"
-    raise JournalOfAnotherAccount(message, "set journal.path to another file for that")
+    if (opened.mode, opened.account) != (config.mode, config.account):
+        message = (
+            f"{path} is the journal of {opened.account} in mode {opened.mode}, "
+            f"the configuration says {config.account} in mode {config.mode}"
+        )
+        raise JournalOfAnotherAccount(message)
+    if opened.simulated_time != simulated:
+        its, said = ("the machine's", "with") if simulated else ("a simulated gateway's", "without")
+        message = f"{path} lives in {its} time, and is run {said} --gateway-time"
+        raise JournalOfAnotherAccount(message, "set journal.path to another file for that")
 
 
 def _stop_on_signals(engine: Engine) -> None:

@@ -31,7 +31,7 @@ from events import (
     Trip,
     utc_from_nanoseconds,
 )
-from events.codec import JournalEvent
+from events.codec import TAGS, JournalEvent
 from ops.render import moment, one_line
 from ops.sentences import hold_text, sentence, symbol_of
 
@@ -86,7 +86,7 @@ class News:
             yield from self._note(event)
         for kind, count in counts.items():
             if count > ALIKE_MAX:
-                yield f"and {count - ALIKE_MAX} more like it ({kind.__name__}): `traded tail`"
+                yield f"and {count - ALIKE_MAX} more like it ({TAGS[kind]}): `traded tail`"
 
     def _first_bars(self, bar: BarClosed) -> Iterator[str]:
         if bar.past:

@@ -6,7 +6,7 @@ Both are processes of their own; the strategies are a trend and a rebalance, of 
 import shlex
 from pathlib import Path
 
-from events import HoldPlaced, OrderUnknown, TimerFired
+from events import HoldPlaced, OrderUnknown, OrderWorking, TimerFired
 from tests.gateway_walk import BARS, ROOT, Walk, until
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -82,6 +82,46 @@ def test_a_day_and_a_night_at_the_gateway_end_with_books_that_agree(tmp_path: Pa
     assert "nothing is held" in walk.typed("holds").stdout
     assert walk.events(OrderUnknown) == []
     walk.is_sound()
+
+
+def test_a_stop_cancels_at_the_gateway_what_it_is_to_cancel_and_holds_nothing(
+    tmp_path: Path,
+) -> None:
+    walk = Walk(tmp_path)
+    walk.variables["TRADED_DAEMON__ON_STOP"] = "cancel"
+    words = ("--start", "2012-11-05T15:00", "--clock", "var/gateway.time", "--speed", "10")
+    with (
+        walk.gateway("gateway-sim", "--bars", BARS, *words, "--port", str(walk.port)),
+        walk.daemon(*RUN) as daemon,
+    ):
+        daemon.wait_for("traded resolve --all --adopt")
+        walk.confirmed("resolve", "--all", "--adopt", "--reason", "opening balance")
+        daemon.wait_for("nothing is held any more")
+        # Ten percent below the market: it rests.
+        walk.confirmed("order", "buy", "5", "AAPL", "--limit", "525", "--why", "a test")
+        until(lambda: walk.events(OrderWorking), lambda: f"an order at work: {daemon.said}")
+        code, printed = daemon.stop()
+    assert (code, "on_stop = cancel: 1 cancelled; no order is open" in printed) == (0, True)
+    assert "nothing is held" in walk.typed("holds").stdout
+    causes = [hold.cause for hold in walk.events(HoldPlaced)]
+    assert sorted(causes) == ["BROKER_DISCONNECTED", "RECONCILIATION_BREAK"], "none for the stop"
+
+
+def test_a_journal_lives_in_one_time_and_real_money_in_the_machines(tmp_path: Path) -> None:
+    walk = Walk(tmp_path)
+    words = ("--start", "2012-11-05T15:00", "--clock", "var/gateway.time")
+    with walk.gateway("gateway-sim", "--bars", BARS, *words, "--port", str(walk.port)):
+        with walk.daemon(*RUN) as daemon:
+            daemon.wait_for("connected to 127.0.0.1")
+            assert daemon.stop()[0] == 0
+        other = walk.typed("run", "--no-wait")
+        assert (other.returncode, "lives in a simulated gateway's time" in other.stderr) == (
+            78,
+            True,
+        )
+        walk.variables["IBKR_ACCOUNT"] = "U1234567"
+        live = walk.typed(*RUN, "--live", "--set", "mode=live")
+        assert (live.returncode, "real money lives now" in live.stderr) == (78, True)
 
 
 def both_traded(walk: Walk) -> bool:
