@@ -8,8 +8,8 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -38,8 +38,9 @@ from daemon.loading import LoadError, build_plugged_in, look_in
 from daemon.permit import Permit, permit_path
 from daemon.recorder import LookAtBooks
 from daemon.recovery import Recovered, Recovery
-from daemon.session import Opening, live_calendars, opening
+from daemon.session import Opening, in_simulated_time, live_calendars, opening
 from daemon.side_file import Offline, drop_aside, read_aside
+from daemon.simulated_time import SimulatedClock
 from daemon.snapshots import SnapshotFolder
 from daemon.stopping import Parting, part
 from daemon.surroundings import DiskTerms
@@ -71,7 +72,7 @@ def _nobody(_text: str) -> None:
 class Prepared(msgspec.Struct):
     """What a run starts from, known before the first bar: for the operator to see.
 
-    `notices` are what is odd about it.
+    `notices` are what is odd about it, `live` says that its bars are not recorded ones.
     """
 
     journal: Path
@@ -79,6 +80,7 @@ class Prepared(msgspec.Struct):
     recovered: Recovered
     bars_total: int | None
     notices: tuple[str, ...]
+    live: bool
 
 
 class Outcome(msgspec.Struct):
@@ -116,9 +118,8 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
 
     Paths in `config` are relative to `base`. `started` is told what was recovered before the first
     bar is taken, `progress` how many bars each commit brought, `recorded` what went into the
-    journal, `told` what the broker outside is up to. `reread` reads the configuration anew when an
-    operator asks for that. Without `wait` a broker that is not there ends the run. `wall` is the
-    clock of live bars: the machine's, or a simulated gateway's.
+    journal, `told` what the broker outside is up to. `reread` reads the configuration anew. Without
+    `wait` a broker that is not there ends the run. `wall` is the clock of live bars.
 
     Raises:
         JournalError, ConfigError, BadBars, LoadError, NoAnswer: it cannot start, or
@@ -139,7 +140,7 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
         snapshots = SnapshotFolder(journal_path)
         recovery = Recovery(reader, snapshots)
         recovered = recovery.recover()
-        _assert_same_account(recovered.state, config, journal_path)
+        _assert_same_account(recovered.state, config, wall, journal_path)
         runs, settings = recovery.renew(to_event(config), recovered.runs, recovered.state.seq)
         reader.close()
         clock = build_clock(feed, recovered.state, wall)
@@ -147,8 +148,9 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
         aside = read_aside(journal_path)
         doubts = journal_doubts(recovered, journal_path, aside)
         opens = opening(config, broker, feed, actions, recovered, runs, now, doubts)
+        opens = in_simulated_time(opens, now) if isinstance(wall, SimulatedClock) else opens
         notices = _notices(opens, feed, gateway)
-        started(Prepared(journal_path, is_new, recovered, feed.bars_total, notices))
+        started(Prepared(journal_path, is_new, recovered, feed.bars_total, notices, feed.live))
         core = Core(recovered.state, runs, settings)
         switch = KillSwitch(Permit(permit_path(journal_path)))
         if is_new:
@@ -159,8 +161,9 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
         await _open_session(engine, opens, aside, journal_path)
         _stop_on_signals(engine)
         with listening(engine, journal_path, config, reread or (lambda: config)):
-            await _trade(engine, feed, gateway, progress, told, once=once, wait=wait)
-            return await _end_session(engine, recovered, config.daemon.on_stop)
+            async with connected(engine, gateway, told, wait=wait):
+                parting = await _trade(engine, feed, progress, config.daemon.on_stop, once=once)
+            return await _end_session(engine, recovered, parting)
     finally:
         # The last connection that goes folds the log into the file, unless it only reads: a journal
         # that recovery refuses is left as it was found.
@@ -192,21 +195,24 @@ def listening(
         server.close()
 
 
-async def _trade(  # noqa: PLR0913 - all that runs at once
-    engine: Engine,
-    feed: Feed,
-    gateway: "GatewayParts | None",
-    progress: Callable[[int], None],
-    told: Callable[[str], None],
-    *,
-    once: bool,
-    wait: bool,
-) -> None:
-    """Run the engine, and what talks to the gateway beside it, until the engine ends."""
+async def _trade(
+    engine: Engine, feed: Feed, progress: Callable[[int], None], on_stop: OnStop, *, once: bool
+) -> Parting | None:
+    """Run the engine to its end, and do with the orders still open what `on_stop` says."""
     if not feed.live:
         # The journal's thread gets its turns ten times as often, so that it keeps up while this
         # one computes the next block.
         sys.setswitchinterval(SWITCH_INTERVAL_S)
+    await engine.run(feed, progress, once=once)
+    await engine.commit()
+    return await part(engine, on_stop)
+
+
+@asynccontextmanager
+async def connected(
+    engine: Engine, gateway: "GatewayParts | None", told: Callable[[str], None], *, wait: bool
+) -> AsyncIterator[None]:
+    """Run what talks to the gateway meanwhile, where there is one: a stop may have to cancel."""
     async with asyncio.TaskGroup() as tasks:
         beside = []
         if gateway is not None:
@@ -218,7 +224,7 @@ async def _trade(  # noqa: PLR0913 - all that runs at once
             beside.append(tasks.create_task(session.run(wait=wait), name="gateway session"))
             if gateway.feed is not None:
                 beside.append(tasks.create_task(gateway.feed.run(), name="bars of the gateway"))
-        await engine.run(feed, progress, once=once)
+        yield
         for task in beside:
             task.cancel()
 
@@ -313,15 +319,25 @@ def build_clock(feed: Feed, state: State, wall: Clock) -> Clock:
     return FeedClock(max(state.at, nanoseconds(feed.starts_at)))
 
 
-def _assert_same_account(state: State, config: Config, path: Path) -> None:
-    opened = state.identity.opened
-    if opened is None or (opened.mode, opened.account) == (config.mode, config.account):
+def _assert_same_account(state: State, config: Config, wall: Clock, path: Path) -> None:
+    """Refuse a journal of another account, mode or time.
+
+    Raises:
+        JournalOfAnotherAccount: it is one.
+    """
+    opened, simulated = state.identity.opened, isinstance(wall, SimulatedClock)
+    if opened is None:
         return
-    message = (
-        f"{path} is the journal of {opened.account} in mode {opened.mode}, "
-        f"the configuration says {config.account} in mode {config.mode}"
-    )
-    raise JournalOfAnotherAccount(message)
+    if (opened.mode, opened.account) != (config.mode, config.account):
+        message = (
+            f"{path} is the journal of {opened.account} in mode {opened.mode}, "
+            f"the configuration says {config.account} in mode {config.mode}"
+        )
+        raise JournalOfAnotherAccount(message)
+    if opened.simulated_time != simulated:
+        its, said = ("the machine's", "with") if simulated else ("a simulated gateway's", "without")
+        message = f"{path} lives in {its} time, and is run {said} --gateway-time"
+        raise JournalOfAnotherAccount(message, "set journal.path to another file for that")
 
 
 def _stop_on_signals(engine: Engine) -> None:
@@ -352,10 +368,8 @@ async def _look(engine: Engine, why: LookWhy) -> None:
     await engine.commit()
 
 
-async def _end_session(engine: Engine, recovered: Recovered, on_stop: OnStop) -> Outcome:
+async def _end_session(engine: Engine, recovered: Recovered, parting: Parting | None) -> Outcome:
     core = engine.core
-    await engine.commit()
-    parting = await part(engine, on_stop)
     if not engine.broker.outside:
         # One outside has its next look at the next start: a stop does not wait for it.
         await _look(engine, LookWhy.STOP)

@@ -15,7 +15,12 @@ _MILLISECOND_NS: Final = 10**6
 
 
 class Clock(Protocol):
-    """What the engine needs of a clock: wall time in nanoseconds UTC."""
+    """What the engine needs of a clock: wall time in nanoseconds UTC.
+
+    `speed` is how many of its seconds pass in one of the machine's.
+    """
+
+    speed: float
 
     def now(self) -> int:
         """Return the wall time, ns UTC."""
@@ -36,6 +41,8 @@ class Clock(Protocol):
 
 class FeedClock:
     """The clock of recorded bars: it stands where the last input stood, and never goes back."""
+
+    speed = 1.0
 
     def __init__(self, at: int) -> None:
         """Start at `at`, ns UTC."""
@@ -80,6 +87,8 @@ class SystemClock:
     So setting the wall clock moves nothing by itself. What it is off by without having been set is
     made up for each time the clocks are compared.
     """
+
+    speed = 1.0
 
     def __init__(self, read: Callable[[], Reading] = read_clocks) -> None:
         """Begin with what the wall clock says."""

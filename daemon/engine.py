@@ -214,7 +214,8 @@ class Engine:
         due = self.core.deadlines.next_due
         if self.broker.next_due < NEVER:
             due = min(due, self.broker.next_due + BAR_ON_ITS_WAY)
-        return min(max((due - now).total_seconds(), 0.0) + _LATE_S, WAIT_MAX_S)
+        wait_s = max((due - now).total_seconds(), 0.0) / self.clock.speed
+        return min(wait_s + _LATE_S, WAIT_MAX_S)
 
     def _let_time_pass(self) -> None:
         """Take what has come due by the wall clock while no bar came."""

@@ -128,6 +128,15 @@ def opening(  # noqa: PLR0913, PLR0917 - all that a session depends on
     )
 
 
+def in_simulated_time(opens: Opening, now: datetime) -> Opening:
+    """Return `opens` for a daemon that lives in a simulated gateway's time, `now`."""
+    identity = opens.identity
+    if identity is not None:
+        identity = msgspec.structs.replace(identity, simulated_time=True)
+    notice = f"the time is a simulated gateway's: {now:%Y-%m-%d %H:%M:%S}"
+    return msgspec.structs.replace(opens, identity=identity, notices=(notice, *opens.notices))
+
+
 def live_calendars(config: Config, now: datetime) -> list[CalendarLoaded]:
     """Return the sessions of every exchange in use for a live feed at `now`, a year and more ahead.
 

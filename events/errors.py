@@ -32,7 +32,7 @@ class JournalForeign(JournalError):
 
 
 class JournalOfAnotherAccount(JournalError):
-    """The journal is whole, and of another account or mode than configured."""
+    """The journal is whole, and of another account, mode or time than configured."""
 
     hint = "set journal.path to another file, or mode and account back"
 

@@ -19,13 +19,17 @@ class Mode(StrEnum):
 
 
 class JournalOpened(Event, frozen=True, tag="journal.opened"):
-    """Event 1 of every journal: its identity. `account` is an alias, never an account number."""
+    """Event 1 of every journal: its identity. `account` is an alias, never an account number.
+
+    `simulated_time` says that its time is a simulated gateway's, not the machine's.
+    """
 
     journal_id: str
     mode: Mode
     account: str
     base_currency: str = "USD"
     epoch: int = 1
+    simulated_time: bool = False
 
 
 class SessionStarted(Event, frozen=True, tag="session.started"):

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from daemon import app
+from daemon.clock import Clock
 from daemon.config import Config
 from events import BarClosed, Record
 from ops.lines import line_of, printed
+from ops.news import News
 from ops.render import progress, say
 
 
@@ -21,13 +23,22 @@ def run_daemon(  # noqa: PLR0913 - as `app.run`
     wait: bool = True,
     verbose: bool = False,
     reread: Callable[[], Config] | None = None,
+    wall: Clock | None = None,
 ) -> app.Outcome:
-    """Run until the feed ends or a signal comes, and return the outcome."""
+    """Run until the feed ends or a signal comes, and return the outcome.
+
+    `wall` is the clock of live bars: the machine's, unless a simulated gateway's is given.
+    """
     bars = 0
+    news: News | None = None
     with progress("bars") as reached:
 
         def started(prepared: app.Prepared) -> None:
+            nonlocal news
             say(*_opening_lines(prepared), err=True)
+            if prepared.live and not verbose:
+                news = News(prepared.recovered.state.holds.active.values())
+                say(*news.at_start(), err=True)
             reached(0, prepared.bars_total)
             # What boot left behind lives as long as the process: the collector need not look again.
             gc.collect()
@@ -37,6 +48,12 @@ def run_daemon(  # noqa: PLR0913 - as `app.run`
             nonlocal bars
             bars += count
             reached(bars)
+
+        def recorded(records: Sequence[Record]) -> None:
+            if news is not None:
+                say(*news.of(records), err=True)
+            elif verbose:
+                _tell(records)
 
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(
@@ -49,8 +66,9 @@ def run_daemon(  # noqa: PLR0913 - as `app.run`
                     reread=reread,
                     once=once,
                     wait=wait,
+                    wall=wall,
                     told=lambda text: say(f"gateway: {text}", err=True),
-                    recorded=_tell if verbose else None,
+                    recorded=recorded,
                 )
             )
 

@@ -18,11 +18,16 @@ SEQ_MAX = 2**63 - 1
 
 
 def now_of(reader: JournalReader) -> datetime:
-    """Return the time ages count from: now, but the last event's time in a backtest's journal."""
+    """Return the time ages count from: now, or the last event's where time is not the world's.
+
+    That is so in a backtest's journal, and in one that lives in a simulated gateway's time.
+    """
     first, last = reader.record(1), next(reader.records_back(), None)
     if first is None or last is None or not isinstance(first.event, JournalOpened):
         return datetime.now(UTC)
-    return utc_from_nanoseconds(last.at) if first.event.mode is Mode.BACKTEST else datetime.now(UTC)
+    if first.event.simulated_time or first.event.mode is Mode.BACKTEST:
+        return utc_from_nanoseconds(last.at)
+    return datetime.now(UTC)
 
 
 def parse_time(text: str, now: datetime, option: str) -> datetime:

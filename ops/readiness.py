@@ -16,6 +16,7 @@ from events.journal import JournalReader
 from ops.books import read_books
 from ops.daemon_state import Running, daemon_state
 from ops.headroom import headrooms, limits_of, margin_use
+from ops.moments import now_of
 from ops.recorded_config import recorded_config
 from ops.render import money, percent, span
 from ops.room import disk_room
@@ -41,12 +42,12 @@ class Point(msgspec.Struct, frozen=True):
     next: str = ""
 
 
-def checklist(journal: Path, now: datetime) -> list[Point]:
+def checklist(journal: Path) -> list[Point]:
     """Return every point for `journal`; where it cannot be read, that is the only one."""
     try:
         with JournalReader(journal) as reader:
             reader.assert_witnessed()
-            state = read_books(reader).state
+            state, now = read_books(reader).state, now_of(reader)
     except JournalError as error:
         return [Point("journal", False, str(error.args[0]), error.hint)]  # noqa: FBT003 - a Point
     found = f"{state.seq:,} events, its end is where the witness says"
@@ -178,11 +179,16 @@ def _broker(_journal: Path, state: State, _now: datetime) -> Iterator[Point]:
     opened = state.identity.opened
     mode = opened.mode if opened else None
     inside = mode in {Mode.BACKTEST, Mode.PAPER}
+    link = state.broker
+    # An orderly stop closes the connection without a word of its own.
+    connected = link.connected and not state.identity.ended
+    why = "the daemon has ended" if state.identity.ended else link.reason or "not yet"
+    outside = "connected" if connected else f"not connected: {why}"
     yield Point(
         "broker",
-        inside,
-        "the paper broker, inside the process" if inside else "nothing is known of its connection",
-        "see the daemon's log",
+        inside or connected,
+        "the paper broker, inside the process" if inside else outside,
+        "see that the gateway runs and is logged in",
     )
     equity = state.pnl.equity
     yield Point(

@@ -76,6 +76,8 @@ Kind = TypeVar("Kind", bound=Event)
 class GatewayTime:
     """The daemon's clock where the gateway's is its own."""
 
+    speed = 1.0
+
     def __init__(self, running: RunningGateway) -> None:
         self._running = running
 

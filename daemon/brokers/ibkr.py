@@ -40,6 +40,11 @@ _make_client: Any = Client
 class NoAnswer(Exception):
     """The gateway is not there, does not answer, or turns this client away."""
 
+    hint = (
+        "see that the gateway runs, is logged in and listens there (gateway.port, IBKR_PORT), and "
+        "that nobody else has the client id; without --no-wait it is waited for"
+    )
+
 
 class Wire:
     """One socket at a time. `hear` gets each message as text, `lost` the end of a socket.

@@ -48,6 +48,7 @@ HISTORY_EVERY_S: Final = 15.0
 HISTORIES_MAX: Final = 50
 HISTORIES_IN: Final = timedelta(minutes=10)
 """The gateway takes 60 requests in ten minutes, and the same one again only after 15 seconds."""
+NO_DATA: Final = "query returned no data"
 WAITING_MAX: Final = 100_000
 SESSION_S: Final = 23_400
 DAY_S: Final = 86_400
@@ -241,7 +242,6 @@ class IbkrFeed:
         self._complained.add((symbol, code))
         text = self.session.alias.text(f"no live bars of {symbol}: {what}")
         self.session.report(BrokerDegraded(text))
-        self.session.told(text)
 
     def _forget_subscriptions(self) -> None:
         self._symbols.clear()
@@ -270,7 +270,9 @@ class IbkrFeed:
             for bar in await self._history(symbol, stream):
                 self._hand_on(stream, bar)
         except (ConnectionLost, TimeoutError, RequestFailed) as error:
-            self.session.told(f"the history of {symbol} did not come: {error}")
+            # Where nothing was traded there is nothing to tell: the gateway calls that an error.
+            if NO_DATA not in str(error):
+                self.session.told(f"the history of {symbol} did not come: {error}")
         finally:
             stream.is_filling = False
             waiting, stream.waiting = stream.waiting, []

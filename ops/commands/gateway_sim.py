@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import shlex
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from daemon.simulated_time import write_time
 from ops.gateway_sim.faults import Fault, plan_from_seed
 from ops.gateway_sim.gateway import Settings
 from ops.gateway_sim.schedule import Schedule
@@ -51,6 +53,7 @@ class _FaultFile(msgspec.Struct, forbid_unknown_fields=True):
 @click.option("--cash", type=float, default=CASH_USD, show_default=True, help="In USD.")
 @click.option("--start", help="When its time begins, ISO 8601; else at the first bar's open.")
 @click.option("--speed", type=click.FloatRange(min=0), default=1.0, show_default=True)
+@click.option("--clock", type=_PATH, help="Write its time there, for `traded run --gateway-time`.")
 @click.option("--state", type=_PATH, help="Keep the account there across restarts.")
 @click.option("--schedule", is_flag=True, help="Restart nightly, want a login weekly, as IB does.")
 @click.option("--read-only", is_flag=True, help="Refuse every order, with code 321.")
@@ -66,6 +69,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     cash: float,
     start: str | None,
     speed: float,
+    clock: Path | None,
     state: Path | None,
     schedule: bool,  # noqa: FBT001 - click's way
     read_only: bool,  # noqa: FBT001 - as above
@@ -78,15 +82,18 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
 
     It speaks the TWS protocol (server version 178), so that ib_async, IB's own client and others
     connect to it unchanged. Prices come from bar files; orders, fills, margin and the account are
-    worked out behind it. Its time runs from the first bar on, --speed times as fast as the wall's.
+    worked out behind it. Its time runs from the first bar on, --speed times as fast as the wall's;
+    --clock lets the daemon live in it, too.
 
-    Example: traded gateway-sim --bars bars --port 4002 --speed 60
+    Example: traded gateway-sim --bars bars --port 4002 --speed 60 --clock gateway.time
     """
     # The exchange calendar behind it takes half a second to load.
     from ops.gateway_sim.opening import open_floor  # noqa: PLC0415 - as said above
     from ops.gateway_sim.store import save  # noqa: PLC0415 - as above
 
     begins = _moment(start)
+    if clock is not None and not speed:
+        raise click.UsageError("--clock: at --speed 0 there is no time to share")
     if not bars and begins is None:
         raise click.UsageError("give --bars, or --start for a gateway without prices")
     plan = [*_faults_in(faults), *(plan_from_seed(fault_seed) if fault_seed is not None else ())]
@@ -96,9 +103,10 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     _log_to(_json_line if as_json else _told)
 
     async def run() -> None:
+        time = VirtualClock(floor.now, speed)
         async with running_gateway(
             floor,
-            clock=VirtualClock(floor.now, speed),
+            clock=time,
             settings=settings,
             faults=plan,
             schedule=Schedule() if schedule else None,
@@ -106,7 +114,9 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
             host=host,
             save=None if state is None else partial(save, state),
         ) as running:
-            _announce(running, floor, speed, plan, as_json=as_json)
+            if clock is not None:
+                write_time(clock, time.now(), speed)
+            _announce(running, floor, speed, plan, clock, as_json=as_json)
             await _stopped()
 
     asyncio.run(run())
@@ -131,8 +141,14 @@ def _faults_in(path: Path | None) -> tuple[Fault, ...]:
         raise click.UsageError(f"--faults {path}: {error}") from error
 
 
-def _announce(
-    running: RunningGateway, floor: "Floor", speed: float, plan: list[Fault], *, as_json: bool
+def _announce(  # noqa: PLR0913 - all that is said of it
+    running: RunningGateway,
+    floor: "Floor",
+    speed: float,
+    plan: list[Fault],
+    clock: Path | None,
+    *,
+    as_json: bool,
 ) -> None:
     if as_json:
         print_json_line(
@@ -153,7 +169,15 @@ def _announce(
         f"  time       {moment(floor.now)}, at {speed:g} times the wall's speed",
         *(f"  fault      {each.kind} at {each.on} {each.nth}" for each in plan),
         "  connect    any client of the TWS API, plain text, no TLS; Ctrl-C ends it",
+        f"  traded     {_command_line(running, floor, clock)}",
     )
+
+
+def _command_line(running: RunningGateway, floor: "Floor", clock: Path | None) -> str:
+    """Return how the daemon is started on this gateway."""
+    variables = f"IBKR_ACCOUNT={floor.account} IBKR_PORT={running.port}"
+    time = "" if clock is None else f" --gateway-time {shlex.quote(str(clock))}"
+    return f"{variables} traded run{time}"
 
 
 async def _stopped() -> None:

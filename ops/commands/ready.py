@@ -1,7 +1,6 @@
 """`traded ready`: the checklist before a session."""
 
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -23,7 +22,7 @@ def command(*, journal: Path, as_json: bool) -> None:
 
     Example: traded ready && echo go
     """
-    points = checklist(journal, datetime.now(UTC))
+    points = checklist(journal)
     ready = all(point.passed for point in points)
     dry_run = any(point.found == DRY_RUN for point in points)
     if as_json:

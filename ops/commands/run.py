@@ -20,12 +20,14 @@ from daemon.config_file import (
     load_layered,
 )
 from daemon.exit_codes import ExitCode
+from daemon.simulated_time import SimulatedClock
 from daemon.stopping import Parting
 from events import Mode, Symbol
 from ops.daemon_run import run_daemon
 from ops.options import config_option, required_config, set_option
 from ops.render import money, percent, say
 
+_PATH = click.Path(dir_okay=False, path_type=Path)
 _OUTPUT = click.Path(dir_okay=False, writable=True, path_type=Path)
 
 
@@ -39,6 +41,7 @@ _OUTPUT = click.Path(dir_okay=False, writable=True, path_type=Path)
 @click.option("--verbose", is_flag=True, help="Print every event but bars on stderr.")
 @click.option("--live", is_flag=True, help='Say that mode "live" is meant: real money.')
 @click.option("--no-wait", is_flag=True, help="End where the broker cannot be reached at first.")
+@click.option("--gateway-time", type=_PATH, help="Live in a simulated gateway's time: its --clock.")
 @click.option("--dry-run", is_flag=True, help="Decide and record everything, send nothing.")
 @click.option(
     "--once",
@@ -55,6 +58,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     verbose: bool,  # noqa: FBT001 - click's way
     live: bool,  # noqa: FBT001 - as above
     no_wait: bool,  # noqa: FBT001 - as above
+    gateway_time: Path | None,
     dry_run: bool,  # noqa: FBT001 - as above
     once: bool,  # noqa: FBT001 - as above
 ) -> None:
@@ -82,6 +86,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
 
     config = read()
     assert_meant(config, live=live)
+    wall = None if gateway_time is None else simulated_clock(config, gateway_time)
     set_by = load_layered(path, os.environ, overrides).sources.get("dry_run", "")
     if output and not output.absolute().parent.is_dir():
         raise click.UsageError(f"--output {output}: there is no folder {output.parent}")
@@ -98,6 +103,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
         wait=not no_wait,
         verbose=verbose,
         reread=read,
+        wall=wall,
     )
     _tell(outcome, config, output)
     if outcome.feed_lost:
@@ -127,6 +133,19 @@ def assert_meant(config: Config, *, live: bool) -> None:
         raise ConfigError(["mode: 'live' trades real money: say --live, too"])
     if live and config.mode is not Mode.LIVE:
         raise ConfigError([f"--live: mode is {config.mode.value!r}"])
+
+
+def simulated_clock(config: Config, path: Path) -> SimulatedClock:
+    """Return the clock that goes by the file of a simulated gateway, never with real money.
+
+    Raises:
+        ConfigError: the mode is live, no gateway is configured, or the file is none.
+    """
+    if config.mode is Mode.LIVE:
+        raise ConfigError(["--gateway-time: mode is 'live', and real money lives now"])
+    if "ibkr" not in {config.broker.kind, config.feed.kind}:
+        raise ConfigError(["--gateway-time: neither broker.kind nor feed.kind is 'ibkr'"])
+    return SimulatedClock(path)
 
 
 def only_symbols(config: Config, names: str) -> Config:

@@ -22,7 +22,7 @@ from ops.sentences import order_id_of, sentence, symbol_of
 POLL_MS = 200
 """How often `-f` looks for more."""
 _KINDS = {tag: kind for kind, tag in TAGS.items()}
-_TAG_WIDTH = 18
+_TAG_WIDTH = max(map(len, _KINDS))
 
 
 class Filter(msgspec.Struct, frozen=True):

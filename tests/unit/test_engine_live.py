@@ -83,6 +83,8 @@ class Quiet:
 class SetBack:
     """The machine's clock, set back to the day of the bars here: it moves on by itself."""
 
+    speed = 1.0
+
     def __init__(self, at: datetime) -> None:
         self._behind = SystemClock().now() - nanoseconds(at)
 

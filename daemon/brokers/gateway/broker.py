@@ -275,6 +275,9 @@ class IbkrBroker:
 
     def _notice(self, fields: Sequence[str]) -> None:
         notice = messages.read_notice(fields)
+        if _READ_ONLY in notice.text.lower() and not self._is_read_only:
+            self._is_read_only = True
+            self._inbox(BrokerDegraded(f"it takes no orders: {_READ_ONLY_HINT}"))
         if self._what_ifs.failed(notice):
             return
         order_id = self._names.of_number(notice.about)
@@ -284,10 +287,6 @@ class IbkrBroker:
         order = self._state.orders.find(order_id)
         if order is None:
             return
-        if _READ_ONLY in notice.text.lower() and not self._is_read_only:
-            self._is_read_only = True
-            self._inbox(BrokerDegraded(f"it takes no orders: {_READ_ONLY_HINT}"))
-            self.session.told(f"it takes no orders: {_READ_ONLY_HINT}")
         reports = translate.of_notice(notice, meaning(notice.code), order)
         if reports is None:
             self._look_up_later()

@@ -143,7 +143,8 @@ class GatewaySession:
                 wait = True
                 await self._stay()
         finally:
-            self._end("traded stops")
+            # Our own stop is no loss that anything would have to be held for.
+            self._close("traded stops")
 
     # Asking.
 
@@ -324,14 +325,19 @@ class GatewaySession:
         self._end(why)
 
     def _end(self, why: str) -> None:
-        """Be done with a connection: say so, and say what never left."""
+        """Put on record that a connection is lost, and be done with it."""
         if self._ended.is_set() and Part.SOCKET in self.connection.missing:
             return
+        self._record(self.connection.closed(why))
+        self._close(why)
+
+    def _close(self, why: str) -> None:
+        """Be done with a connection, and say what never left."""
         self._ended.set()
         self._why_ended = why
         self.up_since = None
+        self.connection.closed(why)
         self.wire.close()
-        self._record(self.connection.closed(why))
         self.asking.lost(why)
         unsent = [each.order for each in self._pacer.drop(Lane.ORDER) if each.order is not None]
         for lane in (Lane.CANCEL, Lane.REQUEST):
@@ -344,7 +350,9 @@ class GatewaySession:
         self._attempts += 1
         error = state.outcome and state.outcome.exception()
         why = self.alias.text(str(error) or type(error).__name__)
-        self.told(f"{why}; trying again")
+        if not self._attempts & (self._attempts - 1):
+            # The first, second, fourth, eighth one: a night without a gateway is no page of it.
+            self.told(f"{why}; trying again (attempt {self._attempts})")
         doubled = self._attempts >= TELL_AFTER and not self._attempts % TELL_AFTER
         count = self._attempts // TELL_AFTER
         if doubled and not count & (count - 1):

@@ -84,7 +84,8 @@ def assert_account(settings: GatewaySettings, managed: tuple[str, ...]) -> None:
         ConfigError: it has other ones.
     """
     if settings.account and settings.account not in managed:
-        login = f"the login at {settings.endpoint} has {len(managed)} accounts"
+        count = "one account" if len(managed) == 1 else f"{len(managed)} accounts"
+        login = f"the login at {settings.endpoint} has {count}"
         raise ConfigError([f"{ACCOUNT}: {login}, and the one in the variable is none of them"])
 
 

@@ -1,0 +1,130 @@
+"""What an operator must know of a running daemon, as it happens, in a line each: `traded run`.
+
+The connection, what is held and what differs; all else is in the journal, for `traded tail -f`.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from events import (
+    AT_START,
+    KILL_SWITCH,
+    BarClosed,
+    BreakOpened,
+    BreakResolved,
+    BrokerConnected,
+    BrokerDataLost,
+    BrokerDegraded,
+    BrokerDisconnected,
+    BrokerUnparsed,
+    BrokerUnreachable,
+    ClockJumped,
+    DiskLow,
+    HoldLifted,
+    HoldLifts,
+    HoldPlaced,
+    OrderUnknown,
+    PermitLost,
+    Record,
+    StrategyFailed,
+    Trip,
+    utc_from_nanoseconds,
+)
+from events.codec import TAGS, JournalEvent
+from ops.render import moment, one_line
+from ops.sentences import hold_text, sentence, symbol_of
+
+ALIKE_MAX: Final = 5
+"""So many events of one type are told of one commit; the rest is counted."""
+_TOLD: Final = (
+    BreakOpened,
+    BreakResolved,
+    BrokerConnected,
+    BrokerDataLost,
+    BrokerDegraded,
+    BrokerDisconnected,
+    BrokerUnparsed,
+    BrokerUnreachable,
+    ClockJumped,
+    DiskLow,
+    HoldLifted,
+    HoldPlaced,
+    OrderUnknown,
+    PermitLost,
+    StrategyFailed,
+)
+
+
+class News:
+    """Picks the lines out of what is recorded. It remembers what is held, and that bars came."""
+
+    def __init__(self, holds: Iterable[HoldPlaced] = ()) -> None:
+        """Begin where `holds` are in force."""
+        self._held = {hold.hold_id: hold for hold in holds}
+        self._past_bars = 0
+        self._bars_came = False
+
+    def at_start(self) -> Iterator[str]:
+        """Say what is held from before."""
+        for hold in self._held.values():
+            yield f"still held: {hold_text(hold)}"
+            yield from _next_of_hold(hold)
+
+    def of(self, records: Sequence[Record]) -> Iterator[str]:
+        """Say what is new in `records`."""
+        counts: Counter[type[JournalEvent]] = Counter()
+        for record in records:
+            event = record.event
+            if not self._bars_came and isinstance(event, BarClosed):
+                yield from self._first_bars(event)
+            if not isinstance(event, _TOLD):
+                continue
+            counts[type(event)] += 1
+            if counts[type(event)] <= ALIKE_MAX:
+                yield from _lines(record)
+            yield from self._note(event)
+        for kind, count in counts.items():
+            if count > ALIKE_MAX:
+                yield f"and {count - ALIKE_MAX} more like it ({TAGS[kind]}): `traded tail`"
+
+    def _first_bars(self, bar: BarClosed) -> Iterator[str]:
+        if bar.past:
+            self._past_bars += 1
+            return
+        self._bars_came = True
+        before = f", {self._past_bars} out of history before it" if self._past_bars else ""
+        yield f"bars come: the first is of {one_line(bar.symbol)}, {moment(bar.end)}{before}"
+
+    def _note(self, event: JournalEvent) -> Iterator[str]:
+        """Keep count of what is held, and say when nothing is any more."""
+        if isinstance(event, HoldPlaced):
+            self._held[event.hold_id] = event
+        elif isinstance(event, HoldLifted):
+            lifted = self._held.pop(event.hold_id, None)
+            if lifted is not None and not self._held:
+                yield "nothing is held any more: strategies may trade"
+
+
+def _lines(record: Record) -> Iterator[str]:
+    event = record.event
+    symbol = symbol_of(event)
+    about = f"{one_line(symbol)}: " if symbol and not isinstance(event, HoldPlaced) else ""
+    yield f"{moment(utc_from_nanoseconds(record.at))}  {about}{sentence(event)}"
+    if isinstance(event, HoldPlaced):
+        yield from _next_of_hold(event)
+    elif isinstance(event, StrategyFailed):
+        yield "  next: `traded status`, and `traded resume STRATEGY` when it is mended"
+
+
+def _next_of_hold(hold: HoldPlaced) -> Iterator[str]:
+    """Say what to type, where only an operator ends it."""
+    if hold.lifts is not HoldLifts.OPERATOR:
+        return
+    if hold.cause == Trip.RECONCILIATION_BREAK:
+        yield "  next: `traded breaks`; if the broker is right, as it is on a first day:"
+        yield '        traded resolve --all --adopt --reason "what you found"'
+    elif hold.cause in {AT_START, KILL_SWITCH}:
+        yield '  next: `traded ready`, then: traded resume --why "what you found"'
+    else:
+        yield f'  next: `traded holds`, then: traded lift {hold.hold_id} --why "what you found"'
