@@ -245,9 +245,8 @@ async def test_a_subscription_ends_with_its_connection() -> None:
 async def test_an_id_still_taken_at_a_quick_reconnect() -> None:
     async with a_gateway(Fault(FaultKind.BUSY_ID, "orderStatus")) as running:
         async with a_client(running) as desk:
-            desk.limit("BUY", 10, 140)
-            await until(lambda: live_orders(running) == 1)
-            await desk.ib.reqCurrentTimeAsync()
+            trade = desk.limit("BUY", 10, 140)
+            await until(lambda: trade.orderStatus.permId and live_orders(running) == 1)
         async with a_raw_client(running) as quick:
             assert quick.codes == [326]
         async with a_raw_client(running) as later:
