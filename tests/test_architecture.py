@@ -312,3 +312,11 @@ def test_the_locks_hold_every_dependency_we_name() -> None:
 
 def test_what_ships_is_what_was_tested() -> None:
     assert pins(RUNTIME_LOCK) - pins(DEV_LOCK) == set()
+
+
+def test_each_decision_has_a_number_of_its_own_and_begins_with_it() -> None:
+    pages = sorted((ROOT / "ops" / "decisions").glob("*.md"))
+    numbers = [page.name[:4] for page in pages]
+    assert numbers == [f"{number:04}" for number in range(1, len(pages) + 1)]
+    for page in pages:
+        assert page.read_text(encoding="utf-8").startswith(f"# {page.name[:4]} "), page.name
