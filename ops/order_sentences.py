@@ -26,7 +26,7 @@ from events import (
     OrderWrittenOff,
 )
 from ops.reconciliation_sentences import reconciliation_sentence
-from ops.render import because, money, one_line, percent, price, quantity
+from ops.render import because, money, multiple, one_line, percent, price, quantity
 from projections.orders import OrderPathEvent
 
 _SHARES = frozenset({"drawdown", "outlier", "collar_last", "collar_close"})
@@ -114,6 +114,8 @@ def measure(name: str, value: Decimal) -> str:
         return money(value)
     if name in _SHARES:
         return percent(value)
+    if name.endswith("leverage"):
+        return multiple(value)
     return price(value) if name.startswith("price") else quantity(value)
 
 

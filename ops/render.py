@@ -64,6 +64,13 @@ def percent(share: Decimal | None) -> str:
     return f"{share.quantize(_BASIS_POINT_OF_ONE) * 100 + 0:,.2f} %"
 
 
+def multiple(number: Decimal | None) -> str:
+    """Return how many times over something is, to a thousandth: `1.404x`."""
+    if number is None or not number.is_finite():
+        return _nameless(number)
+    return f"{number:,.3f}x"
+
+
 def moment(time: datetime | None) -> str:
     """Return a time as UTC to the second: `2013-02-28 21:00:00`."""
     return NOTHING if time is None else f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
