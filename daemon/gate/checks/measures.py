@@ -9,7 +9,7 @@ from projections.exposure import WorstCase
 
 _ZERO = Decimal(0)
 UNKNOWN = "the value is not known"
-_decimal = lru_cache(maxsize=4_096)(Decimal)
+_decimal = lru_cache(Decimal)
 """Returns a whole number as a Decimal: the same counts and limits are asked for all the time."""
 
 
