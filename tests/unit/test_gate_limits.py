@@ -18,6 +18,7 @@ from daemon.gate.limits import (
     PriceLimits,
     RateLimits,
     TurnoverLimits,
+    not_set,
 )
 from events import (
     CancelSending,
@@ -396,3 +397,9 @@ def test_limits_refuse_change_and_fields_nobody_knows(kind: type[msgspec.Struct]
     name = kind.__struct_fields__[0]
     with pytest.raises(AttributeError):
         setattr(kind(), name, 1)
+
+
+def test_what_is_not_set_and_without_which_nothing_passes_is_named() -> None:
+    needed = ["max_order_shares", "max_order_usd", "max_position_shares", "max_position_usd"]
+    assert not_set(Limits()) == [*needed, "max_daily_loss_usd", "max_drawdown"]
+    assert not_set(WIDE) == []
