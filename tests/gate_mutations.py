@@ -94,8 +94,10 @@ def _places(tree: ast.AST) -> list[ast.expr]:
 
     def look(node: ast.AST) -> None:
         for name, value in ast.iter_fields(node):
-            if name in {"annotation", "returns", "decorator_list", "keywords_of_class"}:
+            if name in {"annotation", "returns", "decorator_list"}:
                 continue
+            if name == "keywords" and isinstance(node, ast.ClassDef):
+                continue  # How a class is made, frozen or not.
             for inner in value if isinstance(value, list) else [value]:
                 if isinstance(inner, ast.expr):
                     found.append(inner)

@@ -155,7 +155,9 @@ def test_what_has_no_price_makes_exposure_unknown() -> None:
     names.append("batch_margin_usd")
     ordered = fold(books(), *an_order("b", "1", symbol="B"))
     held = fold(books(), *an_order("b", "1", symbol="B"), *free_fill("b", "1", "50", "B"))
-    for state in (ordered, held, fold(ordered, a_bar("0", symbol="B"))):
+    worthless = fold(books(), *an_order("b", "1", symbol="B"), *free_fill("b", "1", "50", "B"))
+    fold(worthless, a_bar("0", symbol="B"))
+    for state in (ordered, held, fold(ordered, a_bar("0", symbol="B")), worthless):
         checks = asked(state, an("1"))
         assert [name for name in failed(checks) if name != "equity_known"] == names
         assert checks["emergency_leverage"].note == "there is no price"

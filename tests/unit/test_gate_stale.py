@@ -120,3 +120,10 @@ def test_without_any_bar_there_is_no_price_to_fall_back_on() -> None:
     checks = asked(watched(), an(symbol=B, quantity=Decimal(1)), now=utc("2024-01-02T15:05"))
     assert {"price_known", "data_age_s", "data_stale"} <= set(failed(checks))
     assert checks["price_known"].value is None
+
+
+def test_a_symbol_that_is_configured_no_more_has_no_age() -> None:
+    state = watched()
+    state.symbols = {}
+    checks = asked(state, an(), now=utc("2024-01-02T15:05"))
+    assert (checks["data_age_s"].passed, checks["data_age_s"].note) == (False, "no price")

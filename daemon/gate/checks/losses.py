@@ -4,9 +4,9 @@ from datetime import timedelta
 from decimal import Decimal
 
 from daemon.gate.checks.measures import loss_within, unset
-from daemon.gate.checks.prices import jump, open_time_since, overdue
+from daemon.gate.checks.prices import is_believed, open_time_since, overdue
 from daemon.gate.checks.question import Question
-from events import BarClosed, Check, Symbol
+from events import BarClosed, Check
 
 _ZERO, _ONE = Decimal(0), Decimal(1)
 _ALL_FRESH = Check("equity_known", True, _ZERO, _ZERO, _ZERO)  # noqa: FBT003 - a Check starts so
@@ -23,6 +23,7 @@ def equity_known(question: Question) -> Check:
         return unset("equity_known", "max_data_age_s")
     longest = timedelta(seconds=seconds)
     oldest, last = question.moment.now - longest, question.state.market.last
+    references, threshold = question.state.references, question.limits.prices.outlier_threshold
     stale = []
     for symbol, position in question.state.positions.account.items():
         if position.quantity:
@@ -30,22 +31,13 @@ def equity_known(question: Question) -> Check:
             # What is young by the clock is young in session time, too.
             if bar is None or (bar.end < oldest and not _is_fresh(question, bar, longest)):
                 stale.append(str(symbol))
-            elif not _is_believed(question, symbol):
+            elif not is_believed(references.of(symbol), threshold):
                 stale.append(f"{symbol}, which jumped")
     if not stale:
         return _ALL_FRESH
     count = Decimal(len(stale))
     note = f"no fresh price of {', '.join(stale)}"
     return Check("equity_known", question.standing.reduces, count, _ZERO, -count, note)
-
-
-def _is_believed(question: Question, symbol: Symbol) -> bool:
-    limit = question.limits.prices.outlier_threshold
-    found = question.state.references.of(symbol)
-    if limit is None or found is None:
-        return limit is not None
-    move = jump(found, limit)
-    return move is None or move <= limit
 
 
 def _is_fresh(question: Question, bar: BarClosed, longest: timedelta) -> bool:

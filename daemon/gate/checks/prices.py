@@ -126,6 +126,19 @@ def jump(found: Reference, limit: Decimal) -> Decimal | None:
     return move
 
 
+def is_believed(found: Reference | None, limit: Decimal | None) -> bool:
+    """Say whether the last bar, if there is one, is within `limit` of either bar before it.
+
+    That is what `jump` says, without dividing: it is asked of everything that is held.
+    """
+    if limit is None or found is None or found.before is None:
+        return limit is not None
+    if abs(found.last - found.before) <= limit * found.before:
+        return True
+    other = found.long_before
+    return other is not None and abs(found.last - other) <= limit * other
+
+
 def collar_last(question: Question) -> Check:
     """Limit how far an order's own prices go beyond the last price, on the side that costs."""
     limit = question.limits.prices.max_distance_last
