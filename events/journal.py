@@ -422,12 +422,13 @@ def _create_missing(path: Path) -> None:
 def _check_identity(path: Path) -> None:
     """Refuse what is not a journal of ours, without touching it.
 
-    `immutable` keeps SQLite from making files beside it; the header is in the main file since the
-    journal was created.
+    `immutable` keeps SQLite from making files beside it; the header is there since the beginning.
+    `writable_schema` lets it be ahead of the file: so it is in the middle of a checkpoint.
     """
     try:
         connection = sqlite3.connect(_uri(path, "immutable=1"), uri=True)
         try:
+            connection.execute("PRAGMA writable_schema = ON")
             (application_id,) = connection.execute("PRAGMA application_id").fetchone()
             (user_version,) = connection.execute("PRAGMA user_version").fetchone()
         finally:
@@ -436,8 +437,7 @@ def _check_identity(path: Path) -> None:
         if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
             message = f"{path} is not a journal: {error}"
             raise JournalForeign(message) from error
-        message = f"{path} cannot be read: {error}"
-        raise JournalDamaged(message) from error
+        raise JournalDamaged(f"{path} cannot be read: {error}") from error
     if application_id != APPLICATION_ID or user_version < 1:
         message = f"{path} is another application's file ({application_id:#x}, form {user_version})"
         raise JournalForeign(message)

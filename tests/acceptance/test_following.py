@@ -10,13 +10,15 @@ from pathlib import Path
 import pytest
 
 from events import BarClosed, Record
-from events.journal import JournalReader
+from events.journal import PAGE_BYTES, JournalReader
 from tests.command_line import TRADED, environment, traded
 from tests.other_writer import other_writer
 
 SEED = 11
 PAUSE_S = 0.002
 PATIENCE_S = 20
+PAGES_OFFSET = 28
+"""Where the header of a SQLite file says how many pages it has."""
 
 
 @pytest.fixture
@@ -172,3 +174,16 @@ def test_traded_verify_disturbs_no_writer(path: Path) -> None:
     last = 1 + events_in(batches(400))
     assert answers[-1] == f"at {last}"
     assert 1 <= head <= last
+
+
+def test_a_reader_comes_in_while_a_checkpoint_is_half_way(path: Path) -> None:
+    """The first page, which says how many there are, is folded back before the file has grown."""
+    with other_writer(path) as writer:
+        writer.ask(1_000)
+        pages = 1 + path.stat().st_size // PAGE_BYTES
+        with path.open("r+b") as file:
+            file.seek(PAGES_OFFSET)
+            file.write(pages.to_bytes(4, "big"))
+        with JournalReader(path) as reader:
+            assert reader.head().seq == 1_001
+            assert reader.check() == []
