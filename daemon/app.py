@@ -20,29 +20,29 @@ from daemon.brokers import AnswersMargin, Broker
 from daemon.brokers.faults import with_faults
 from daemon.brokers.paper import PaperBroker
 from daemon.clock import Clock, FeedClock, SystemClock
-from daemon.config import OUTSIDE, PAPER, Config, OnStop
-from daemon.config_file import ConfigError, to_event
+from daemon.config.corporate_actions_file import read_corporate_actions
+from daemon.config.file import ConfigError, to_event
+from daemon.config.loading import LoadError, build_plugged_in, look_in
+from daemon.config.options import OUTSIDE, PAPER, Config, OnStop
 from daemon.control.address import socket_path
 from daemon.control.dispatch import Dispatch
 from daemon.control.server import ControlServer, own_and_root
-from daemon.core import Core
-from daemon.corporate_actions_file import read_corporate_actions
+from daemon.core.core import Core
+from daemon.core.recorder import LookAtBooks
 from daemon.disk import BYTES_A_MB
 from daemon.engine import Engine, EngineSettings
 from daemon.feeds import Feed
 from daemon.feeds.border import CheckedFeed
 from daemon.feeds.file import FileFeed
-from daemon.journal_doubts import journal_doubts
-from daemon.kill_switch import KillSwitch
-from daemon.loading import LoadError, build_plugged_in, look_in
-from daemon.permit import Permit, permit_path
-from daemon.recorder import LookAtBooks
-from daemon.recovery import Recovered, Recovery
+from daemon.history.journal_doubts import journal_doubts
+from daemon.history.recovery import Recovered, Recovery
+from daemon.history.snapshots import SnapshotFolder
 from daemon.session import Opening, in_simulated_time, live_calendars, opening
-from daemon.side_file import Offline, drop_aside, read_aside
 from daemon.simulated_time import SimulatedClock
-from daemon.snapshots import SnapshotFolder
-from daemon.stopping import Parting, part
+from daemon.stopping.kill_switch import KillSwitch
+from daemon.stopping.open_orders import Parting, part
+from daemon.stopping.permit import Permit, permit_path
+from daemon.stopping.side_file import Offline, drop_aside, read_aside
 from daemon.surroundings import DiskTerms
 from events import (
     CorporateActionAnnounced,

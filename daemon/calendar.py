@@ -9,8 +9,8 @@ from typing import Final
 
 import exchange_calendars
 
-from daemon.config import SessionsConfig
-from daemon.config_file import ConfigError
+from daemon.config.file import ConfigError
+from daemon.config.options import SessionsConfig
 from daemon.new_york import moment
 from events import CalendarLoaded, SessionHours
 from projections.calendar import ALWAYS_OPEN

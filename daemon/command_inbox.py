@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from daemon.core import Core, CoreSettings
-from daemon.kill_switch import KillSwitch
+from daemon.core.core import Core, CoreSettings
+from daemon.stopping.kill_switch import KillSwitch
 from events import (
     KILL_SWITCH,
     CommandRefused,

@@ -16,17 +16,17 @@ import msgspec
 from daemon.brokers import Broker, SendsLater, ask_margin
 from daemon.brokers.border import checked
 from daemon.clock import Clock
-from daemon.code_hash import fold_code_hash
 from daemon.command_inbox import CommandInbox, Loaded
-from daemon.core import Core
-from daemon.deadlines import NEVER
+from daemon.core.core import Core
+from daemon.core.deadlines import NEVER
+from daemon.core.last_look import why_held
+from daemon.core.recorder import AskMargin, Cancel, Effect, LookAtBooks, RefreshCalendars
 from daemon.disk import free_bytes
 from daemon.feeds import Feed
 from daemon.gate import RiskApproved
-from daemon.kill_switch import KillSwitch
-from daemon.last_look import why_held
-from daemon.recorder import AskMargin, Cancel, Effect, LookAtBooks, RefreshCalendars
-from daemon.snapshots import SnapshotFolder
+from daemon.history.code_hash import fold_code_hash
+from daemon.history.snapshots import SnapshotFolder
+from daemon.stopping.kill_switch import KillSwitch
 from daemon.surroundings import DiskTerms, Surroundings
 from events import (
     BarClosed,

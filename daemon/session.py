@@ -12,18 +12,18 @@ from importlib import metadata
 
 import msgspec
 
-from daemon.backtest_id import backtest_id
 from daemon.brokers import AnswersMargin, Broker
 from daemon.calendar import load_calendar
-from daemon.code_hash import code_version
-from daemon.config import BrokerConfig, Config
-from daemon.config_file import ConfigError, to_event
-from daemon.data_watch import HORIZON_GOOD, HORIZON_MIN
+from daemon.config.backtest_id import backtest_id
+from daemon.config.file import ConfigError, to_event
+from daemon.config.options import BrokerConfig, Config
+from daemon.core.data_watch import HORIZON_GOOD, HORIZON_MIN
+from daemon.core.strategy_runs import StrategyRun
 from daemon.engine import DRY_RUN
 from daemon.feeds import Feed
+from daemon.history.code_hash import code_version
+from daemon.history.recovery import Recovered
 from daemon.new_york import midnight
-from daemon.recovery import Recovered
-from daemon.strategy_runs import StrategyRun
 from events import (
     CalendarLoaded,
     CashMoved,

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from daemon.clock import JUMP_MAX_NS, read_clocks
-from daemon.config_file import ConfigError
+from daemon.config.file import ConfigError
 from events import ClockJumped, nanoseconds
 
 _MILLISECOND_NS: Final = 10**6

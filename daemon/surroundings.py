@@ -9,8 +9,8 @@ from typing import Final
 import msgspec
 
 from daemon.clock import Clock
-from daemon.core import Core
-from daemon.kill_switch import KillSwitch
+from daemon.core.core import Core
+from daemon.stopping.kill_switch import KillSwitch
 from events import KILL_SWITCH, DiskLow, PermitLost, Trip
 
 _SECOND_NS: Final = 10**9

@@ -7,8 +7,8 @@ from contextlib import suppress
 
 import msgspec
 
-from daemon.snapshots import SnapshotFolder
-from daemon.strategy_runs import StrategyMemory
+from daemon.core.strategy_runs import StrategyMemory
+from daemon.history.snapshots import SnapshotFolder
 from events.journal import JournalReader
 from ops.render import progress
 from projections import State

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from daemon import app
 from daemon.clock import Clock
-from daemon.config import Config
+from daemon.config.options import Config
 from events import BarClosed, Record
 from ops.lines import line_of, printed
 from ops.news import News

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from daemon.replay import Difference
+from daemon.history.replay import Difference
 from events import Check, Symbol
 from events.codec import TAGS, JournalEvent
 from events.journal import JournalReader

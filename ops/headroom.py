@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from daemon import gate
-from daemon.config_file import from_event
+from daemon.config.file import from_event
 from daemon.gate import Limits
 from events import (
     BY_HAND,

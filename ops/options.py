@@ -55,7 +55,7 @@ def default_journal() -> Path:
             for nothing here.
     """
     # Only needed here: with --journal nothing of the configuration is read.
-    from daemon.config_file import ConfigError, find_config, named_journal  # noqa: PLC0415 - as above
+    from daemon.config.file import ConfigError, find_config, named_journal  # noqa: PLC0415 - as above
 
     config_file = find_config(None, os.environ, Path.cwd())
     if config_file is None:
@@ -103,7 +103,7 @@ def required_config(given: Path | None) -> Path:
     Raises:
         ConfigError: there is none.
     """
-    from daemon.config_file import ConfigError, find_config  # noqa: PLC0415 - as above
+    from daemon.config.file import ConfigError, find_config  # noqa: PLC0415 - as above
 
     found = find_config(given, os.environ, Path.cwd())
     if found is None:

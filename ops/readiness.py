@@ -8,8 +8,8 @@ from typing import Final
 
 import msgspec
 
-from daemon.looks import is_overdue
-from daemon.permit import Permit, permit_path
+from daemon.core.looks import is_overdue
+from daemon.stopping.permit import Permit, permit_path
 from events import KILL_SWITCH, Mode, utc_from_nanoseconds
 from events.errors import JournalError
 from events.journal import JournalReader

@@ -1,6 +1,6 @@
 """What reading commands need of the configuration in a journal, whatever else stands in it.
 
-Unlike `daemon.config` this refuses nothing: a journal of another version stays readable.
+Unlike `daemon.config.options` this refuses nothing: a journal of another version stays readable.
 """
 
 from collections.abc import Mapping
@@ -8,9 +8,9 @@ from decimal import Decimal
 
 import msgspec
 
+from daemon.core.looks import ReconciliationTerms
+from daemon.core.promotion import PromotionRule
 from daemon.disk import HALT_MB, WARN_MB
-from daemon.looks import ReconciliationTerms
-from daemon.promotion import PromotionRule
 from events import Symbol
 
 

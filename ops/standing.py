@@ -7,8 +7,8 @@ from pathlib import Path
 
 import msgspec
 
+from daemon.core.looks import is_overdue
 from daemon.gate.limits import not_set
-from daemon.looks import is_overdue
 from events import BreakOpened, HoldPlaced, Mode, Symbol, utc_from_nanoseconds
 from ops.daemon_state import DaemonState, Running
 from ops.headroom import Headroom, MarginUse, headrooms, limits_of, margin_use

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from daemon.strategy_runs import Tally
+from daemon.core.strategy_runs import Tally
 from events import (
     ClientOrderId,
     HoldPlaced,

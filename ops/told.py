@@ -76,7 +76,7 @@ def kill_now(journal: Path, args: Mapping[str, str], why: str, *, as_json: bool)
     try:
         answer = call(journal, request, KILL_ANSWER_S)
     except (NotRunning, NoAnswer) as error:
-        from daemon.offline import take_permit  # noqa: PLC0415 - only here
+        from daemon.stopping.offline import take_permit  # noqa: PLC0415 - only here
 
         say(take_permit(journal), err=True)
         _give_up(error, "kill")
@@ -86,7 +86,7 @@ def kill_now(journal: Path, args: Mapping[str, str], why: str, *, as_json: bool)
 
 def stop_without_daemon(journal: Path, verb: str, why: str, *, as_json: bool) -> NoReturn:
     """Carry out `verb` without the daemon, print each step, and end the process."""
-    from daemon.offline import stop_offline  # noqa: PLC0415 - only this way needs it
+    from daemon.stopping.offline import stop_offline  # noqa: PLC0415 - only this way needs it
 
     steps = []
     for step in stop_offline(journal, verb, why):

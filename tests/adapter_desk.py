@@ -17,11 +17,11 @@ from daemon.brokers.gateway.contracts import Contracts
 from daemon.brokers.gateway.session import GatewaySession, Timing
 from daemon.brokers.gateway.settings import GatewaySettings
 from daemon.brokers.gateway.windows import Windows
-from daemon.config import Exchange, SymbolConfig
-from daemon.core import Core, CoreSettings
+from daemon.config.options import Exchange, SymbolConfig
+from daemon.core.core import Core, CoreSettings
+from daemon.core.recorder import Cancel, LookAtBooks
 from daemon.gate.decision import approve
 from daemon.gate.limits import AccountLimits, Limits
-from daemon.recorder import Cancel, LookAtBooks
 from events import (
     BooksReported,
     BrokerConnected,

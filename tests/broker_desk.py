@@ -12,7 +12,7 @@ import msgspec
 
 from daemon.brokers import Broker
 from daemon.brokers.paper import PaperBroker
-from daemon.config import BrokerConfig, Commission
+from daemon.config.options import BrokerConfig, Commission
 from daemon.gate.decision import approve
 from events import (
     BarClosed,

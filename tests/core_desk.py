@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from daemon.core import Core, CoreSettings
+from daemon.core.core import Core, CoreSettings
+from daemon.core.recorder import Effect
+from daemon.core.strategy_runs import StrategyRun
 from daemon.gate import Limits
-from daemon.recorder import Effect
 from daemon.strategies import Answer, Intent, Schedule, Strategy, View
-from daemon.strategy_runs import StrategyRun
 from events import (
     BarClosed,
     CorporateActionApplied,

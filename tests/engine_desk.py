@@ -7,15 +7,15 @@ from pathlib import Path
 
 from daemon.brokers import Broker
 from daemon.clock import FeedClock
-from daemon.core import Core, CoreSettings
+from daemon.core.core import Core, CoreSettings
+from daemon.core.strategy_runs import StrategyRun
 from daemon.engine import Engine, EngineSettings
 from daemon.feeds import Feed
 from daemon.gate import Limits
-from daemon.kill_switch import KillSwitch
-from daemon.permit import Permit, permit_path
-from daemon.snapshots import SnapshotFolder
+from daemon.history.snapshots import SnapshotFolder
+from daemon.stopping.kill_switch import KillSwitch
+from daemon.stopping.permit import Permit, permit_path
 from daemon.strategies import Strategy
-from daemon.strategy_runs import StrategyRun
 from daemon.surroundings import DiskTerms
 from events import (
     BarClosed,

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from daemon.control.protocol import VERSION, Request, decode_answer, encode_line
-from daemon.side_file import side_file_path
+from daemon.stopping.side_file import side_file_path
 from events import KILL_SWITCH
 from tests.live_desk import ROOT, Daemon
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from daemon.control.address import socket_path
 from daemon.control.protocol import VERSION, Answer, Request, decode_answer, encode_line
-from daemon.permit import permit_path
+from daemon.stopping.permit import permit_path
 from events import HoldPlaced
 from events.chain import Row
 from events.journal import JournalReader

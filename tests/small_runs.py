@@ -18,10 +18,10 @@ from textwrap import indent
 import msgspec
 
 from daemon import app
-from daemon.config import Config
-from daemon.permit import Permit, permit_path
-from daemon.recovery import Recovered, Recovery
-from daemon.snapshots import SnapshotFolder
+from daemon.config.options import Config
+from daemon.history.recovery import Recovered, Recovery
+from daemon.history.snapshots import SnapshotFolder
+from daemon.stopping.permit import Permit, permit_path
 from events import BarClosed, Record, Symbol
 from events.chain import Row
 from events.journal import Journal, JournalReader

@@ -5,11 +5,11 @@
 
 import msgspec
 
-from daemon.core import CoreSettings
+from daemon.core.core import CoreSettings
+from daemon.core.strategy_runs import StrategyRun
 from daemon.gate import Limits
-from daemon.replay import Difference, Renewed, ReplayCore, turns
+from daemon.history.replay import Difference, Renewed, ReplayCore, turns
 from daemon.strategies import Answer, Intent, Strategy, View
-from daemon.strategy_runs import StrategyRun
 from events import (
     BarClosed,
     ClientOrderId,

@@ -9,7 +9,7 @@ out.
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final, NamedTuple, assert_never
 
-from daemon.config import Commission
+from daemon.config.options import Commission
 
 _ZERO: Final = Decimal(0)
 _CENT: Final = Decimal("0.01")

@@ -23,7 +23,7 @@ from daemon.brokers.fill_rules import (
 from daemon.brokers.paper_book import PaperBook
 from daemon.brokers.paper_margin import margin_after
 from daemon.brokers.resting_orders import NEVER, RestingOrder, execution_id, rest
-from daemon.config import BrokerConfig
+from daemon.config.options import BrokerConfig
 from daemon.gate import RiskApproved
 from daemon.new_york import midnight
 from events import (

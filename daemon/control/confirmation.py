@@ -16,12 +16,12 @@ from typing import Final
 
 import msgspec
 
+from daemon.core.looks import ReconciliationTerms
+from daemon.core.loss_limits import reached
+from daemon.core.operator_desk import LIFTED_BY_RESUME
+from daemon.core.promotion import PromotionRule, unmet
+from daemon.core.resolution import plan_text, plans
 from daemon.gate.limits import AccountLimits
-from daemon.looks import ReconciliationTerms
-from daemon.loss_limits import reached
-from daemon.operator_desk import LIFTED_BY_RESUME
-from daemon.promotion import PromotionRule, unmet
-from daemon.resolution import plan_text, plans
 from events import (
     HoldPlaced,
     HoldScope,

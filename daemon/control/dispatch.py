@@ -8,18 +8,18 @@ from typing import Final
 import msgspec
 
 from daemon.command_inbox import Loaded
-from daemon.config import Config
-from daemon.config_file import ConfigError, to_event
+from daemon.config.file import ConfigError, to_event
+from daemon.config.options import Config
 from daemon.control.answers import answer_from, compared_lines
 from daemon.control.confirmation import Confirmations, numbers_of
 from daemon.control.protocol import VERSION, Answer, BadRequest, Request
 from daemon.control.reloading import changes, needs_restart
 from daemon.control.requests import command_of
 from daemon.control.server import Caller
+from daemon.core.looks import look_id_of
 from daemon.engine import Engine
 from daemon.exit_codes import ExitCode
-from daemon.looks import look_id_of
-from daemon.recovery import settings_of
+from daemon.history.recovery import settings_of
 from events import (
     OperatorCancelAsked,
     OperatorKilled,

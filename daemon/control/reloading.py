@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from daemon.config import Config
-from daemon.config_file import to_event
+from daemon.config.file import to_event
+from daemon.config.options import Config
 
 RELOADED: Final = ("limits.", "promotion.")
 """What may change while the daemon runs; the rest needs a restart, which is safe."""

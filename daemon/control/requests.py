@@ -6,7 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final, TypeVar
 
-from daemon.bounds import is_symbol
+from daemon.config.bounds import is_symbol
 from daemon.control.protocol import BadRequest, Request
 from daemon.control.server import Caller
 from events import (

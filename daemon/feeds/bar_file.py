@@ -18,7 +18,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from daemon.bounds import is_symbol
+from daemon.config.bounds import is_symbol
 from events import BarClosed, SessionHours, Symbol
 
 INTRADAY_HEADER: Final = ["ts", "open", "high", "low", "close", "volume"]

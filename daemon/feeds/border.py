@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from daemon.bounds import is_symbol
 from daemon.clock import Clock
+from daemon.config.bounds import is_symbol
 from daemon.feeds import Feed
 from daemon.feeds.bar_file import BadBars
 from events import BarClosed, Symbol, utc_from_nanoseconds

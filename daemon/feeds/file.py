@@ -7,7 +7,7 @@ from itertools import chain, islice, pairwise
 from pathlib import Path
 
 from daemon.calendar import load_calendar
-from daemon.config import SessionsConfig, SymbolConfig
+from daemon.config.options import SessionsConfig, SymbolConfig
 from daemon.feeds.bar_file import (
     DEFAULT_SPAN_S,
     BadBars,

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from daemon.bounds import (
+from daemon.config.bounds import (
     Age,
     BasisPoints,
     Count,

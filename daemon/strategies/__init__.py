@@ -4,7 +4,7 @@ A strategy is a msgspec Struct. Its fields are its parameters (from `params` in 
 and its state, so that snapshots carry it; it changes nothing else. It is called synchronously, must
 not read a clock, a file, a socket or chance, and answers with intents or with why there is none.
 What it does to the decimal context touches nobody else, but an answer reckoned with a changed one
-counts as a failure: use `decimal.localcontext()`. `daemon.answers` has the bounds of an answer.
+counts as a failure: use `decimal.localcontext()`. `daemon.core.answers` bounds an answer.
 Load your own with `class = "your_package.module:YourClass"`.
 """
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from decimal import ROUND_DOWN
 
-from daemon.bounds import PositiveDecimal
+from daemon.config.bounds import PositiveDecimal
 from daemon.strategies import Answer, Intent, NoTrade, Strategy, View
 from events import BarClosed, Symbol, TimeInForce
 

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 import msgspec
 from msgspec import Meta
 
-from daemon.bounds import PositiveDecimal
+from daemon.config.bounds import PositiveDecimal
 from daemon.strategies import Answer, Intent, NoTrade, Strategy, View
 from events import BarClosed, CorporateActionApplied, Symbol, TimeInForce
 

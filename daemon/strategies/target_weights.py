@@ -5,7 +5,7 @@ from decimal import ROUND_DOWN, Decimal
 
 import msgspec
 
-from daemon.bounds import Share, Weight
+from daemon.config.bounds import Share, Weight
 from daemon.strategies import Answer, Every, Intent, NoTrade, Schedule, Strategy, View
 from events import Symbol, TimeInForce, TimerFired
 

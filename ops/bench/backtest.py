@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
-from daemon.config import Exchange, FeedConfig
+from daemon.config.options import Exchange, FeedConfig
 from events import Symbol
 from ops.bench.market import MemoryFeed
 from ops.bench.measure import (

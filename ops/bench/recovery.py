@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from daemon.recovery import Recovered, open_recovery
+from daemon.history.recovery import Recovered, open_recovery
 from events.journal import Journal, JournalReader
 from ops.bench.measure import (
     Benchmark,

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from daemon.recovery import open_recovery
+from daemon.history.recovery import open_recovery
 from events.journal import Head, JournalReader
 from ops.bench.measure import (
     Benchmark,

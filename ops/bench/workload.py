@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from daemon.app import Outcome
-from daemon.config import (
+from daemon.config.options import (
     BrokerConfig,
     Config,
     Exchange,

@@ -9,12 +9,12 @@ import click
 
 from daemon.app import build_broker, build_feed
 from daemon.clock import SystemClock
-from daemon.config import Config
-from daemon.config_file import ConfigError, load
-from daemon.corporate_actions_file import BadCorporateActions, read_corporate_actions
+from daemon.config.corporate_actions_file import BadCorporateActions, read_corporate_actions
+from daemon.config.file import ConfigError, load
+from daemon.config.loading import LoadError, build_strategy, look_in
+from daemon.config.options import Config
 from daemon.exit_codes import ExitCode
 from daemon.gate.limits import not_set
-from daemon.loading import LoadError, build_strategy, look_in
 from ops.options import config_option, json_option, required_config, set_option
 from ops.render import print_json, say
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
+from daemon.core.promotion import requirements
 from daemon.exit_codes import ExitCode
-from daemon.promotion import requirements
 from events import BY_HAND
 from ops.books import read_books
 from ops.opened import opened

@@ -10,8 +10,8 @@ from pathlib import Path
 import click
 
 from daemon.app import Outcome
-from daemon.config import Config
-from daemon.config_file import load
+from daemon.config.file import load
+from daemon.config.options import Config
 from events import IntentRefused, OrderIntended, utc_from_nanoseconds
 from events.journal import JournalReader
 from ops.chart import ASCII, BLOCKS, area_chart

@@ -11,10 +11,10 @@ from time import perf_counter
 import click
 import msgspec
 
+from daemon.config.loading import look_in
 from daemon.exit_codes import ExitCode
-from daemon.loading import look_in
-from daemon.recovery import Recovered, Recovery, Uncompared
-from daemon.snapshots import SnapshotFolder
+from daemon.history.recovery import Recovered, Recovery, Uncompared
+from daemon.history.snapshots import SnapshotFolder
 from events import Record, Symbol, utc_from_nanoseconds
 from events.codec import INPUTS
 from events.journal import Head, JournalReader

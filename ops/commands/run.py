@@ -10,18 +10,18 @@ import click
 import msgspec
 
 from daemon.app import Outcome
-from daemon.bounds import is_symbol
-from daemon.config import Config, SymbolConfig
-from daemon.config_file import (
+from daemon.config.bounds import is_symbol
+from daemon.config.file import (
     ENVIRONMENT_PREFIX,
     ConfigError,
     journal_path,
     load,
     load_layered,
 )
+from daemon.config.options import Config, SymbolConfig
 from daemon.exit_codes import ExitCode
 from daemon.simulated_time import SimulatedClock
-from daemon.stopping import Parting
+from daemon.stopping.open_orders import Parting
 from events import Mode, Symbol
 from ops.daemon_run import run_daemon
 from ops.options import config_option, required_config, set_option

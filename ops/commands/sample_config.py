@@ -7,8 +7,8 @@ from typing import get_args
 import click
 import msgspec
 
-from daemon.config import Config
-from daemon.config_file import ENVIRONMENT_PREFIX
+from daemon.config.file import ENVIRONMENT_PREFIX
+from daemon.config.options import Config
 from ops.render import say
 
 

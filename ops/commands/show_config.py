@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from daemon.config_file import load_layered, to_event
+from daemon.config.file import load_layered, to_event
 from ops.options import config_option, json_option, required_config, set_option
 from ops.render import print_json, say
 

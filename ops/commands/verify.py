@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from daemon.exit_codes import ExitCode
-from daemon.snapshots import SnapshotFolder
+from daemon.history.snapshots import SnapshotFolder
 from events.errors import JournalDamaged, JournalError, JournalMissing
 from events.journal import Finding, Head, JournalReader
 from events.witness import Witness, read_witness, witness_path

@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from daemon.calendar import load_calendar
-from daemon.config import SessionsConfig
+from daemon.config.options import SessionsConfig
 from daemon.feeds import bar_file
 from daemon.feeds.bar_file import DEFAULT_SPAN_S, BadBars, BarFile, read
 from events import BarClosed, SessionHours

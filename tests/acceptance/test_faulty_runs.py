@@ -14,7 +14,7 @@ import pytest
 
 from daemon.brokers.faults import FaultyBroker, seeded_plan
 from daemon.brokers.paper import PaperBroker
-from daemon.config import BrokerConfig
+from daemon.config.options import BrokerConfig
 from daemon.gate import RiskApproved
 from daemon.strategies import Answer, Intent, Strategy, View
 from events import (

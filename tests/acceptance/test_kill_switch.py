@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from daemon.side_file import side_file_path, write_aside
+from daemon.stopping.side_file import side_file_path, write_aside
 from events import KILL_SWITCH, OperatorKilled
 from tests.kill_switch_campaign import (
     DEADLY,

@@ -14,7 +14,7 @@ from tests.live_desk import Daemon, a_daemon
 
 AS_NOBODY = """
 import importlib, os, pkgutil, sys
-import daemon.offline, ops.cli, ops.commands
+import daemon.stopping.offline, ops.cli, ops.commands
 for each in pkgutil.iter_modules(ops.commands.__path__):
     importlib.import_module("ops.commands." + each.name)  # Who has no key reads no code either.
 os.setgroups([]); os.setgid({gid}); os.setuid({uid}); os.chdir("/")

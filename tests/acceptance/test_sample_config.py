@@ -10,8 +10,8 @@ from typing import Any, get_args, get_origin, get_type_hints
 import msgspec
 import pytest
 
-from daemon.config import Config
-from daemon.config_file import load, to_event
+from daemon.config.file import load, to_event
+from daemon.config.options import Config
 from tests.command_line import a_place, traded
 
 OPERATORS_OWN = "*"

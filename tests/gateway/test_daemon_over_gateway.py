@@ -10,7 +10,7 @@ from typing import TypeVar
 import pytest
 
 from daemon import app
-from daemon.config_file import load
+from daemon.config.file import load
 from events import (
     BarClosed,
     BrokerConnected,

@@ -10,8 +10,8 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daemon.core import CoreSettings
-from daemon.replay import Renewed, ReplayCore, turns
+from daemon.core.core import CoreSettings
+from daemon.history.replay import Renewed, ReplayCore, turns
 from events import BreakOpened, OperatorResolveAsked, Record, Symbol
 from events.codec import decode, encode
 from projections import State

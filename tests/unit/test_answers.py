@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from daemon.answers import (
+from daemon.core.answers import (
     ANSWERS_MAX,
     CANCEL_AFTER_MAX_S,
     NESTING_MAX,

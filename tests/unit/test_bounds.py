@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.config import Config, Exchange
-from daemon.config_file import ConfigError, load
+from daemon.config.file import ConfigError, load
+from daemon.config.options import Config, Exchange
 
 BASE = ("symbols.AAPL = {}", 'feed.paths = ["bars"]')
 

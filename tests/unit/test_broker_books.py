@@ -15,7 +15,7 @@ from daemon.brokers import Broker
 from daemon.brokers.faults import Fault, FaultKind, FaultyBroker, Message
 from daemon.brokers.paper import PaperBroker
 from daemon.brokers.paper_book import LISTED_MAX
-from daemon.config import BrokerConfig, Commission
+from daemon.config.options import BrokerConfig, Commission
 from events import BooksReported, LookWhy, OrderType, Symbol, TimeInForce
 from projections.differences import Comparison, compare
 from tests.broker_desk import PLAIN, Desk, RandomTrader, a_bar, an_intent

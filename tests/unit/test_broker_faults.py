@@ -18,7 +18,7 @@ from daemon.brokers.faults import (
     with_faults,
 )
 from daemon.brokers.paper import PaperBroker
-from daemon.config import BrokerConfig, Commission
+from daemon.config.options import BrokerConfig, Commission
 from events import (
     CommissionCharged,
     OrderAcknowledged,

@@ -9,8 +9,8 @@ from functools import cache
 import pytest
 
 from daemon.calendar import load_calendar
-from daemon.config import SessionsConfig
-from daemon.config_file import ConfigError
+from daemon.config.file import ConfigError
+from daemon.config.options import SessionsConfig
 from daemon.new_york import midnight, moment
 from events import CalendarLoaded, SessionHours
 from tests.builders import utc

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from daemon.backtest_id import backtest_id
 from daemon.brokers.paper import PaperBroker
-from daemon.config import Config, Exchange, FreshnessConfig, SessionsConfig, SymbolConfig
-from daemon.config_file import ConfigError
-from daemon.data_watch import CALENDAR_ENDS
+from daemon.config.backtest_id import backtest_id
+from daemon.config.file import ConfigError
+from daemon.config.options import Config, Exchange, FreshnessConfig, SessionsConfig, SymbolConfig
+from daemon.core.data_watch import CALENDAR_ENDS
 from daemon.session import assert_known_ahead, live_calendars
 from events import (
     CalendarLoaded,

@@ -5,7 +5,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from daemon.core import CoreSettings
+from daemon.core.core import CoreSettings
 from daemon.gate import Limits
 from daemon.gate.limits import DailyLossLifts
 from events import (

@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from daemon.core import CoreSettings
-from daemon.promotion import PromotionRule
-from daemon.replay import Renewed, ReplayCore, turns
+from daemon.core.core import CoreSettings
+from daemon.core.promotion import PromotionRule
+from daemon.core.strategy_runs import StrategyRun
+from daemon.history.replay import Renewed, ReplayCore, turns
 from daemon.strategies import Answer, Strategy, View
-from daemon.strategy_runs import StrategyRun
 from events import (
     BarClosed,
     ConfigLoaded,

@@ -3,7 +3,7 @@ from decimal import Decimal
 import pytest
 
 from daemon.brokers.commissions import order_cost
-from daemon.config import Commission
+from daemon.config.options import Commission
 
 FIXED, TIERED, NONE = Commission.FIXED, Commission.TIERED, Commission.NONE
 

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daemon.config import Config
-from daemon.config_file import (
+from daemon.config.file import (
     SIZE_MAX_BYTES,
     ConfigError,
     Recorded,
@@ -23,6 +22,7 @@ from daemon.config_file import (
     load_layered,
     to_event,
 )
+from daemon.config.options import Config
 from events import Mode
 from events.codec import decode, encode
 

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from daemon.recorder import Cancel
+from daemon.core.recorder import Cancel
 from events import (
     CancelSending,
     ClientOrderId,

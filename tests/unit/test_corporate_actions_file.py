@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.corporate_actions_file import BadCorporateActions, read_corporate_actions
+from daemon.config.corporate_actions_file import BadCorporateActions, read_corporate_actions
 from daemon.exit_codes import ExitCode
 from events import CorporateActionAnnounced, CorporateActionKind, Symbol
 from events.codec import decode, encode

@@ -11,7 +11,7 @@ import pytest
 
 from daemon.brokers.paper import PaperBroker
 from daemon.clock import pause
-from daemon.config import Config
+from daemon.config.options import Config
 from daemon.control.address import socket_path
 from daemon.control.dispatch import Dispatch
 from daemon.control.protocol import VERSION, Answer, Request

@@ -6,10 +6,10 @@ from datetime import date, timedelta
 import msgspec
 import pytest
 
-from daemon.deadlines import NEVER, Deadlines
-from daemon.looks import ReconciliationTerms
+from daemon.core.deadlines import NEVER, Deadlines
+from daemon.core.looks import ReconciliationTerms
+from daemon.core.strategy_runs import StrategyRun
 from daemon.strategies import Anchor, Every, Schedule, Strategy
-from daemon.strategy_runs import StrategyRun
 from events import (
     CancelSending,
     ClientOrderId,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.config import Config
+from daemon.config.options import Config
 from daemon.control.dispatch import Dispatch
 from daemon.control.protocol import VERSION, Answer, Request
 from daemon.control.server import Caller

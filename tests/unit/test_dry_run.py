@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from daemon.backtest_id import backtest_id
 from daemon.brokers.paper import PaperBroker
-from daemon.config import BrokerConfig, Config
-from daemon.config_file import ConfigError, load, to_event
-from daemon.core import CoreSettings
-from daemon.recovery import Recovered
+from daemon.config.backtest_id import backtest_id
+from daemon.config.file import ConfigError, load, to_event
+from daemon.config.options import BrokerConfig, Config
+from daemon.core.core import CoreSettings
+from daemon.core.start_doubts import doubt_of_config
+from daemon.history.recovery import Recovered
 from daemon.session import Opening, opening
-from daemon.start_doubts import doubt_of_config
 from events import (
     ClientOrderId,
     ConfigLoaded,

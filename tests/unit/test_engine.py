@@ -13,7 +13,7 @@ import pytest
 
 from daemon.brokers import Inbox
 from daemon.brokers.paper import PaperBroker
-from daemon.deadlines import NEVER
+from daemon.core.deadlines import NEVER
 from daemon.gate import RiskApproved
 from events import (
     BarClosed,

@@ -10,7 +10,7 @@ import pytest
 from daemon.brokers import Inbox
 from daemon.brokers.paper import PaperBroker
 from daemon.clock import SystemClock
-from daemon.deadlines import NEVER
+from daemon.core.deadlines import NEVER
 from daemon.engine import BrokerFailed
 from daemon.gate import RiskApproved
 from events import (

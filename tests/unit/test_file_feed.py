@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.config import Exchange, SessionsConfig, SymbolConfig
+from daemon.config.options import Exchange, SessionsConfig, SymbolConfig
 from daemon.exit_codes import ExitCode
 from daemon.feeds.bar_file import BadBars
 from daemon.feeds.file import BLOCK_BARS, FileFeed

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from daemon.core import CoreSettings
+from daemon.core.core import CoreSettings
 from daemon.gate.limits import OrderRules
 from events import (
     CancelSending,

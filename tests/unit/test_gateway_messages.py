@@ -17,8 +17,8 @@ from daemon.brokers.gateway.messages import (
     split_execution_id,
 )
 from daemon.brokers.gateway.settings import assert_account, find_settings
-from daemon.config import BrokerConfig, Config, FeedConfig, GatewayConfig
-from daemon.config_file import ConfigError
+from daemon.config.file import ConfigError
+from daemon.config.options import BrokerConfig, Config, FeedConfig, GatewayConfig
 from events import Mode
 from tests.builders import utc
 

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from daemon.config import Config
-from daemon.config_file import to_event
+from daemon.config.file import to_event
+from daemon.config.options import Config
 from daemon.gate.limits import AccountLimits, Limits, MarginLimits, OrderLimits, not_set
 from events import ConfigLoaded
 from events.codec import JournalEvent

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from daemon.core import CoreSettings
-from daemon.journal_doubts import journal_doubts
-from daemon.recovery import Recovered
-from daemon.replay import Difference
-from daemon.side_file import write_aside
+from daemon.core.core import CoreSettings
+from daemon.history.journal_doubts import journal_doubts
+from daemon.history.recovery import Recovered
+from daemon.history.replay import Difference
+from daemon.stopping.side_file import write_aside
 from events import (
     HoldLevel,
     HoldLifts,

@@ -6,10 +6,10 @@ import msgspec
 
 from daemon.control.answers import answer_from
 from daemon.control.confirmation import Numbers, numbers_of
-from daemon.core import CoreSettings
+from daemon.core.core import CoreSettings
+from daemon.core.looks import ReconciliationTerms
+from daemon.core.promotion import PromotionRule
 from daemon.gate import Limits
-from daemon.looks import ReconciliationTerms
-from daemon.promotion import PromotionRule
 from events import HoldLifted, HoldPlaced, OperatorLifted, OrderSending, Record
 from ops.sentences import sentence
 from projections import State

@@ -11,9 +11,9 @@ import pytest
 
 from daemon.app import build_broker, build_feed
 from daemon.clock import SystemClock
-from daemon.config import Config
-from daemon.config_file import from_event, to_event
-from daemon.loading import LoadError, build_strategy, code_hash, load_class, look_in
+from daemon.config.file import from_event, to_event
+from daemon.config.loading import LoadError, build_strategy, code_hash, load_class, look_in
+from daemon.config.options import Config
 from daemon.strategies import Strategy
 from daemon.strategies.buy_and_hold import BuyAndHold
 from events import Symbol

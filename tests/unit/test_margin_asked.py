@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from daemon.control.answers import answer_from
+from daemon.core.recorder import AskMargin
 from daemon.gate import RiskApproved
-from daemon.recorder import AskMargin
 from events import (
     ClientOrderId,
     HoldLevel,

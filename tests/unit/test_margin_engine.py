@@ -16,8 +16,8 @@ from daemon.brokers.border import checked
 from daemon.brokers.faults import Fault, FaultKind, FaultyBroker, Message
 from daemon.brokers.paper import PaperBroker
 from daemon.brokers.paper_margin import margin_after
-from daemon.config import Config
-from daemon.config_file import ConfigError
+from daemon.config.file import ConfigError
+from daemon.config.options import Config
 from events import (
     IntentRefused,
     MarginReported,

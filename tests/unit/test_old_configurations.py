@@ -14,9 +14,9 @@ import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
+from daemon.config.loading import LoadError
 from daemon.exit_codes import ExitCode
-from daemon.loading import LoadError
-from daemon.permit import Permit, permit_path
+from daemon.stopping.permit import Permit, permit_path
 from events import ConfigLoaded, OrderIntended, StrategyFailed
 from events.codec import decode
 from ops.commands import replay

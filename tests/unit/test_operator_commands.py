@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from daemon.recorder import Cancel
+from daemon.core.recorder import Cancel
 from events import (
     KILL_SWITCH,
     ClientOrderId,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from daemon.order_ids import client_order_id
+from daemon.core.order_ids import client_order_id
 from daemon.strategies import Intent
 from events import ClientOrderId, OrderIntended, OrderType, Symbol, TimeInForce
 from tests.builders import a_fill, fold, utc

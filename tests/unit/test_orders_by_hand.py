@@ -7,11 +7,11 @@ import msgspec
 import pytest
 
 from daemon.control.confirmation import numbers_of
-from daemon.core import CoreSettings
+from daemon.core.core import CoreSettings
+from daemon.core.looks import ReconciliationTerms
+from daemon.core.promotion import PromotionRule, requirements, unmet
 from daemon.gate import Limits, RiskApproved
 from daemon.gate.limits import AccountLimits
-from daemon.looks import ReconciliationTerms
-from daemon.promotion import PromotionRule, requirements, unmet
 from events import (
     HoldLevel,
     HoldScope,

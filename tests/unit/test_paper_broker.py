@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from daemon.brokers.paper import PaperBroker
-from daemon.config import BrokerConfig, Commission
+from daemon.config.options import BrokerConfig, Commission
 from events import (
     CommissionCharged,
     CorporateActionApplied,

@@ -9,7 +9,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from daemon.config import BrokerConfig, Commission
+from daemon.config.options import BrokerConfig, Commission
 from events import (
     BarClosed,
     Event,

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from daemon.config import BrokerConfig
+from daemon.config.options import BrokerConfig
 from events import (
     ClientOrderId,
     CorporateActionApplied,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.corporate_actions import applied_action
+from daemon.core.corporate_actions import applied_action
 from events import CorporateActionAnnounced, CorporateActionKind, Symbol
 from projections import State
 from tests.builders import (

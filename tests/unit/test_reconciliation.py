@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from daemon.looks import ReconciliationTerms, is_overdue
-from daemon.recorder import Effect, LookAtBooks
+from daemon.core.looks import ReconciliationTerms, is_overdue
+from daemon.core.recorder import Effect, LookAtBooks
 from events import (
     BreakOpened,
     BreakResolved,

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from daemon.exit_codes import ExitCode
-from daemon.recovery import Recovery
+from daemon.history.recovery import Recovery
 from events import HoldPlaced, StrategyFailed
 from events.codec import INPUTS, TAGS
 from events.journal import JournalReader

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from daemon.control.confirmation import numbers_of
+from daemon.core.looks import ReconciliationTerms
+from daemon.core.promotion import PromotionRule
+from daemon.core.recorder import LookAtBooks
 from daemon.gate.limits import AccountLimits
-from daemon.looks import ReconciliationTerms
-from daemon.promotion import PromotionRule
-from daemon.recorder import LookAtBooks
 from events import (
     BY_HAND,
     BreakResolved,

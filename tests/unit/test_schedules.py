@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from daemon.schedules import newest_due, next_due
+from daemon.core.schedules import newest_due, next_due
 from daemon.strategies import Anchor, Every, Schedule
 from events import SessionHours
 from projections.calendar import Calendar, Sessions

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from daemon.calendar import load_calendar
-from daemon.config import SessionsConfig
+from daemon.config.options import SessionsConfig
 from events import ConfigLoaded, SymbolTerms
 from ops.commands.status import session_text
 from ops.holidays import holiday

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from daemon.core import CoreSettings
-from daemon.promotion import PromotionRule
+from daemon.core.core import CoreSettings
+from daemon.core.promotion import PromotionRule
 from events import (
     ConfigLoaded,
     IntentRefused,

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from daemon.clock import read_clocks
-from daemon.config_file import ConfigError
+from daemon.config.file import ConfigError
 from daemon.simulated_time import SimulatedClock, SimulatedTime, read_time, write_time
 from events import nanoseconds
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from daemon.code_hash import fold_code_hash
-from daemon.snapshots import SnapshotFolder
+from daemon.history.code_hash import fold_code_hash
+from daemon.history.snapshots import SnapshotFolder
 from events.journal import JournalReader
 from projections import State, snapshot
 from projections.snapshot import Snapshot, SnapshotUnusable

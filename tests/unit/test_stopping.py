@@ -11,10 +11,10 @@ import pytest
 
 from daemon.brokers import Inbox
 from daemon.brokers.paper import PaperBroker
-from daemon.config import OnStop
-from daemon.deadlines import NEVER
+from daemon.config.options import OnStop
+from daemon.core.deadlines import NEVER
 from daemon.gate import RiskApproved
-from daemon.stopping import Parting, part
+from daemon.stopping.open_orders import Parting, part
 from events import (
     BarClosed,
     CancelSending,

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from daemon.control.address import UnsafeFolder, make_folder, socket_path
-from daemon.offline import stop_offline
-from daemon.permit import Permit, permit_path
-from daemon.side_file import (
+from daemon.stopping.offline import stop_offline
+from daemon.stopping.permit import Permit, permit_path
+from daemon.stopping.side_file import (
     SideFileDamaged,
     drop_aside,
     read_aside,
@@ -79,7 +79,7 @@ def added(path: Path, before: int) -> list[Record]:
 
 def test_the_permit_is_gone_before_what_takes_long_is_loaded(journal: Path) -> None:
     source = (
-        "import sys; from pathlib import Path; from daemon.offline import stop_offline\n"
+        "import sys; from pathlib import Path; from daemon.stopping.offline import stop_offline\n"
         "print(next(stop_offline(Path(sys.argv[1]), 'kill', '')))\n"
         "print(*sorted(sys.modules))"
     )
@@ -88,7 +88,7 @@ def test_the_permit_is_gone_before_what_takes_long_is_loaded(journal: Path) -> N
     )
     said, modules = done.stdout.splitlines()
     assert said == "the permit is gone: no order leaves any more"
-    slow = {"daemon.core", "daemon.gate", "events.journal", "projections.state", "pandas"}
+    slow = {"daemon.core.core", "daemon.gate", "events.journal", "projections.state", "pandas"}
     assert not slow & set(modules.split())
 
 

@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from daemon.core.strategy_runs import StateView
 from daemon.strategies import Answer, Every, Intent, NoTrade
 from daemon.strategies.buy_and_hold import BuyAndHold
 from daemon.strategies.moving_average import MovingAverage
 from daemon.strategies.target_weights import TargetWeights
-from daemon.strategy_runs import StateView
 from events import (
     ClientOrderId,
     OrderCancelled,

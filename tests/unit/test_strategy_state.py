@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from daemon.code_hash import fold_code_hash
+from daemon.history.code_hash import fold_code_hash
 from projections import snapshot
 from tests.small_runs import BUY, TREND, OwnStrategy, Place, Table, everything
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from daemon.core import CoreSettings
+from daemon.core.core import CoreSettings
 from events import (
     BrokerUnparsed,
     ClientOrderId,

@@ -9,8 +9,8 @@ import pytest
 
 from daemon.brokers.paper import PaperBroker
 from daemon.clock import SystemClock
-from daemon.kill_switch import KillSwitch
-from daemon.permit import Permit
+from daemon.stopping.kill_switch import KillSwitch
+from daemon.stopping.permit import Permit
 from daemon.surroundings import DiskTerms, Surroundings
 from events import (
     ClockJumped,

@@ -10,8 +10,8 @@ from daemon.brokers.gateway.session import GatewaySession
 from daemon.brokers.gateway.settings import find_settings
 from daemon.brokers.gateway.windows import Windows
 from daemon.clock import Clock
-from daemon.config import Config
-from daemon.config_file import ConfigError
+from daemon.config.file import ConfigError
+from daemon.config.options import Config
 from daemon.feeds.ibkr import BAR_SIZES, IbkrFeed
 
 DEFAULT_BAR_S = 60

@@ -22,8 +22,8 @@ from daemon.brokers.gateway.pacing import Lane
 from daemon.brokers.gateway.session import GatewaySession
 from daemon.brokers.gateway.terms import Greeting, OrderTerms
 from daemon.clock import monotonic_s
-from daemon.config_file import ConfigError
-from daemon.deadlines import NEVER
+from daemon.config.file import ConfigError
+from daemon.core.deadlines import NEVER
 from daemon.gate import RiskApproved
 from events import (
     BarClosed,

@@ -13,8 +13,8 @@ from daemon.brokers.gateway.connection import Part
 from daemon.brokers.gateway.session import GatewaySession
 from daemon.brokers.gateway.terms import ContractTerms, Greeting, StockContract
 from daemon.clock import monotonic_s
-from daemon.config import Exchange, SymbolConfig
-from daemon.config_file import ConfigError
+from daemon.config.file import ConfigError
+from daemon.config.options import Exchange, SymbolConfig
 from events import ContractResolved, Symbol
 from projections import State
 

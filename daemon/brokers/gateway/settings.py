@@ -9,8 +9,8 @@ from typing import Final
 
 import msgspec
 
-from daemon.config import Config
-from daemon.config_file import ConfigError
+from daemon.config.file import ConfigError
+from daemon.config.options import Config
 from events import Mode
 
 HOST: Final = "127.0.0.1"

@@ -1,0 +1,1 @@
+"""The configuration: every option, its bounds, and how the files that say them are read."""

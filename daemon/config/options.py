@@ -1,0 +1,222 @@
+"""The configuration's shape: every option with its unit, its default and the reason for it.
+
+`daemon.config.file` reads it from TOML and the environment; `traded sample-config` documents it.
+"""
+
+from datetime import date, time
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from daemon.config.bounds import BasisPoints, PositiveDecimal, Share
+from daemon.core.looks import ReconciliationTerms
+from daemon.core.promotion import PromotionRule
+from daemon.disk import HALT_MB, WARN_MB
+from daemon.gate.limits import Limits
+from events import FreshnessMode, Mode, Symbol
+
+Positive = Annotated[int, Meta(gt=0, le=1_000_000_000)]
+Seconds = Annotated[int, Meta(gt=0, le=86_400)]
+"""A whole number of seconds, at most a day."""
+Expected = Annotated[int, Meta(ge=0, le=86_400)]
+"""A whole number of seconds, at most a day; 0 for never."""
+StrategyName = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,39}\Z")]
+"""How a strategy is called in the journal; no slash, which separates it from its schedules."""
+Alias = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9 ._-]{0,39}\Z")]
+"""A name that is also part of a file's name."""
+
+
+class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of the file: frozen, and an unknown key is an error."""
+
+
+class JournalConfig(_Table, frozen=True):
+    """Where the journal lies, how often the books are snapshotted, and how much room there must be.
+
+    With less than `disk_warn_mb` free `traded status` and `traded ready` say so; with less than
+    `disk_halt_mb` a live daemon, which looks every `disk_look_s`, begins nothing new.
+    """
+
+    path: str = ""
+    snapshot_every_events: Positive = 50_000
+    snapshots_kept: Positive = 10
+    disk_warn_mb: Positive = WARN_MB
+    disk_halt_mb: Positive = HALT_MB
+    disk_look_s: Seconds = 30
+
+
+Port = Annotated[int, Meta(gt=0, le=65_535)]
+ClientId = Annotated[int, Meta(gt=0, le=2_147_483_647)]
+"""Client 0 would get the orders of people bound to it."""
+ExchangeName = Annotated[str, Meta(pattern=r"\A[A-Z0-9.]{0,16}\Z")]
+ZoneName = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_+/-]{1,40}\Z")]
+
+
+class Exchange(StrEnum):
+    """Where a symbol trades; 24/7 has no sessions."""
+
+    NYSE = "NYSE"
+    NASDAQ = "NASDAQ"
+    ALWAYS = "24/7"
+
+
+class SymbolConfig(_Table, frozen=True):
+    """One symbol. `fractions` lets parts of a share be ordered; None: only where it is 24/7.
+
+    A bar is expected at least every `bar_every_s` of its session, 0: never. `primary_exchange` is
+    Interactive Brokers' name of the home exchange, where the symbol alone is not enough.
+    """
+
+    exchange: Exchange = Exchange.NYSE
+    fractions: bool | None = None
+    bar_every_s: Expected = 1_800
+    primary_exchange: ExchangeName = ""
+
+
+class SessionsConfig(_Table, frozen=True):
+    """Which hours count. Extra closures are for news the calendar library does not have yet."""
+
+    enforce_trading_hours: bool = True
+    allow_extended_hours: bool = False
+    extra_closures: tuple[date, ...] = ()
+    extra_early_closes: dict[date, time] = {}
+
+
+class FreshnessConfig(_Table, frozen=True):
+    """When data is too old to trade on: see `events.FreshnessTerms`, which has the same fields."""
+
+    mode: FreshnessMode = FreshnessMode.PER_SYMBOL
+    max_age_s: Seconds = 1_800
+    fresh_share_min: Share = Decimal("0.90")
+    grace_s: Seconds = 60
+    lift_after_s: Seconds = 300
+    trips_max: Positive = 3
+    recorded: bool = False
+
+
+class StrategyConfig(_Table, frozen=True):
+    """One strategy: its class as `module:Class`, its symbols (empty: all), its own parameters.
+
+    With `shadow` it starts in its shadow, where it decides and sends nothing, until promoted.
+    """
+
+    strategy_class: str = msgspec.field(name="class")
+    symbols: tuple[Symbol, ...] = ()
+    shadow: bool = False
+    params: dict[str, object] = {}
+
+
+class Commission(StrEnum):
+    """IBKR's two plans for US equities, or none."""
+
+    FIXED = "fixed"
+    TIERED = "tiered"
+    NONE = "none"
+
+
+PAPER = "paper"
+"""The broker inside the process."""
+OUTSIDE = frozenset({Mode.BROKER_PAPER, Mode.LIVE})
+"""The modes in which orders may leave the process: in no other does one."""
+
+
+class BrokerConfig(_Table, frozen=True):
+    """`kind` is "paper", "ibkr" or `module:Class`. The rest tunes the paper broker.
+
+    `slippage_bps` worsens market and stop fills; `volume_share_max` is the share of a bar's volume
+    one bar may fill. `answer_deadline_s` is how long a sent order or cancel may go unanswered
+    before it counts as UNKNOWN.
+    """
+
+    kind: str = PAPER
+    capital_usd: PositiveDecimal = Decimal(100_000)
+    commission: Commission = Commission.FIXED
+    slippage_bps: BasisPoints = Decimal(1)
+    volume_share_max: Share = Decimal("0.10")
+    answer_deadline_s: Seconds = 30
+    params: dict[str, object] = {}
+
+
+class FeedConfig(_Table, frozen=True):
+    """`kind` is "file", "ibkr" or `module:Class`. A file feed reads `paths` (files or folders).
+
+    `bar_seconds` is the size of bars shorter than a day; None takes the smallest step in the files.
+    """
+
+    kind: str = "file"
+    paths: tuple[str, ...] = ()
+    bar_seconds: Seconds | None = None
+    params: dict[str, object] = {}
+
+
+class GatewayConfig(_Table, frozen=True):
+    """Where Interactive Brokers' gateway is; what is not set comes from the environment.
+
+    `restart` is when it restarts itself, by the clock of `restart_zone`. `login_zone` is the time
+    zone it was logged in with: some times come without any. `warm_up_bars` is how many bars of the
+    past each symbol gets before the first that is traded on.
+    """
+
+    host: str = ""
+    port: Port | None = None
+    client_id: ClientId | None = None
+    restart: time | None = None
+    restart_zone: ZoneName = "America/New_York"
+    login_zone: ZoneName = "UTC"
+    warm_up_bars: Expected = 0
+
+
+class CorporateActionsConfig(_Table, frozen=True):
+    """The operator's list of splits and dividends; empty means none are known."""
+
+    path: str = ""
+
+
+class ControlConfig(_Table, frozen=True):
+    """The operator's socket. `allowed_uids` may command besides the daemon's own user and root."""
+
+    enabled: bool = True
+    allowed_uids: tuple[int, ...] = ()
+
+
+class OnStop(StrEnum):
+    """What a stop does to the orders that work at a broker outside."""
+
+    LEAVE = "leave"
+    CANCEL = "cancel"
+
+
+class DaemonConfig(_Table, frozen=True):
+    """How the process itself behaves."""
+
+    on_stop: OnStop = OnStop.LEAVE
+
+
+class Config(_Table, frozen=True):
+    """The whole configuration. Ask `is_dry_run`: where the file is silent, the mode decides."""
+
+    mode: Mode = Mode.BACKTEST
+    account: Alias = "paper"
+    dry_run: bool | None = None
+    daemon: DaemonConfig = DaemonConfig()
+    journal: JournalConfig = JournalConfig()
+    symbols: dict[Symbol, SymbolConfig] = {}
+    sessions: SessionsConfig = SessionsConfig()
+    freshness: FreshnessConfig = FreshnessConfig()
+    strategies: dict[StrategyName, StrategyConfig] = {}
+    broker: BrokerConfig = BrokerConfig()
+    feed: FeedConfig = FeedConfig()
+    gateway: GatewayConfig = GatewayConfig()
+    corporate_actions: CorporateActionsConfig = CorporateActionsConfig()
+    limits: Limits = Limits()
+    promotion: PromotionRule = PromotionRule()
+    reconciliation: ReconciliationTerms = ReconciliationTerms()
+    control: ControlConfig = ControlConfig()
+
+    @property
+    def is_dry_run(self) -> bool:
+        """Say whether nothing is sent: as configured, else where orders would leave the process."""
+        return self.mode in OUTSIDE if self.dry_run is None else self.dry_run

@@ -1,0 +1,1 @@
+"""The core: what is decided, and only that. Pure: no clock, no file, no await."""
