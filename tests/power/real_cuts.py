@@ -1,0 +1,174 @@
+"""Power cuts in a real kernel: a file system of its own, shut down as a power cut does.
+
+    .venv/bin/python -m tests.power.real_cuts --file-system ext4 --cuts 2000
+
+The file system lies in a file; a writer of the journal runs on it until the file system is told to
+drop all that it has not written. Then it is mounted again, as after a power cut, and what is left
+of the journal is judged. It takes root and a loop device, in a mount namespace of its own, so that
+nothing is left mounted. Without them it is inconclusive, and says so.
+"""
+
+import argparse
+import asyncio
+import ctypes
+import errno
+import fcntl
+import os
+import random
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.power.left import Left, Tally, written_in
+from tests.power.writer import write
+
+SHUTDOWN = 0x8004587D
+"""The request that drops all that is not written; of XFS by origin, ext4 knows it too."""
+WITHOUT_FLUSHING = 2
+IMAGE_BYTES = 320 * 2**20
+JOURNAL = "journal.db"
+MOUNT, UNMOUNT = "/bin/mount", "/bin/umount"
+TURNS = 4_000
+"""More than a writer takes before its power is cut."""
+RUN_S = 0.15
+UNMOUNT_WAITS_S = (0.05, 0.1, 0.5, 2, 5)
+INCONCLUSIVE = 3
+"""The exit code of a run that tried nothing."""
+CLONE_NEWNS = 0x20000
+PRIVATE = 1 << 18 | 1 << 14
+
+
+def why_not(file_system: str) -> str:
+    """Return why nothing can be tried here; nothing where it can."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        return "it takes root on Linux"
+    if shutil.which(f"mkfs.{file_system}") is None:
+        return f"mkfs.{file_system} is not installed"
+    if not Path("/dev/loop-control").exists():
+        return "there is no loop device"
+    return ""
+
+
+def cut(folder: Path, file_system: str, cuts: int, seed: int, synchronous: str = "FULL") -> Tally:
+    """Cut the power of a writer on `file_system` so many times; scratch files are in `folder`."""
+    chance, tally = random.Random(seed), Tally()
+    # What is written depends on the event's number alone: every writer writes the same.
+    with Path(os.devnull).open("wb") as nobody:
+        asyncio.run(write(folder / "all.db", seed, TURNS, "OFF", nobody.fileno()))
+    written = written_in(folder / "all.db")
+    image, mounted = folder / "image", folder / "mounted"
+    with image.open("wb") as file:
+        file.truncate(IMAGE_BYTES)
+    quiet = ["-q", "-F"] if file_system == "ext4" else ["-q"]
+    subprocess.run([f"mkfs.{file_system}", *quiet, image], check=True)
+    mounted.mkdir()
+    for number in range(cuts):
+        place = mounted / str(number)
+        with _mounted(image, mounted):
+            place.mkdir()
+            said = _cut(place / JOURNAL, mounted, seed + number, synchronous, chance)
+        with _mounted(image, mounted):
+            if place.exists() and (place / JOURNAL).exists():
+                tally.judge(place / JOURNAL, said, written)
+                shutil.rmtree(place)
+            else:
+                tally.gone(said)
+    return tally
+
+
+@contextmanager
+def _mounted(image: Path, at: Path) -> Iterator[None]:
+    subprocess.run([MOUNT, "-o", "loop", image, at], check=True)
+    try:
+        yield
+    finally:
+        for wait_s in UNMOUNT_WAITS_S:
+            if subprocess.run([UNMOUNT, at], check=False, capture_output=True).returncode == 0:
+                break
+            time.sleep(wait_s)
+        else:
+            raise OSError(errno.EBUSY, f"{at} stays busy")
+
+
+def _cut(journal: Path, mounted: Path, seed: int, synchronous: str, chance: random.Random) -> int:
+    """Cut the power under a writer; return the last event that was said to be durable before."""
+    hears, says = os.pipe()
+    child = os.fork()
+    if not child:
+        # It ends here whatever happens: what the disk does to it is not the parent's to hear.
+        with Path(os.devnull).open("w") as nobody:
+            os.dup2(nobody.fileno(), 2)
+        try:
+            asyncio.run(write(journal, seed, TURNS, synchronous, says))
+        finally:
+            os._exit(0)
+    os.close(says)
+    try:
+        # Its first word: the journal is there, which is not what is tried.
+        heard = os.read(hears, 2**16)
+        time.sleep(chance.random() * RUN_S)
+        os.set_blocking(hears, False)
+        # Only what was heard before the cut counts: a word in the pipe may be spoken after it.
+        while more := _read(hears):
+            heard += more
+        root = os.open(mounted, os.O_RDONLY)
+        fcntl.ioctl(root, SHUTDOWN, struct.pack("I", WITHOUT_FLUSHING))
+        os.close(root)
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        os.close(hears)
+    return int(heard.splitlines()[-2 if not heard.endswith(b"\n") else -1].split()[1])
+
+
+def _read(pipe: int) -> bytes:
+    try:
+        return os.read(pipe, 2**16)
+    except BlockingIOError:
+        return b""
+
+
+def _in_a_namespace_of_its_own() -> None:
+    """Keep what is mounted here from everybody else, and from outliving this process."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(CLONE_NEWNS) or libc.mount(b"none", b"/", None, PRIVATE, None):
+        raise OSError(ctypes.get_errno(), "no mount namespace of its own")
+
+
+def main() -> int:
+    """Cut as often as asked; 1 where it did harm (a control: none), 3 where nothing was tried."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--file-system", choices=["ext4", "xfs"], default="ext4")
+    parser.add_argument("--cuts", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--synchronous", choices=["FULL", "NORMAL", "OFF"], default="FULL")
+    asked = parser.parse_args()
+    if reason := why_not(asked.file_system):
+        say(f"inconclusive: {reason}; nothing was tried")
+        return INCONCLUSIVE
+    try:
+        _in_a_namespace_of_its_own()
+    except OSError as error:
+        say(f"inconclusive: {error.strerror}; nothing was tried")
+        return INCONCLUSIVE
+    with tempfile.TemporaryDirectory() as folder:
+        tally = cut(Path(folder), asked.file_system, asked.cuts, asked.seed, asked.synchronous)
+    say(f"{asked.file_system}, synchronous {asked.synchronous}: {tally}")
+    if asked.synchronous == "FULL":
+        return 0 if tally.left[Left.WHOLE] == asked.cuts else 1
+    return 0 if tally.harmed and not tally.unnoticed else 1
+
+
+def say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201 - what the campaign is for
+
+
+if __name__ == "__main__":
+    sys.exit(main())
