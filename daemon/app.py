@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -18,6 +18,7 @@ import msgspec
 
 from daemon.brokers import AnswersMargin, Broker
 from daemon.brokers.faults import with_faults
+from daemon.brokers.gateway.account_lock import holding_account
 from daemon.brokers.paper import PaperBroker
 from daemon.clock import Clock, FeedClock, SystemClock
 from daemon.config.corporate_actions_file import read_corporate_actions
@@ -132,11 +133,8 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
     feed = build_feed(config, base, wall, gateway)
     assert_mode(config, broker, feed)
     actions = read_actions(config, base)
-    journal = await Journal.open(journal_path)
-    reader: JournalReader | None = None
-    try:
+    async with _opened(journal_path, gateway) as (journal, reader):
         is_new = journal.head.seq == 0
-        reader = JournalReader(journal_path)
         snapshots = SnapshotFolder(journal_path)
         recovery = Recovery(reader, snapshots)
         recovered = recovery.recover()
@@ -164,12 +162,23 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
             async with connected(engine, gateway, told, wait=wait):
                 parting = await _trade(engine, feed, progress, config.daemon.on_stop, once=once)
             return await _end_session(engine, recovered, parting)
-    finally:
-        # The last connection that goes folds the log into the file, unless it only reads: a journal
-        # that recovery refuses is left as it was found.
-        await journal.close()
-        if reader is not None:
-            reader.close()
+
+
+@asynccontextmanager
+async def _opened(
+    path: Path, gateway: "GatewayParts | None"
+) -> AsyncIterator[tuple[Journal, JournalReader]]:
+    """Hold the account and the journal meanwhile: of each there is one daemon."""
+    sends = gateway is not None and gateway.broker is not None
+    with holding_account(gateway.session.settings) if gateway and sends else nullcontext():
+        journal = await Journal.open(path)
+        with ExitStack() as last:
+            try:
+                # The last connection that goes folds the log into the file, unless it only reads: a
+                # journal that recovery refuses is left as it was found.
+                yield journal, last.enter_context(JournalReader(path))
+            finally:
+                await journal.close()
 
 
 def _notices(opens: Opening, feed: Feed, gateway: "GatewayParts | None") -> tuple[str, ...]:

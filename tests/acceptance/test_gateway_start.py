@@ -1,6 +1,7 @@
 """What a person meets who starts `traded run` at Interactive Brokers with something wrong."""
 
 import json
+import os
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from daemon.brokers.gateway.account_lock import holding_account
+from daemon.brokers.gateway.settings import GatewaySettings
 from events.journal import JournalReader
 from tests.command_line import TRADED, environment, traded
 
@@ -99,6 +102,15 @@ def test_a_wrong_port_ends_with_its_code_where_nobody_wants_to_wait(tmp_path: Pa
     code, said = run(tmp_path, free_port())
     assert code == 6
     assert "Connect" in said
+
+
+def test_a_second_daemon_of_the_account_is_refused_whichever_journal_it_has(tmp_path: Path) -> None:
+    port = free_port()
+    with holding_account(GatewaySettings("127.0.0.1", port, 1, ACCOUNT, "main")):
+        code, said = run(tmp_path, port)
+    assert code == 75
+    assert f"account main at 127.0.0.1:{port} is traded by process {os.getpid()}" in said
+    assert not (tmp_path / "j.db").exists()
 
 
 def test_another_account_than_the_logins_is_refused(tmp_path: Path, port: int) -> None:
