@@ -122,6 +122,7 @@ from events.record import Record
 from events.session import (
     CalendarLoaded,
     ConfigLoaded,
+    DataMode,
     FreshnessMode,
     FreshnessTerms,
     JournalOpened,
@@ -176,6 +177,7 @@ __all__ = [
     "CorporateActionAnnounced",
     "CorporateActionApplied",
     "CorporateActionKind",
+    "DataMode",
     "Difference",
     "DiskLow",
     "Event",

@@ -131,7 +131,8 @@ def _session_text(event: JournalOpened | SessionStarted | SessionStopping | Sess
             return f"journal {one_line(event.journal_id)} of {account}"
         case SessionStarted():
             named = one_line(", ".join(event.strategies)) or "no strategy"
-            return f"traded {one_line(event.code_version)} took the journal over with {named}"
+            mode = f", {event.data_mode}" if event.data_mode else ""
+            return f"traded {one_line(event.code_version)} took the journal over with {named}{mode}"
         case SessionStopping():
             return because("traded stops and asks for a cancel of every order", event.reason)
         case SessionEnded():

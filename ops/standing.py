@@ -9,7 +9,7 @@ import msgspec
 
 from daemon.core.looks import is_overdue
 from daemon.gate.limits import not_set
-from events import BreakOpened, HoldPlaced, Mode, Symbol, utc_from_nanoseconds
+from events import BreakOpened, DataMode, HoldPlaced, Mode, Symbol, utc_from_nanoseconds
 from ops.daemon_state import DaemonState, Running
 from ops.headroom import Headroom, MarginUse, headrooms, limits_of, margin_use
 from ops.recorded_config import RecordedStrategy, recorded_config
@@ -70,6 +70,7 @@ class Status(msgspec.Struct, frozen=True):
     daemon: DaemonState | None
     ended: str
     mode: Mode | None
+    data_mode: DataMode | None
     dry_run: bool
     account: str
     seq: int
@@ -122,6 +123,7 @@ def status_of(state: State, journal: Path, daemon: DaemonState | None, now: date
         daemon=daemon,
         ended=state.identity.ended,
         mode=opened.mode if opened else None,
+        data_mode=state.identity.data_mode,
         dry_run=is_dry_run(state),
         account=opened.account if opened else "",
         seq=state.seq,

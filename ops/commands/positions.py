@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from events import Symbol
+from events import DataMode, Symbol
 from ops.books import read_books
 from ops.opened import opened
 from ops.options import journal_option, json_option
@@ -33,6 +33,7 @@ class Account(msgspec.Struct, frozen=True):
     """The account after event `seq`. Equity = cash + receivables + the positions' value."""
 
     seq: int
+    data_mode: DataMode | None
     positions: list[PositionLine]
     value_usd: Decimal
     unrealised_usd: Decimal
@@ -59,6 +60,8 @@ def command(*, journal: Path, as_json: bool) -> None:
     if as_json:
         print_json(account)
         return
+    if account.data_mode is not None:
+        say(f"data mode {account.data_mode}", "")
     if account.positions:
         _print_positions(account)
     else:
@@ -73,6 +76,7 @@ def account_of(state: State) -> Account:
     cash, equity = state.cash, state.pnl.equity
     return Account(
         seq=state.seq,
+        data_mode=state.identity.data_mode,
         positions=lines,
         value_usd=state.pnl.value,
         unrealised_usd=sum((line.unrealised_usd for line in lines), _ZERO),

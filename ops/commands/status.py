@@ -122,7 +122,8 @@ def _about_the_daemon(status: Status) -> Iterator[tuple[str, str]]:
         yield "trouble", one_line(trouble)
     mode = status.mode or "none yet: the journal is empty"
     dry = ", DRY RUN: nothing is sent" if status.dry_run else ""
-    yield "mode", f"{mode}, account {one_line(status.account)}{dry}"
+    data = f", {status.data_mode}" if status.data_mode else ""
+    yield "mode", f"{mode}{data}, account {one_line(status.account)}{dry}"
     yield "journal", status.journal
     then = "" if daemon is None else f" ({age(status.at, status.now)})"
     yield "last event", f"{status.seq:,} at {moment(status.at)} UTC{then}"
