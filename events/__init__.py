@@ -43,9 +43,11 @@ from events.holds import (
 )
 from events.instruments import (
     ContractResolved,
+    ReportedHours,
     ShortSaleReported,
     SymbolHalted,
     SymbolResumed,
+    TradingHoursReported,
 )
 from events.machine import ClockJumped, DiskLow
 from events.margin import (
@@ -54,7 +56,7 @@ from events.margin import (
     MarginRequested,
     MarginUnavailable,
 )
-from events.market import BarClosed, BarMissing
+from events.market import BarClosed, BarMissing, DataTrouble, MarketDataImpaired
 from events.operator import (
     BY_HAND,
     CommandRefused,
@@ -178,6 +180,7 @@ __all__ = [
     "CorporateActionApplied",
     "CorporateActionKind",
     "DataMode",
+    "DataTrouble",
     "Difference",
     "DiskLow",
     "Event",
@@ -200,6 +203,7 @@ __all__ = [
     "MarginReported",
     "MarginRequested",
     "MarginUnavailable",
+    "MarketDataImpaired",
     "Mode",
     "OperatorCancelAsked",
     "OperatorCommand",
@@ -232,6 +236,7 @@ __all__ = [
     "PositionAdjusted",
     "ReconcileCompleted",
     "Record",
+    "ReportedHours",
     "Resolution",
     "SessionEnded",
     "SessionHours",
@@ -249,6 +254,7 @@ __all__ = [
     "TimeInForce",
     "TimerFired",
     "TimerKind",
+    "TradingHoursReported",
     "Trip",
     "WorkingOrders",
     "nanoseconds",

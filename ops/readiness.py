@@ -24,6 +24,7 @@ from ops.standing import is_dry_run
 from ops.stops import breaker_text, is_kill, is_killed, is_trip, kill_text, trips_of
 from projections import State
 from projections.calendar import ALWAYS_OPEN
+from projections.hours_doubts import hours_doubts
 from projections.order_states import OrderState
 
 HORIZON_MIN: Final = timedelta(days=30)
@@ -84,6 +85,21 @@ def _calendar(_journal: Path, state: State, now: datetime) -> Iterator[Point]:
             after is not None,
             "no session is known" if coming is None else f"next session {coming.day}",
             "restart the daemon, which loads the sessions ahead",
+        )
+
+
+def _hours(_journal: Path, state: State, now: datetime) -> Iterator[Point]:
+    """Compare the calendar with the hours the broker has told, where it has told any."""
+    doubts = hours_doubts(state, now)
+    known = state.instruments.hours
+    told = {terms.exchange for symbol, terms in state.symbols.items() if symbol in known}
+    for exchange in sorted(told):
+        wrong = [each.text for each in doubts if each.exchange == exchange]
+        yield Point(
+            f"hours {exchange}",
+            not wrong,
+            "; ".join(wrong) or "as the broker has them",
+            "look which is right: sessions.extra_closures and extra_early_closes, or the broker",
         )
 
 
@@ -204,6 +220,7 @@ _LOOKS: Final[tuple[Callable[[Path, State, datetime], Iterator[Point]], ...]] = 
     _disk,
     _clock,
     _calendar,
+    _hours,
     _data,
     _holds,
     _orders,

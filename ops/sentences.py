@@ -32,6 +32,7 @@ from events import (
     MarginReported,
     MarginRequested,
     MarginUnavailable,
+    MarketDataImpaired,
     OperatorCommand,
     PermitLost,
     SessionEnded,
@@ -45,6 +46,7 @@ from events import (
     SymbolHalted,
     SymbolResumed,
     TimerFired,
+    TradingHoursReported,
 )
 from events.codec import JournalEvent
 from ops.link_sentences import link_sentence
@@ -75,7 +77,16 @@ def sentence(event: JournalEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one 
             return f"{event.kind} of {money(event.amount)} ({one_line(event.reference)})"
         case CorporateActionAnnounced() | CorporateActionApplied():
             return _action_text(event)
-        case ContractResolved() | SymbolHalted() | SymbolResumed() | ShortSaleReported():
+        case MarketDataImpaired():
+            taken = ", and it is traded on all the same" if event.accepted else ""
+            return because(f"its live data is impaired, {event.trouble}{taken}", event.said)
+        case (
+            ContractResolved()
+            | SymbolHalted()
+            | SymbolResumed()
+            | ShortSaleReported()
+            | TradingHoursReported()
+        ):
             return _instrument_text(event)
         case AccountReported() | MarginRequested() | MarginReported() | MarginUnavailable():
             return _margin_text(event)
@@ -203,7 +214,11 @@ def _calendar_text(event: CalendarLoaded) -> str:
 
 
 def _instrument_text(
-    event: ContractResolved | SymbolHalted | SymbolResumed | ShortSaleReported,
+    event: ContractResolved
+    | SymbolHalted
+    | SymbolResumed
+    | ShortSaleReported
+    | TradingHoursReported,
 ) -> str:
     match event:
         case ContractResolved():
@@ -217,6 +232,13 @@ def _instrument_text(
             return because("trading is halted", event.reason)
         case SymbolResumed():
             return because("trading is resumed", event.reason)
+        case TradingHoursReported():
+            if event.unread:
+                return because("the broker's hours cannot be read", event.unread)
+            days = [each.day for each in event.regular]
+            known = f"{min(days)} to {max(days)}" if days else "no day"
+            closed = ", ".join(str(each.day) for each in event.regular if each.open is None)
+            return f"the broker says when it trades, {known}; closed: {closed or 'never'}"
         case ShortSaleReported():
             shares = event.shortable_shares
             known = (

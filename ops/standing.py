@@ -17,6 +17,7 @@ from ops.room import DiskRoom, disk_room
 from ops.sessions_ahead import SessionStanding, sessions_ahead
 from ops.stops import Tripped, is_killed, trips_of
 from projections import State
+from projections.hours_doubts import HoursDoubt, hours_doubts
 from projections.order_states import OrderState
 from projections.strategies import StrategyAnswers
 
@@ -96,6 +97,7 @@ class Status(msgspec.Struct, frozen=True):
     data: list[DataAge]
     strategies: list[StrategyStanding]
     sessions: list[SessionStanding]
+    hours_doubts: list[HoursDoubt]
     headroom: list[Headroom]
     limits_not_set: list[str]
     margin_use: MarginUse | None
@@ -155,6 +157,7 @@ def status_of(state: State, journal: Path, daemon: DaemonState | None, now: date
         data=sorted(data, key=_staleness, reverse=True),
         strategies=list(_strategies(state.strategies.answers, config.strategies)),
         sessions=list(sessions_ahead(state, now)),
+        hours_doubts=hours_doubts(state, now),
         headroom=headroom,
         limits_not_set=not_set(limits),
         margin_use=margin_use(headroom, limits),

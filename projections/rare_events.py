@@ -31,6 +31,7 @@ from events import (
     MarginReported,
     MarginRequested,
     MarginUnavailable,
+    MarketDataImpaired,
     PermitLost,
     PositionAdjusted,
     ReconcileCompleted,
@@ -42,6 +43,7 @@ from events import (
     SymbolHalted,
     SymbolResumed,
     TimerFired,
+    TradingHoursReported,
 )
 from events.codec import Command
 
@@ -64,6 +66,8 @@ RareEvent = (
     | SymbolResumed
     | ContractResolved
     | ShortSaleReported
+    | TradingHoursReported
+    | MarketDataImpaired
     | AccountReported
     | MarginRequested
     | MarginReported

@@ -38,6 +38,7 @@ from events import (
     MarginReported,
     MarginRequested,
     MarginUnavailable,
+    MarketDataImpaired,
     OperatorCommand,
     OperatorFlattenAsked,
     OperatorShadowed,
@@ -70,6 +71,7 @@ from events import (
     SymbolTerms,
     TimerFired,
     TimerKind,
+    TradingHoursReported,
     Trip,
     utc_from_nanoseconds,
 )
@@ -197,7 +199,7 @@ class State(msgspec.Struct):
                 self.broker_errors.apply(event, record.at)
             case ClockJumped():
                 self.clock_jumped = True
-            case PermitLost() | DiskLow() | SessionStopping():
+            case PermitLost() | DiskLow() | SessionStopping() | MarketDataImpaired():
                 pass  # It moves no book; what follows from it are the holds and cancels behind.
             case LinkEvent():
                 self.broker.apply(event, record.at)
@@ -209,7 +211,7 @@ class State(msgspec.Struct):
             case SymbolResumed():
                 self.halts.apply(event)
                 self.freshness.resume(event.symbol, utc_from_nanoseconds(record.at))
-            case ContractResolved() | ShortSaleReported():
+            case ContractResolved() | ShortSaleReported() | TradingHoursReported():
                 self.instruments.apply(event)
             case AccountReported() | MarginReported() | MarginUnavailable():
                 self.margin.apply(event, record.at)

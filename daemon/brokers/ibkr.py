@@ -241,6 +241,7 @@ class Wire:
             price_increment=_decimal(details.minTick),
             size_increment=_decimal(details.sizeIncrement) if details.sizeIncrement else None,
             liquid_hours=details.liquidHours,
+            trading_hours=details.tradingHours,
             time_zone=details.timeZoneId,
         )
 

@@ -21,6 +21,7 @@ from daemon.core.data_watch import (
 )
 from daemon.core.deadlines import Deadlines
 from daemon.core.hold_desk import HoldDesk
+from daemon.core.impaired_data import impaired_data
 from daemon.core.looks import ReconciliationTerms
 from daemon.core.operator_desk import OperatorDesk
 from daemon.core.order_desk import OrderDesk
@@ -47,6 +48,7 @@ from events import (
     HoldLifted,
     HoldPlaced,
     IntentRefused,
+    MarketDataImpaired,
     OperatorCommand,
     OrderUnknown,
     PermitLost,
@@ -58,6 +60,7 @@ from events import (
     SymbolResumed,
     TimerFired,
     TimerKind,
+    TradingHoursReported,
     Trip,
 )
 from events.codec import Input
@@ -146,8 +149,16 @@ class Core:
                 self._timer(event, at)
             case CorporateActionAnnounced():
                 self._announcement(event, at)
-            case ContractResolved() | ShortSaleReported() | AccountReported():
-                self.recorder.take(event, at)  # The gate reads it; nothing comes due by it.
+            case (
+                ContractResolved()
+                | ShortSaleReported()
+                | AccountReported()
+                | TradingHoursReported()
+            ):
+                self.recorder.take(event, at)  # It is read when asked; nothing comes due by it.
+            case MarketDataImpaired():
+                self.recorder.take(event, at)
+                self._emit_all(impaired_data(self.state, event, self.recorder.root))
             case SymbolHalted() | SymbolResumed():
                 self.recorder.take(event, at)
                 self.deadlines.restart()  # In a halt no bar is due, behind it they are again.

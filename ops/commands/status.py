@@ -76,6 +76,7 @@ def command(*, journal: Path, at: str | None, as_json: bool) -> None:
     further = [
         *[line for each in status.strategies for line in _about_strategy(each)],
         *[(f"session {each.exchange}", session_text(each)) for each in status.sessions],
+        *[(f"HOURS {each.exchange}", one_line(each.text)) for each in status.hours_doubts],
     ]
     if further:
         say("")

@@ -61,6 +61,8 @@ _DELAYED_KINDS: Final = {
     OPEN: 76,
     LAST_TIME: 88,
 }
+DELAYED_BARS: Final = 180
+"""Delayed bars of five seconds come a quarter of an hour of trading late."""
 _BBO: Final = "9c0001"
 _SNAPSHOT_PERMISSIONS: Final = 3
 
@@ -77,6 +79,8 @@ class _RealTimeBars(msgspec.Struct):
     con_id: int
     what: str
     regular_hours: bool
+    is_delayed: bool = False
+    withheld: list[RealTimeBar] = []
 
 
 class _KeptHistory(msgspec.Struct):
@@ -182,6 +186,16 @@ class MarketData:
         begins = history.begins(wanted, end, self._hours)
         return [To(key[0], History(key[1], begins, end, bars))]
 
+    def delay_bars(self, key: Key) -> list[To]:
+        """Let the 5-second bars of a subscription come late from now on, and say so."""
+        wanted = self._wanted.get(key)
+        if not isinstance(wanted, _RealTimeBars):
+            return []
+        wanted.is_delayed = True
+        client_id, request_id = key
+        told = (Notice(request_id, *DELAYED_SHOWN), MarketDataKind(request_id, DELAYED))
+        return [To(client_id, each) for each in told]
+
     def stop(self, key: Key) -> list[To]:
         """End a subscription."""
         wanted = self._wanted.pop(key, None)
@@ -235,7 +249,8 @@ class MarketData:
                     yield from self._ticks_of(request_id, wanted)
             case _RealTimeBars(what=what, regular_hours=regular):
                 if not regular or self._hours.is_regular(step.bar.at):
-                    yield RealTimeBar(request_id, next(history.shown([step.bar], what)))
+                    bar = RealTimeBar(request_id, next(history.shown([step.bar], what)))
+                    yield from _in_time(wanted, bar)
             case _KeptHistory(wanted=asked):
                 if not asked.regular_hours or self._hours.is_regular(step.bar.at):
                     piece = next(history.shown([step.bar], asked.what))
@@ -253,6 +268,16 @@ class MarketData:
         if lines >= self.rules.lines:
             return TOO_MANY_TICKERS
         return self._contracts.resolve(contract)
+
+
+def _in_time(wanted: _RealTimeBars, bar: RealTimeBar) -> Iterator[RealTimeBar]:
+    """Yield `bar`, or in its place the one that is late enough for delayed data."""
+    if not wanted.is_delayed:
+        yield bar
+        return
+    wanted.withheld.append(bar)
+    if len(wanted.withheld) > DELAYED_BARS:
+        yield wanted.withheld.pop(0)
 
 
 def _moving_ticks(request_id: int, quote: Quote, *, is_delayed: bool) -> list[Report]:

@@ -27,7 +27,9 @@ PART_S = 5
 class Listening:
     """A feed for AAPL, and what it has delivered."""
 
-    def __init__(self, running: RunningGateway, warm_up: int = 0) -> None:
+    def __init__(
+        self, running: RunningGateway, warm_up: int = 0, *, takes_delayed: bool = False
+    ) -> None:
         self.running = running
         self.bars: list[BarClosed] = []
         self.reports: list[object] = []
@@ -43,6 +45,7 @@ class Listening:
             bar_seconds=60,
             warm_up_bars=warm_up,
             regular_hours=True,
+            takes_delayed=takes_delayed,
         )
         self.session.listeners = [contracts, self.feed]
 
