@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -247,7 +248,7 @@ class IbkrFeed:
     def _notice(self, notice: messages.Notice) -> None:
         means = meaning(notice.code)
         if means.link is ForLink.SERVERS_BACK_DATA_LOST:
-            self._forget_subscriptions()
+            self._end_subscriptions()
             return
         symbol = self._symbols.get(notice.about)
         if symbol is None:
@@ -291,6 +292,17 @@ class IbkrFeed:
         accepted = trouble is DataTrouble.DELAYED and self._takes_delayed
         text = self.session.alias.text(said)
         self.session.report(MarketDataImpaired(symbol, trouble, text, accepted))
+
+    def _end_subscriptions(self) -> None:
+        """Forget what the servers have lost.
+
+        What was asked for just before they came back they may have taken all the same: it would go
+        on beside the next one, and use up a line.
+        """
+        wire = self.session.wire
+        for request in self._symbols:
+            self.session.send(Lane.REQUEST, partial(wire.end_bars, request))
+        self._forget_subscriptions()
 
     def _forget_subscriptions(self) -> None:
         self._symbols.clear()

@@ -186,7 +186,8 @@ class ClientSession:
         return False
 
     def _delay(self, request_id: int) -> None:
-        told = self._gateway.floor.delay_bars(self.client_id, request_id)
+        now = self._gateway.now()
+        told = self._gateway.floor.delay_bars(now, self.client_id, request_id)
         self._gateway.deliver(told)
 
     def _warn_later(self, notice: Notice) -> None:
