@@ -14,6 +14,7 @@ from daemon.brokers.gateway.account_lock import holding_account
 from daemon.brokers.gateway.settings import GatewaySettings
 from events.journal import JournalReader
 from tests.command_line import TRADED, environment, traded
+from tests.gateway_walk import Process
 
 ACCOUNT = "DU1234567"
 CONFIG = """
@@ -124,6 +125,39 @@ def test_an_unknown_symbol_is_refused_with_its_name(tmp_path: Path, port: int) -
     code, said = run(tmp_path, port, symbols='[symbols.NOSUCH]\nexchange = "NASDAQ"')
     assert code == 78
     assert "symbols.NOSUCH: the gateway knows no US stock NOSUCH at NASDAQ" in said
+
+
+def test_an_ambiguous_symbol_is_refused_with_the_candidates_and_taken_once_it_is_clear(
+    tmp_path: Path,
+) -> None:
+    with a_gateway(tmp_path, "--twin", "AAPL") as port:
+        # At the exchange NYSE are the hours of Arca's and American's stocks, too.
+        code, said = run(tmp_path, port, "--set", "symbols.AAPL.exchange=NYSE")
+        assert code == 78
+        assert (
+            "symbols.AAPL: is 2 stocks; set primary_exchange to one of "
+            "NASDAQ (APPLE INC), AMEX (AAPL HOLDINGS)"
+        ) in said
+        home = ("--set", "symbols.AAPL.primary_exchange=AMEX")
+        words = ("run", "--config", "traded.toml", "--set", "symbols.AAPL.exchange=NYSE", *home)
+        with Process(words, tmp_path, {"IBKR_ACCOUNT": ACCOUNT}) as daemon:
+            daemon.wait_for("connected to")
+            assert daemon.stop()[0] == 0
+
+
+def test_a_symbol_without_data_permission_is_held_with_what_to_do(tmp_path: Path) -> None:
+    with a_gateway(tmp_path, "--no-data", "AAPL") as port:
+        (tmp_path / "traded.toml").write_text(
+            CONFIG.format(port=port, mode="broker-paper", symbols="")
+        )
+        words = ("run", "--config", "traded.toml")
+        with Process(words, tmp_path, {"IBKR_ACCOUNT": ACCOUNT}) as daemon:
+            daemon.wait_for("REDUCE on AAPL by core: MARKET_DATA_IMPAIRED: no permission: 420: ")
+            daemon.wait_for("or take it out of [symbols] (lifted by: operator)")
+            daemon.wait_for("then: traded lift MARKET_DATA_IMPAIRED-AAPL-")
+            assert daemon.stop()[0] == 0
+    held = traded("holds", "--journal", tmp_path / "j.db")
+    assert "MARKET_DATA_IMPAIRED" in held.stdout
 
 
 @pytest.mark.parametrize(
