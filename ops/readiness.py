@@ -206,6 +206,9 @@ def _broker(_journal: Path, state: State, _now: datetime) -> Iterator[Point]:
         "the paper broker, inside the process" if inside else outside,
         "see that the gateway runs and is logged in",
     )
+    if inside and recorded_config(state.identity.config).feed.kind == "ibkr":
+        hint = "see that the gateway runs, is logged in and has market data"
+        yield Point("live data", connected, outside, hint)
     equity = state.pnl.equity
     yield Point(
         "buying power",

@@ -40,10 +40,17 @@ class RecordedJournal(msgspec.Struct, frozen=True):
     disk_halt_mb: int = HALT_MB
 
 
+class RecordedFeed(msgspec.Struct, frozen=True):
+    """Where bars come from."""
+
+    kind: str = ""
+
+
 class RecordedConfig(msgspec.Struct, frozen=True):
     """The parts of a configuration that are shown."""
 
     journal: RecordedJournal = RecordedJournal()
+    feed: RecordedFeed = RecordedFeed()
     limits: RecordedLimits = RecordedLimits()
     strategies: dict[str, RecordedStrategy] = {}
     promotion: PromotionRule = PromotionRule()

@@ -19,19 +19,14 @@ from projections import State
 
 IMPAIRED: Final = "MARKET_DATA_IMPAIRED"
 """The cause of the hold on a symbol without live data."""
-_SUBSCRIBE: Final = (
-    "subscribe to the data of its exchange at the broker, for use through the interface, "
-    "or take it out of [symbols]"
-)
+_SUBSCRIBE: Final = "subscribe to its exchange's data at the broker, or drop it from [symbols]"
 NEXT_STEP: Final = {
     DataTrouble.DELAYED: _SUBSCRIBE,
     DataTrouble.NO_PERMISSION: _SUBSCRIBE,
-    DataTrouble.ANOTHER_LOGIN: (
-        "end the other session of this user, or give traded a user of its own"
-    ),
+    DataTrouble.ANOTHER_LOGIN: "end the other session of this user, or give traded its own",
     DataTrouble.NO_LINE_LEFT: "trade fewer symbols, or buy more market-data lines",
 }
-"""What a person does about it."""
+"""What a person does about it: it stands first, for a long text is cut where many are shown."""
 _BY: Final = "core"
 
 
@@ -45,7 +40,7 @@ def impaired_data(state: State, event: MarketDataImpaired, root: int) -> Iterato
         level=HoldLevel.REDUCE,
         cause=IMPAIRED,
         by=_BY,
-        why=f"{event.trouble}: {event.said}; {NEXT_STEP[event.trouble]}",
+        why=f"{event.trouble}: {NEXT_STEP[event.trouble]} ({event.said})",
         lifts=HoldLifts.OPERATOR,
         target=event.symbol,
         subject=event.symbol,

@@ -152,12 +152,13 @@ def test_a_symbol_without_data_permission_is_held_with_what_to_do(tmp_path: Path
         )
         words = ("run", "--config", "traded.toml")
         with Process(words, tmp_path, {"IBKR_ACCOUNT": ACCOUNT}) as daemon:
-            daemon.wait_for("REDUCE on AAPL by core: MARKET_DATA_IMPAIRED: no permission: 420: ")
-            daemon.wait_for("or take it out of [symbols] (lifted by: operator)")
+            daemon.wait_for("REDUCE on AAPL by core: MARKET_DATA_IMPAIRED: no permission: ")
+            daemon.wait_for("subscribe to its exchange's data at the broker, or drop it from [sym")
+            daemon.wait_for("(420: Invalid Real-time Query:No market data permissions")
             daemon.wait_for("then: traded lift MARKET_DATA_IMPAIRED-AAPL-")
             assert daemon.stop()[0] == 0
     held = traded("holds", "--journal", tmp_path / "j.db")
-    assert "MARKET_DATA_IMPAIRED" in held.stdout
+    assert "no permission: subscribe to its exchange's data at the broker" in held.stdout
 
 
 @pytest.mark.parametrize(

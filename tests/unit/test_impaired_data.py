@@ -37,7 +37,7 @@ def test_a_symbol_without_live_data_is_held_with_what_was_said_and_what_to_do(
     (hold,) = of(desk.step(impaired(trouble)), HoldPlaced)
     assert (hold.scope, hold.target, hold.level) == (HoldScope.SYMBOL, "A", HoldLevel.REDUCE)
     assert (hold.cause, hold.lifts) == (IMPAIRED, HoldLifts.OPERATOR)
-    assert hold.why == f"{trouble}: {SAID}; {NEXT_STEP[trouble]}"
+    assert hold.why == f"{trouble}: {NEXT_STEP[trouble]} ({SAID})"
 
 
 def test_nothing_is_bought_of_it_and_other_symbols_go_on() -> None:
@@ -72,7 +72,8 @@ def test_delayed_data_that_is_accepted_is_said_and_holds_nothing() -> None:
 def test_a_person_at_the_daemon_reads_both_and_what_to_type() -> None:
     lines = list(News().of(CoreDesk().step(impaired())))
     assert lines[0].endswith(f"A: its live data is impaired, no permission: {SAID}")
-    assert f"REDUCE on A by core: {IMPAIRED}: no permission: {SAID}; subscribe to" in lines[1]
+    assert f"REDUCE on A by core: {IMPAIRED}: no permission: subscribe to its" in lines[1]
+    assert f"({SAID})" in lines[1]
     assert lines[2].startswith(f"  next: `traded holds`, then: traded lift {IMPAIRED}-A-")
 
 
