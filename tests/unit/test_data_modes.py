@@ -55,3 +55,6 @@ def test_the_newest_session_says_which_mode_it_is() -> None:
     fold(state, SessionStarted("1", {}, {}, data_mode=DataMode.REPLAY))
     fold(state, SessionStarted("1", {}, {}, live_feed=True, data_mode=DataMode.PAPER_LIVE))
     assert state.identity.data_mode is DataMode.PAPER_LIVE
+    # What it says counts, whatever an older one would be taken for.
+    fold(state, SessionStarted("1", {}, {}, live_feed=True, data_mode=DataMode.PAPER))
+    assert state.identity.data_mode is DataMode.PAPER
