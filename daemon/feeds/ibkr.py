@@ -3,7 +3,7 @@
 What comes from history is marked as past: it is shown to the strategies and nothing is decided on
 it. Subscriptions are made anew with every connection, and where a symbol falls silent. Of each
 symbol there is one, however many strategies trade it. Why it is five-second bars and not history
-that is kept up to date: ops/decisions/0018.
+that is kept up to date: ops/decisions/0019.
 """
 
 import asyncio
