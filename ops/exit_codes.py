@@ -32,6 +32,7 @@ _BY_ERROR: Final = {
     "BadBars": ExitCode.FAILURE,
     "BadState": ExitCode.FAILURE,
     "SideFileDamaged": ExitCode.REFUSED,
+    "OutOfReach": ExitCode.BAD_CONFIG,
     "UnsafeFolder": ExitCode.REFUSED,
     "OSError": ExitCode.FAILURE,
 }

@@ -291,6 +291,43 @@ def test_a_hung_daemon_is_said_to_be_hung_and_kill_takes_its_permit(daemon: Daem
     daemon.busy()
 
 
+def test_who_waits_for_a_hung_daemon_is_told_so_and_what_still_works(daemon: Daemon) -> None:
+    verbs = {"hold all": "kill", "cancel-all": "cancel-all"}
+    daemon.running.send_signal(signal.SIGSTOP)
+    try:
+        waiting = {verb: daemon.started(*verb.split(), *WHY, "--json") for verb in verbs}
+        # Told long before it is given up, after 15 s.
+        said = {verb: [each.stderr.readline() for _ in "12"] for verb, each in waiting.items()}  # type: ignore[union-attr] # it is a pipe
+        assert [each.poll() for each in waiting.values()] == [None, None]
+        heard = {verb: each.communicate(timeout=60) for verb, each in waiting.items()}
+    finally:
+        daemon.running.send_signal(signal.SIGCONT)
+    for verb, way_out in verbs.items():
+        first, second = said[verb]
+        assert first.startswith("the daemon does not answer: waiting 1")
+        assert second.startswith(f"  meanwhile: `traded {way_out} --offline`")
+        out, err = heard[verb]
+        assert "still no answer: waiting" in err
+        assert "has not answered within 15 s" in err
+        # What a machine reads is JSON to its end, and what is wrong stands in it.
+        answer: dict[str, Any] = json.loads(out)
+        assert (waiting[verb].returncode, answer["exit_code"], answer["schema_version"]) == (1, 1, 1)
+        assert "has not answered within 15 s" in answer["lines"][0]
+    # Nobody waits for an answer any more, so nothing is done.
+    daemon.wait("answer", lambda: daemon.tell("ping").exit_code == 0)
+    assert held(daemon) == {}
+
+
+def test_a_loop_that_is_only_busy_is_said_to_be_hung_until_it_answers(daemon: Daemon) -> None:
+    daemon.hang(4)
+    done = daemon.traded("hold", "symbol", "H", *WHY)
+    assert done.returncode == 0
+    assert done.stderr.startswith("the daemon does not answer: waiting 1")
+    (hold,) = held(daemon)
+    assert done.stdout == f"HALT on H: hold {hold}\n"
+    daemon.tell_surely("lift", hold=hold)
+
+
 def test_a_loop_that_hangs_is_killed_all_the_same_and_others_are_told_so(daemon: Daemon) -> None:
     daemon.hang(3)
     done = daemon.traded("kill", "--why", "it hangs")
