@@ -13,6 +13,7 @@ from daemon.stopping.permit import Permit, permit_path
 from events import KILL_SWITCH, Mode, utc_from_nanoseconds
 from events.errors import JournalError
 from events.journal import JournalReader
+from events.lock import holder, lock_path
 from ops.books import read_books
 from ops.daemon_state import Running, daemon_state
 from ops.headroom import headrooms, limits_of, margin_use
@@ -175,21 +176,26 @@ def _sending(_journal: Path, state: State, now: datetime) -> Iterator[Point]:
         yield Point("margin use", not use.is_high, found, "make room, or expect refusals")
 
 
-def _broker(_journal: Path, state: State, _now: datetime) -> Iterator[Point]:
-    opened = state.identity.opened
-    mode = opened.mode if opened else None
-    inside = mode in {Mode.BACKTEST, Mode.PAPER}
-    link = state.broker
-    # An orderly stop closes the connection without a word of its own.
-    connected = link.connected and not state.identity.ended
-    why = "the daemon has ended" if state.identity.ended else link.reason or "not yet"
-    outside = "connected" if connected else f"not connected: {why}"
-    yield Point(
-        "broker",
-        inside or connected,
-        "the paper broker, inside the process" if inside else outside,
-        "see that the gateway runs and is logged in",
-    )
+def _link(journal: Path, state: State) -> tuple[bool, str]:
+    """Return whether orders can get to the broker, and how that is known."""
+    opened, link = state.identity.opened, state.broker
+    if opened is not None and opened.mode in {Mode.BACKTEST, Mode.PAPER}:
+        return True, "the paper broker, inside the process"
+    if state.identity.ended:
+        # An orderly stop closes the connection without a word of its own.
+        return False, "not connected: the daemon has ended"
+    if holder(lock_path(journal)) is None:
+        return False, "not connected: the daemon does not run"
+    if not link.connected and link.since:
+        return False, f"not connected: {link.reason}"
+    if not link.since:
+        return opened is not None, "it says nothing of a connection"
+    return True, f"connected; last trouble: {link.reason}" if link.reason else "connected"
+
+
+def _broker(journal: Path, state: State, _now: datetime) -> Iterator[Point]:
+    connected, found = _link(journal, state)
+    yield Point("broker", connected, found, "see that the gateway runs and is logged in")
     equity = state.pnl.equity
     yield Point(
         "buying power",

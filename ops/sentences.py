@@ -55,7 +55,6 @@ from ops.reconciliation_sentences import ReconciliationEvent, reconciliation_sen
 from ops.render import because, moment, money, one_line, price, quantity, span
 from projections.orders import OrderPathEvent
 
-
 HOW_IT_ENDS: Final = {
     HoldLifts.OPERATOR: "lifted by an operator",
     HoldLifts.CONDITION: "lifts by itself",

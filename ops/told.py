@@ -24,9 +24,7 @@ KILL_ANSWER_S = 1.0
 """How long the answer to a kill may take: the daemon gives it within one second, hung or not."""
 
 
-def telling(
-    *, why_needed: bool = True, confirmed: bool = False, why_option: str = "--why"
-) -> Callable[[Command], Command]:
+def telling(*, why_needed: bool = True, confirmed: bool = False) -> Callable[[Command], Command]:
     """Add the options of a verb that tells the daemon something: --why, --journal, --json.
 
     A verb that may increase risk is `confirmed`: it is answered with its numbers and a token.
@@ -38,11 +36,10 @@ def telling(
             text = "The token the daemon gave with its numbers; asked for on a terminal."
             command = click.option("--confirm", metavar="TOKEN", default="", help=text)(command)
         text = "Why, for the record: at most 500 characters."
+        names = ("--why", "--reason", "why")
         if why_needed:
-            return click.option(why_option, "why", required=True, metavar="TEXT", help=text)(
-                command
-            )
-        return click.option(why_option, "why", default="", metavar="TEXT", help=text)(command)
+            return click.option(*names, required=True, metavar="TEXT", help=text)(command)
+        return click.option(*names, default="", metavar="TEXT", help=text)(command)
 
     return decorate
 
@@ -61,6 +58,8 @@ def tell(  # noqa: PLR0913 - what a verb says, and how its answer is shown
     Arguments that are None are left out. On a terminal a confirmation is asked for.
     """
     given = {name: value for name, value in args.items() if value is not None}
+    for text in (why, confirm, *given.values()):
+        _assert_text(text)
     request = Request(VERSION, verb, f"cli-{secrets.token_hex(8)}", why, confirm, given)
     answer = answered(journal, request, as_json=as_json)
     if answer.token and not confirm and not as_json and sys.stdin.isatty():
@@ -74,9 +73,21 @@ def tell(  # noqa: PLR0913 - what a verb says, and how its answer is shown
     sys.exit(answer.exit_code)
 
 
+def _assert_text(text: str | bool) -> None:  # noqa: FBT001 - an argument as it is given
+    try:
+        str(text).encode()
+    except UnicodeEncodeError:
+        raise click.UsageError(f"{text!r} is no text: it is not UTF-8") from None
+
+
 def kill_now(journal: Path, args: Mapping[str, str], why: str, *, as_json: bool) -> NoReturn:
     """Tell the daemon to kill; where it does not say at once that it has, take its permit away."""
-    request = Request(VERSION, "kill", f"cli-{secrets.token_hex(8)}", why, args=dict(args))
+    from daemon.stopping.reason import kept_reason  # noqa: PLC0415 - only here
+
+    kept = kept_reason(why)
+    if kept != why:
+        say(f"note: the reason is kept as: {kept}", err=True)
+    request = Request(VERSION, "kill", f"cli-{secrets.token_hex(8)}", kept, args=dict(args))
     try:
         answer = call(journal, request, KILL_ANSWER_S)
     except (NotRunning, NoAnswer) as error:

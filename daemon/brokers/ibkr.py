@@ -42,8 +42,8 @@ class NoAnswer(Exception):
     """The gateway is not there, does not answer, or turns this client away."""
 
     hint = (
-        "see that the gateway runs, is logged in and listens there (gateway.port, IBKR_PORT), and "
-        "that nobody else has the client id; without --no-wait it is waited for"
+        "see that the gateway runs, is logged in and listens there (gateway.port, IBKR_PORT); "
+        "it is waited for, but with --no-wait"
     )
 
 
@@ -290,9 +290,9 @@ class Wire:
         if meaning(notice.code).link is not ForLink.CLIENT_ID_TAKEN:
             return f"{notice.code}: {notice.text}"
         return (
-            f"{notice.code}: client id {self._client_id} is in use at this gateway, by another daemon or "
-            "by a connection it has not given up yet: end that one; orders belong to this id, so no "
-            "other is tried"
+            f"{notice.code}: client id {self._client_id} is in use at this gateway, by another "
+            "daemon or by a connection it has not given up yet: end that one; orders belong to "
+            "this id, so no other is tried"
         )
 
     def _ended(self) -> None:

@@ -183,6 +183,17 @@ def _leaf(
     if isinstance(value, Decimal):
         whole = plain is int and value == value.to_integral_value()
         value = int(value) if whole else float(value)
+    return _converted(value, kind, plain, path, problems)
+
+
+def _converted(
+    value: object,
+    kind: Any,  # noqa: ANN401 - a type form
+    plain: object,
+    path: str,
+    problems: Problems,
+) -> object:
+    """Return `value` as `kind`, which is `plain` under its annotations; say what is wanted else."""
     if isinstance(plain, type) and issubclass(plain, StrEnum) and value not in list(plain):
         choice = ", ".join(repr(each.value) for each in plain)
         return problems.add(path, f"must be one of {choice}, not {_shown(value)}")

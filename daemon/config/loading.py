@@ -132,7 +132,7 @@ def _assert_can_start(strategy: Strategy, what: str) -> None:
         warmup = strategy.warmup()
     except Exception as error:
         raise LoadError(_raised(f"{what}.warmup", error)) from error
-    if not isinstance(warmup, int) or isinstance(warmup, bool):
+    if type(warmup) is not int:
         message = f"{what}.warmup() is no whole number of bars: {warmup!r}"
         raise LoadError(message)
     try:

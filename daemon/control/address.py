@@ -9,7 +9,6 @@ from typing import Final
 
 from daemon.control.access import let_pass, passing
 
-
 _BY_SYSTEMD: Final = {"RUNTIME_DIRECTORY": "/run/traded"}
 
 

@@ -1,7 +1,6 @@
 """`traded decisions`: the trace of what was decided, by strategies and by the gate, in counts."""
 
-import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date
 from functools import lru_cache
 from itertools import islice
@@ -15,7 +14,6 @@ from events import (
     IntentRefused,
     JournalOpened,
     OrderIntended,
-    Record,
     StrategyDeclined,
 )
 from events.journal import JournalReader
@@ -82,7 +80,8 @@ def command(  # noqa: PLR0913 - one parameter an option
     with opened(journal) as reader:
         first = reader.record(1)
         mode = first.event.mode if first and isinstance(first.event, JournalOpened) else NOTHING
-        every = decisions_in(_newest(reader), _intents(reader), _shadow_times(reader))
+        newest = reader.records_back(kinds=_KINDS)
+        every = decisions_in(newest, _intents(reader), _shadow_times(reader))
         decisions = list(islice(filter(is_wanted, every), count))
     groups = {name: counted(decisions, name, top) for name in GROUPINGS}
     if as_json:
@@ -101,12 +100,6 @@ def _date(text: str) -> date:
         raise click.UsageError(f"--day {text!r} is no date: write 2024-07-03") from None
 
 
-def _newest(reader: JournalReader) -> Iterator[Record]:
-    """Yield all decisions, newest first, without reading what lies between them."""
-    kinds = [reader.records_back(kind=kind) for kind in _KINDS]
-    return heapq.merge(*kinds, key=lambda record: record.seq, reverse=True)
-
-
 def _intents(reader: JournalReader) -> Callable[[ClientOrderId], OrderIntended | None]:
     @lru_cache(maxsize=10_000)
     def intent_of(order_id: ClientOrderId) -> OrderIntended | None:
@@ -117,9 +110,7 @@ def _intents(reader: JournalReader) -> Callable[[ClientOrderId], OrderIntended |
 
 
 def _shadow_times(reader: JournalReader) -> ShadowTimes:
-    moves = (reader.records_back(kind=kind) for kind in SHADOW_MOVES)
-    newest_first = heapq.merge(*moves, key=lambda record: record.seq, reverse=True)
-    return ShadowTimes(reversed(list(newest_first)))
+    return ShadowTimes(reversed(list(reader.records_back(kinds=SHADOW_MOVES))))
 
 
 def _print(decisions: list[Decision], data: list[Counts], grouping: str, mode: str) -> None:

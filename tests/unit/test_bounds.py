@@ -111,10 +111,22 @@ def test_a_number_on_its_bound_passes_and_stays_exact(
         ('dry_run = "false"', "dry_run: Expected `bool`, got `str` (it is 'false')"),
         ("account = 12345678", "account: must be 1 to 40 of A-Z, a-z, 0-9, blank, '.', '_'"),
         ('account = "../mine"', "account: must be 1 to 40 of A-Z, a-z, 0-9, blank, '.', '_'"),
-        ('account = ""', "account: must be 1 to 40 of A-Z, a-z, 0-9, blank, '.', '_', '-', a letter"),
-        ('mode = "practice"', "mode: must be one of 'backtest', 'paper', 'broker-paper', 'live', not 'pr"),
-        ('broker.commission = "free"', "broker.commission: must be one of 'fixed', 'tiered', 'none', not 'fr"),
-        ('symbols.IBM.exchange = "XNYS"', "symbols.IBM.exchange: must be one of 'NYSE', 'NASDAQ', '24/7', not"),
+        (
+            'account = ""',
+            "account: must be 1 to 40 of A-Z, a-z, 0-9, blank, '.', '_', '-', a letter",
+        ),
+        (
+            'mode = "practice"',
+            "mode: must be one of 'backtest', 'paper', 'broker-paper', 'live', not",
+        ),
+        (
+            'broker.commission = "free"',
+            "broker.commission: must be one of 'fixed', 'tiered', 'none'",
+        ),
+        (
+            'symbols.IBM.exchange = "XNYS"',
+            "symbols.IBM.exchange: must be one of 'NYSE', 'NASDAQ'",
+        ),
         ("mode = [1]", "mode: must be one of 'backtest'"),
         ("control.allowed_uids = [-1]", "control.allowed_uids[0]: Expected `int` >= 0"),
         ("broker = 3", "broker: must be a table, not 3"),

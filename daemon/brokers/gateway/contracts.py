@@ -6,6 +6,8 @@ A symbol that nobody knows, or that several contracts have, refuses the start wi
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+import msgspec
+
 from daemon.brokers.gateway import messages
 from daemon.brokers.gateway.asking import RequestFailed
 from daemon.brokers.gateway.codes import ForData, meaning
@@ -84,7 +86,9 @@ class Contracts:
         except RequestFailed as failed:
             is_none = meaning(failed.notice.code).data is ForData.NO_CONTRACT
             if not is_none or not self._is_believed(symbol):
-                raise
+                notice = failed.notice
+                named = msgspec.structs.replace(notice, text=f"{symbol}: {notice.text}")
+                raise RequestFailed(named) from failed
             return []
         found = [wire.read_contract(fields) for _, fields in rows]
         stocks = [each for each in found if (each.security_type, each.currency) == ("STK", "USD")]
