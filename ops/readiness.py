@@ -141,6 +141,20 @@ def _orders(_journal: Path, state: State, _now: datetime) -> Iterator[Point]:
     yield Point("strategies", not failed, ", ".join(failed) or "none failed", "`traded status`")
 
 
+def _positions(_journal: Path, state: State, _now: datetime) -> Iterator[Point]:
+    lost = ", ".join(
+        f"{each.quantity} {symbol}"
+        for symbol, each in sorted(state.positions.account.items())
+        if each.quantity and symbol not in state.symbols
+    )
+    yield Point(
+        "positions",
+        not lost,
+        f"{lost} held and not under [symbols]: not even a flatten passes" if lost else "known",
+        "add [symbols.NAME] and restart, or close them at the broker",
+    )
+
+
 def _reconciliation(_journal: Path, state: State, now: datetime) -> Iterator[Point]:
     book = state.reconciliation
     overdue = is_overdue(state, recorded_config(state.identity.config).reconciliation, now)
@@ -213,6 +227,7 @@ _LOOKS: Final[tuple[Callable[[Path, State, datetime], Iterator[Point]], ...]] = 
     _data,
     _holds,
     _orders,
+    _positions,
     _reconciliation,
     _daemon,
     _broker,

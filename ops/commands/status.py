@@ -192,6 +192,7 @@ def _about_the_books(status: Status) -> Iterator[tuple[str, str]]:
 
 
 def broker_text(broker: BrokerStanding, now: datetime) -> str:
+    """Return how the way to the broker is, since when, and what is wrong with it."""
     since = "" if broker.since is None else f" since {moment(broker.since)} UTC"
     if not broker.connected:
         return because(f"NOT CONNECTED{since}", broker.reason)

@@ -459,7 +459,7 @@ def test_a_journal_where_nothing_may_be_written_is_out_of_reach_and_not_damaged(
     path = tmp_path / "j.db"
     asyncio.run(write(path, a_bar()))
     # As on a disk that is only read: SQLite cannot make the file it shares with a writer.
-    (tmp_path / "j.db-shm").mkdir()
+    (tmp_path / "j.db-wal").mkdir()
     with JournalReader(path) as reader, pytest.raises(JournalOutOfReach):
         reader.head()
     done = traded(verb, "--journal", path)
