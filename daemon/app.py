@@ -123,8 +123,8 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
     `wait` a broker that is not there ends the run. `wall` is the clock of live bars.
 
     Raises:
-        JournalError, ConfigError, BadBars, LoadError, NoAnswer, UnsafeFolder, OutOfReach: it cannot
-            start, or (JournalWriteFailed) not go on.
+        JournalError, ConfigError, BadBars, LoadError, NoAnswer, OutOfReach: it cannot start, or
+            (JournalWriteFailed) not go on.
     """
     look_in(base)
     wall = wall or SystemClock()
@@ -133,8 +133,7 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
     feed = build_feed(config, base, wall, gateway)
     assert_mode(config, broker, feed)
     actions = read_actions(config, base)
-    if config.control.enabled:
-        make_folder(socket_path(journal_path, os.environ), guests(config))
+    make_socket_folder(config, journal_path)
     async with _opened(journal_path, gateway) as (journal, reader):
         is_new = journal.head.seq == 0
         snapshots = SnapshotFolder(journal_path)
@@ -192,6 +191,16 @@ def _notices(opens: Opening, feed: Feed, gateway: "GatewayParts | None") -> tupl
 def guests(config: Config) -> frozenset[int]:
     """Return who may command besides the daemon's own user and root."""
     return frozenset(config.control.allowed_uids) - own_and_root()
+
+
+def make_socket_folder(config: Config, journal: Path) -> None:
+    """Make the folder of the operator's socket, before anything is recorded that needs an end.
+
+    Raises:
+        UnsafeFolder, OutOfReach: it is another's, or a guest would not get there.
+    """
+    if config.control.enabled:
+        make_folder(socket_path(journal, os.environ), guests(config))
 
 
 @contextmanager

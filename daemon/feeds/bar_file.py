@@ -108,7 +108,7 @@ def inspect(path: Path, now: datetime) -> tuple[BarFile | None, list[Problem]]:
     found = None
     try:
         if path.exists() and not path.is_file():
-            return None, [Problem(path, 0, "is not a file")]
+            return None, [Problem(path, 0, "cannot be read: it is no file")]
         stamp = _stamp(path)
         with _open(path) as text:
             found = _inspect_rows(path, text, now, stamp, problems)
