@@ -6,7 +6,7 @@ repaired in place: a journal that contradicts itself is refused.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from itertools import chain as flatten
 from pathlib import Path
@@ -23,6 +23,7 @@ from events.errors import (
     JournalForeign,
     JournalNewer,
     JournalWriteFailed,
+    unreadable,
 )
 from events.files import assert_nothing_left, assert_there, schema, statements
 from events.lock import FileLock, lock_path
@@ -133,20 +134,16 @@ class JournalReader:
         return proved_records(self.path, self.rows(start.seq, upto), start)
 
     def records_back(
-        self, upto: int | None = None, *, after: int = 0, kind: type[Event] | None = None
+        self, upto: int | None = None, *, after: int = 0, kinds: Collection[type[Event]] = ()
     ) -> Iterator[Record]:
-        """Yield the records (of `kind`) with `after` < seq <= `upto`, newest first."""
+        """Yield the records (of `kinds`, if any) with `after` < seq <= `upto`, newest first."""
         last = upto if upto is not None else _LAST
-        tag = None if kind is None else TAGS[kind]
-        while page := self._ask(
-            f"SELECT {_COLUMNS} FROM event WHERE seq > ? AND seq <= ? AND type = coalesce(?, type)"  # noqa: S608 - constants
-            " ORDER BY seq DESC LIMIT 500",
-            after,
-            last,
-            tag,
-        ):
-            yield from records_in(self.path, page)
-            last = page[-1][0] - 1
+        tags = [TAGS[kind] for kind in kinds]
+        chosen = f"AND type IN ({', '.join('?' * len(tags))})" if tags else ""
+        where = f"seq > ? AND seq <= ? {chosen} ORDER BY seq DESC LIMIT 500"
+        while page := self._select(where, after, last, *tags):
+            yield from page
+            last = page[-1].seq - 1
 
     def record(self, seq: int) -> Record | None:
         """Return the record at `seq`, None when there is no such row."""
@@ -238,8 +235,7 @@ class JournalReader:
         try:
             return self._connection.execute(query, values).fetchall()
         except _UNREADABLE as error:
-            message = f"{self.path} cannot be read: {error}"
-            raise JournalDamaged(message) from error
+            raise unreadable(self.path, error) from error
 
 
 class Journal:
@@ -437,7 +433,7 @@ def _check_identity(path: Path) -> None:
         if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
             message = f"{path} is not a journal: {error}"
             raise JournalForeign(message) from error
-        raise JournalDamaged(f"{path} cannot be read: {error}") from error
+        raise unreadable(path, error) from error
     if application_id != APPLICATION_ID or user_version < 1:
         message = f"{path} is another application's file ({application_id:#x}, form {user_version})"
         raise JournalForeign(message)

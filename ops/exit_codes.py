@@ -25,6 +25,7 @@ _BY_ERROR: Final = {
     "NoAnswer": ExitCode.BROKER_UNREACHABLE,
     "JournalMissing": ExitCode.FAILURE,
     "JournalOfAnotherAccount": ExitCode.BAD_CONFIG,
+    "JournalOutOfReach": ExitCode.FAILURE,
     "JournalError": ExitCode.JOURNAL_DAMAGED,
     "ConfigError": ExitCode.BAD_CONFIG,
     "LoadError": ExitCode.BAD_CONFIG,
@@ -32,6 +33,7 @@ _BY_ERROR: Final = {
     "BadBars": ExitCode.FAILURE,
     "BadState": ExitCode.FAILURE,
     "SideFileDamaged": ExitCode.REFUSED,
+    "OutOfReach": ExitCode.BAD_CONFIG,
     "UnsafeFolder": ExitCode.REFUSED,
     "OSError": ExitCode.FAILURE,
 }

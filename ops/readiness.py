@@ -13,6 +13,7 @@ from daemon.stopping.permit import Permit, permit_path
 from events import KILL_SWITCH, Mode, utc_from_nanoseconds
 from events.errors import JournalError
 from events.journal import JournalReader
+from events.lock import holder, lock_path
 from ops.books import read_books
 from ops.daemon_state import Running, daemon_state
 from ops.headroom import headrooms, limits_of, margin_use
@@ -156,6 +157,20 @@ def _orders(_journal: Path, state: State, _now: datetime) -> Iterator[Point]:
     yield Point("strategies", not failed, ", ".join(failed) or "none failed", "`traded status`")
 
 
+def _positions(_journal: Path, state: State, _now: datetime) -> Iterator[Point]:
+    lost = ", ".join(
+        f"{each.quantity} {symbol}"
+        for symbol, each in sorted(state.positions.account.items())
+        if each.quantity and symbol not in state.symbols
+    )
+    yield Point(
+        "positions",
+        not lost,
+        f"{lost} held and not under [symbols]: not even a flatten passes" if lost else "known",
+        "add [symbols.NAME] and restart, or close them at the broker",
+    )
+
+
 def _reconciliation(_journal: Path, state: State, now: datetime) -> Iterator[Point]:
     book = state.reconciliation
     overdue = is_overdue(state, recorded_config(state.identity.config).reconciliation, now)
@@ -191,15 +206,25 @@ def _sending(_journal: Path, state: State, now: datetime) -> Iterator[Point]:
         yield Point("margin use", not use.is_high, found, "make room, or expect refusals")
 
 
-def _broker(_journal: Path, state: State, _now: datetime) -> Iterator[Point]:
-    opened = state.identity.opened
-    mode = opened.mode if opened else None
-    inside = mode in {Mode.BACKTEST, Mode.PAPER}
+def _link(journal: Path, state: State) -> tuple[bool, str]:
+    """Return whether the broker outside is there, and how that is known."""
     link = state.broker
-    # An orderly stop closes the connection without a word of its own.
-    connected = link.connected and not state.identity.ended
-    why = "the daemon has ended" if state.identity.ended else link.reason or "not yet"
-    outside = "connected" if connected else f"not connected: {why}"
+    if state.identity.ended:
+        # An orderly stop closes the connection without a word of its own.
+        return False, "not connected: the daemon has ended"
+    if holder(lock_path(journal)) is None:
+        return False, "not connected: the daemon does not run"
+    if not link.connected and link.since:
+        return False, f"not connected: {link.reason}"
+    if not link.since:
+        return state.identity.opened is not None, "it says nothing of a connection"
+    return True, f"connected; last trouble: {link.reason}" if link.reason else "connected"
+
+
+def _broker(journal: Path, state: State, _now: datetime) -> Iterator[Point]:
+    opened = state.identity.opened
+    inside = opened is not None and opened.mode in {Mode.BACKTEST, Mode.PAPER}
+    connected, outside = _link(journal, state)
     yield Point(
         "broker",
         inside or connected,
@@ -227,6 +252,7 @@ _LOOKS: Final[tuple[Callable[[Path, State, datetime], Iterator[Point]], ...]] = 
     _data,
     _holds,
     _orders,
+    _positions,
     _reconciliation,
     _daemon,
     _broker,

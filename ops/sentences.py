@@ -3,7 +3,7 @@
 Texts that are not ours stand in it as `one_line` shows them.
 """
 
-from typing import assert_never
+from typing import Final, assert_never
 
 from events import (
     AccountReported,
@@ -25,6 +25,7 @@ from events import (
     DiskLow,
     FillCorrected,
     HoldLifted,
+    HoldLifts,
     HoldPlaced,
     HoldScope,
     JournalOpened,
@@ -55,6 +56,13 @@ from ops.order_sentences import order_sentence
 from ops.reconciliation_sentences import ReconciliationEvent, reconciliation_sentence
 from ops.render import because, moment, money, one_line, price, quantity, span
 from projections.orders import OrderPathEvent
+
+HOW_IT_ENDS: Final = {
+    HoldLifts.OPERATOR: "lifted by an operator",
+    HoldLifts.CONDITION: "lifts by itself",
+    HoldLifts.NEXT_SESSION: "lifts with the next session",
+}
+"""What ends a hold, in words."""
 
 
 def sentence(event: JournalEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one branch a type
@@ -180,7 +188,7 @@ def hold_text(hold: HoldPlaced) -> str:
     target = one_line(hold.target)
     of = {HoldScope.ALL: "everything", HoldScope.STRATEGY: f"strategy {target}"}
     placed = f"{hold.level} on {of.get(hold.scope, target)} by {one_line(hold.by)}"
-    return f"{placed}: {one_line(hold.cause)}: {one_line(hold.why)} (lifted by: {hold.lifts})"
+    return f"{placed}: {one_line(hold.cause)}: {one_line(hold.why)} ({HOW_IT_ENDS[hold.lifts]})"
 
 
 def _action_text(action: CorporateActionAnnounced | CorporateActionApplied) -> str:

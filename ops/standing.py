@@ -9,6 +9,7 @@ import msgspec
 
 from daemon.core.looks import is_overdue
 from daemon.gate.limits import not_set
+from daemon.stopping.permit import Permit, permit_path
 from events import BreakOpened, DataMode, HoldPlaced, Mode, Symbol, utc_from_nanoseconds
 from ops.daemon_state import DaemonState, Running
 from ops.headroom import Headroom, MarginUse, headrooms, limits_of, margin_use
@@ -44,6 +45,17 @@ class Standing(msgspec.Struct, frozen=True):
     stage: str
     reason: str
     symbols: list[Symbol]
+
+
+class BrokerStanding(msgspec.Struct, frozen=True):
+    """The way to a broker outside, and since when that is so.
+
+    `reason` is why nothing can be sent, or, while it can, the last trouble since.
+    """
+
+    connected: bool
+    since: datetime | None
+    reason: str
 
 
 class StrategyStanding(msgspec.Struct, frozen=True):
@@ -86,6 +98,8 @@ class Status(msgspec.Struct, frozen=True):
     positions: int
     open_orders: int
     unknown_orders: list[UnknownOrder]
+    broker: BrokerStanding | None
+    permit_lost: bool
     reconciled_at: datetime | None
     reconcile_overdue: bool
     breaks: list[BreakOpened]
@@ -144,6 +158,8 @@ def status_of(state: State, journal: Path, daemon: DaemonState | None, now: date
             for order in orders
             if order.state is OrderState.UNKNOWN
         ],
+        broker=_broker(state, daemon),
+        permit_lost=daemon is not None and bool(state.seq) and not _is_permitted(journal),
         reconciled_at=utc_from_nanoseconds(state.reconciliation.compared_at)
         if state.reconciliation.compared_at
         else None,
@@ -162,6 +178,23 @@ def status_of(state: State, journal: Path, daemon: DaemonState | None, now: date
         limits_not_set=not_set(limits),
         margin_use=margin_use(headroom, limits),
     )
+
+
+def _broker(state: State, daemon: DaemonState | None) -> BrokerStanding | None:
+    """Return how the way to the broker is, None for one inside, or that never spoke of a way."""
+    opened, link = state.identity.opened, state.broker
+    if opened is None or opened.mode in {Mode.BACKTEST, Mode.PAPER} or not link.since:
+        return None
+    if state.identity.ended:
+        # An orderly stop closes the connection without a word of its own.
+        return BrokerStanding(connected=False, since=None, reason="the daemon has ended")
+    if daemon is not None and daemon.running is Running.STOPPED:
+        return BrokerStanding(connected=False, since=None, reason="the daemon does not run")
+    return BrokerStanding(link.connected, utc_from_nanoseconds(link.since), link.reason)
+
+
+def _is_permitted(journal: Path) -> bool:
+    return Permit(permit_path(journal)).granted
 
 
 def is_dry_run(state: State) -> bool:

@@ -1,7 +1,6 @@
 """`traded decisions`: the trace of what was decided, by strategies and by the gate, in counts."""
 
-import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date
 from functools import lru_cache
 from itertools import islice
@@ -16,7 +15,6 @@ from events import (
     IntentRefused,
     JournalOpened,
     OrderIntended,
-    Record,
     SessionStarted,
     StrategyDeclined,
 )
@@ -96,8 +94,10 @@ def command(  # noqa: PLR0913 - one parameter an option
         first = reader.record(1)
         begun = first.event if first and isinstance(first.event, JournalOpened) else None
         mode = begun.mode if begun else NOTHING
-        modes = SessionModes(begun, reversed(list(reader.records_back(kind=SessionStarted))))
-        every = decisions_in(_newest(reader), _intents(reader), _shadow_times(reader), modes)
+        sessions = reversed(list(reader.records_back(kinds=(SessionStarted,))))
+        newest = reader.records_back(kinds=_KINDS)
+        modes = SessionModes(begun, sessions)
+        every = decisions_in(newest, _intents(reader), _shadow_times(reader), modes)
         decisions = list(islice(filter(is_wanted, every), count))
     groups = {name: counted(decisions, name, top) for name in GROUPINGS}
     if as_json:
@@ -116,12 +116,6 @@ def _date(text: str) -> date:
         raise click.UsageError(f"--day {text!r} is no date: write 2024-07-03") from None
 
 
-def _newest(reader: JournalReader) -> Iterator[Record]:
-    """Yield all decisions, newest first, without reading what lies between them."""
-    kinds = [reader.records_back(kind=kind) for kind in _KINDS]
-    return heapq.merge(*kinds, key=lambda record: record.seq, reverse=True)
-
-
 def _intents(reader: JournalReader) -> Callable[[ClientOrderId], OrderIntended | None]:
     @lru_cache(maxsize=10_000)
     def intent_of(order_id: ClientOrderId) -> OrderIntended | None:
@@ -132,9 +126,7 @@ def _intents(reader: JournalReader) -> Callable[[ClientOrderId], OrderIntended |
 
 
 def _shadow_times(reader: JournalReader) -> ShadowTimes:
-    moves = (reader.records_back(kind=kind) for kind in SHADOW_MOVES)
-    newest_first = heapq.merge(*moves, key=lambda record: record.seq, reverse=True)
-    return ShadowTimes(reversed(list(newest_first)))
+    return ShadowTimes(reversed(list(reader.records_back(kinds=SHADOW_MOVES))))
 
 
 def _print(decisions: list[Decision], data: list[Counts], grouping: str, mode: str) -> None:

@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 import msgspec
 
-from events import DataMode, Symbol
+from events import DataMode, Symbol, utc_from_nanoseconds
 from ops.books import read_books
+from ops.moments import now_of
 from ops.opened import opened
 from ops.options import journal_option, json_option
-from ops.render import money, price, print_fields, print_json, print_table, quantity, say
+from ops.render import as_of, money, price, print_fields, print_json, print_table, quantity, say
 from projections import State
 
 _ZERO = Decimal(0)
@@ -56,12 +57,14 @@ def command(*, journal: Path, as_json: bool) -> None:
     Example: traded positions --json
     """
     with opened(journal) as reader:
-        account = account_of(read_books(reader).state)
+        state, now = read_books(reader).state, now_of(reader)
+    account = account_of(state)
     if as_json:
         print_json(account)
         return
     if account.data_mode is not None:
         say(f"data mode {account.data_mode}", "")
+    say(as_of(state.seq, utc_from_nanoseconds(state.at), now), "")
     if account.positions:
         _print_positions(account)
     else:

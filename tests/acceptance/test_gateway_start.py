@@ -114,6 +114,16 @@ def test_a_second_daemon_of_the_account_is_refused_whichever_journal_it_has(tmp_
     assert not (tmp_path / "j.db").exists()
 
 
+def test_a_client_id_in_use_is_said_with_what_to_do_about_it_here(tmp_path: Path) -> None:
+    faults = tmp_path / "faults.toml"
+    faults.write_text('[[fault]]\nkind = "busy-id"\non = "nextValidId"\n')
+    with a_gateway(tmp_path, "--faults", str(faults)) as port:
+        run(tmp_path, port, account="DU7654321")  # Gone, and the gateway has not noticed.
+        code, said = run(tmp_path, port)
+    assert (code, "326: client id 1001 is in use at this gateway" in said) == (6, True)
+    assert "unique" not in said
+
+
 def test_another_account_than_the_logins_is_refused(tmp_path: Path, port: int) -> None:
     code, said = run(tmp_path, port, account="DU7654321")
     assert code == 78

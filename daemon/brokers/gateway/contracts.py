@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
+import msgspec
+
 from daemon.brokers.gateway import messages
 from daemon.brokers.gateway.asking import ConnectionLost, RequestFailed
 from daemon.brokers.gateway.codes import ForData, meaning
@@ -95,7 +97,9 @@ class Contracts:
         except RequestFailed as failed:
             is_none = meaning(failed.notice.code).data is ForData.NO_CONTRACT
             if not is_none or not self._is_believed(symbol):
-                raise
+                notice = failed.notice
+                named = msgspec.structs.replace(notice, text=f"{symbol}: {notice.text}")
+                raise RequestFailed(named) from failed
             return []
         stocks = [each for each in found if (each.security_type, each.currency) == ("STK", "USD")]
         # One contract is listed once an exchange it is routed to.
