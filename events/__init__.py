@@ -82,6 +82,7 @@ from events.orders import (
     IntentApproved,
     IntentRefused,
     OrderAcknowledged,
+    OrderAmended,
     OrderCancelled,
     OrderEvent,
     OrderExpired,
@@ -96,6 +97,7 @@ from events.orders import (
     TimeInForce,
 )
 from events.reconciliation import (
+    ADOPTED,
     BooksReported,
     BreakKind,
     BreakOpened,
@@ -137,6 +139,7 @@ from events.session import (
 from events.strategy import StrategyDeclined, StrategyFailed
 
 __all__ = [
+    "ADOPTED",
     "AT_START",
     "BY_HAND",
     "FLATTEN_FAILED",
@@ -214,6 +217,7 @@ __all__ = [
     "OperatorShadowed",
     "OrderAcknowledged",
     "OrderAdopted",
+    "OrderAmended",
     "OrderCancelled",
     "OrderEvent",
     "OrderExpired",

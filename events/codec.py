@@ -59,6 +59,7 @@ from events.orders import (
     IntentApproved,
     IntentRefused,
     OrderAcknowledged,
+    OrderAmended,
     OrderCancelled,
     OrderExpired,
     OrderFilled,
@@ -112,6 +113,7 @@ Input = (
     | OrderWithheld
     | OrderAcknowledged
     | OrderWorking
+    | OrderAmended
     | OrderRejected
     | OrderCancelled
     | OrderExpired

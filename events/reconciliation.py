@@ -8,14 +8,19 @@ positive bought and negative sold; money is US dollars.
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
 from events.base import ClientOrderId, Event, ExecutionId, Symbol
 from events.orders import OrderEvent, OrderIntended
 
-WITHOUT_REF = "permId-"
+WITHOUT_REF: Final = "permId-"
 """How the name of an order begins that bears no reference of anybody's: permId-1234."""
+
+
+ADOPTED: Final = "adopted|"
+"""How the cause of an order begins that an operator took into the books."""
 
 
 class LookWhy(StrEnum):

@@ -17,10 +17,10 @@ from events import (
     ClientOrderId,
     Difference,
     ExecutionSeen,
-    OrderIntended,
     Symbol,
     nanoseconds,
 )
+from projections.amendments import changes
 from projections.likely_causes import with_causes
 from projections.order_states import OrderState
 from projections.orders import Order
@@ -196,7 +196,7 @@ def _listed_order(state: State, name: ClientOrderId, there: list[BrokerOrder]) -
         return Difference(
             BreakKind.DOUBLE_ORDER, order.symbol, name, order.remaining, remaining, note=note
         )
-    changed = [*_amended(order.intent, first)]
+    changed = [*_changes(order, first)]
     if remaining != order.remaining or changed:
         note = ", ".join(changed)
         return Difference(
@@ -205,18 +205,13 @@ def _listed_order(state: State, name: ClientOrderId, there: list[BrokerOrder]) -
     return None
 
 
-def _amended(intent: OrderIntended, there: BrokerOrder) -> Iterator[str]:
-    """Yield which terms of an order the broker has differently; what is not said is the same."""
-    terms = (
-        ("symbol", intent.symbol, there.symbol),
-        ("type", intent.order_type.value, there.order_type),
-        ("time in force", intent.time_in_force.value, there.time_in_force),
-        ("limit", intent.limit_price, there.limit_price),
-        ("stop", intent.stop_price, there.stop_price),
-    )
-    for name, here, said in terms:
-        if said not in {None, ""} and here != said:
-            yield f"{name} {said} instead of {'none' if here is None else here}"
+def _changes(order: Order, there: BrokerOrder) -> Iterator[str]:
+    """Yield what of an order somebody else has changed, until an operator takes that over."""
+    if order.amended is not None and order.amended.quantity != order.intent.quantity:
+        yield f"quantity {order.amended.quantity:f} instead of {order.intent.quantity:f}"
+    if there.symbol != order.symbol:
+        yield f"symbol {there.symbol} instead of {order.symbol}"
+    yield from changes(order.intent, there)
 
 
 def _executions(state: State, seen: Sequence[ExecutionSeen]) -> Iterator[Difference]:

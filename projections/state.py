@@ -43,6 +43,7 @@ from events import (
     OperatorShadowed,
     OrderAcknowledged,
     OrderAdopted,
+    OrderAmended,
     OrderCancelled,
     OrderExpired,
     OrderFilled,
@@ -177,6 +178,7 @@ class State(msgspec.Struct):
                 | OrderCancelled()
                 | OrderExpired()
                 | OrderUnknown()
+                | OrderAmended()
                 | OrderAdopted()
                 | OrderWrittenOff()
             ):

@@ -24,6 +24,7 @@ from events import (
     MarginReported,
     MarginUnavailable,
     OrderAcknowledged,
+    OrderAmended,
     OrderCancelled,
     OrderExpired,
     OrderFilled,
@@ -39,6 +40,7 @@ from events.codec import Input, decode, encode
 REPORTS: Final = (
     OrderAcknowledged,
     OrderWorking,
+    OrderAmended,
     OrderRejected,
     OrderCancelled,
     OrderExpired,
@@ -100,6 +102,8 @@ def _wrong_numbers(report: object, now: int) -> str:
     match report:
         case OrderFilled():
             return next(_wrong_fill(report, now), "")
+        case OrderAmended():
+            return next(_wrong_terms(report), "")
         case CommissionCharged() | CashMoved():
             return "" if _is_number(report.amount) else f"its amount is {report.amount}"
         case AccountReported() | MarginReported():
@@ -123,6 +127,15 @@ def _wrong_fill(fill: OrderFilled, now: int) -> Iterator[str]:
         yield f"its price is {fill.price}"
     if fill.executed_at > utc_from_nanoseconds(now) + AHEAD_MAX:
         yield f"it was executed at {fill.executed_at}, in the future"
+
+
+def _wrong_terms(amended: OrderAmended) -> Iterator[str]:
+    for number in (amended.quantity, amended.limit_price, amended.stop_price):
+        if number is not None and not _is_number(number):
+            yield f"it has {number} for a number"
+    for text in (amended.order_type, amended.time_in_force):
+        if len(text) > TEXT_MAX or not text.isprintable():
+            yield "it has a name that is none"
 
 
 def _wrong_in_books(look: BooksReported, now: int) -> Iterator[str]:

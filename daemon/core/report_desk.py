@@ -30,6 +30,7 @@ from events import (
     MarginReported,
     MarginUnavailable,
     OrderAcknowledged,
+    OrderAmended,
     OrderCancelled,
     OrderExpired,
     OrderFilled,
@@ -38,6 +39,7 @@ from events import (
     OrderWorking,
 )
 from events.codec import TAGS, encode
+from projections.amendments import AMENDED, amendment_text
 from projections.order_states import OrderState, next_state
 from projections.orders import Order
 
@@ -50,6 +52,7 @@ BrokerReport = (
     OrderFilled
     | CommissionCharged
     | OrderReport
+    | OrderAmended
     | FillCorrected
     | CommissionCorrected
     | CashMoved
@@ -105,6 +108,8 @@ class ReportDesk:
                 | OrderWithheld()
             ):
                 self._report(report, at)
+            case OrderAmended():
+                self._amended(report, at)
             case BrokerHeard():
                 order = self._state.orders.find(report.client_order_id)
                 self._recorder.take(report, at, order)
@@ -162,7 +167,7 @@ class ReportDesk:
         elif is_impossible:
             why = f"{order_id} is not of {fill.quantity} {fill.symbol}"
             self._holds.doubt_broker("impossible fill", why, order_id)
-        elif abs(now.filled) > abs(now.intent.quantity):
+        elif abs(now.filled) > abs(now.terms.quantity):
             self._holds.doubt_broker("over-fill", f"{order_id} filled {now.filled}", order_id)
 
     def _watch_again(self, was_unknown: Order) -> None:
@@ -190,6 +195,23 @@ class ReportDesk:
         if order is not None:
             self._operator.after_order(order.client_order_id, order.symbol)
 
+    def _amended(self, report: OrderAmended, at: int) -> None:
+        """Take what somebody else has made of an order of ours: its symbol is an operator's now."""
+        order_id = report.client_order_id
+        order = self._state.orders.find(order_id)
+        if order is not None and order.amended == report:
+            self._recorder.repeats_dropped += 1
+            return
+        impossible = self._state.orders.impossible
+        self._recorder.take(report, at, order)
+        if order is None or self._state.orders.impossible > impossible:
+            why = f"order.amended for {order_id}, which is {order.state if order else 'not ours'}"
+            self._holds.doubt_broker("impossible report", why, order_id)
+            return
+        changed = amendment_text(order.intent, report)
+        why = f"somebody else has changed {order_id}: {changed}"
+        self._holds.halt_symbol(order.symbol, AMENDED, why, order_id)
+
     def _commission(self, charge: CommissionCharged, at: int) -> None:
         if self._state.orders.is_repeat(charge):
             self._reported_again(charge, at)
@@ -210,7 +232,7 @@ class ReportDesk:
         order = self._state.orders.find(corrected.client_order_id)
         self._recorder.take(corrected, at, order)
         now = self._state.orders.find(corrected.client_order_id)
-        if now is not None and abs(now.filled) > abs(now.intent.quantity):
+        if now is not None and abs(now.filled) > abs(now.terms.quantity):
             order_id = corrected.client_order_id
             self._holds.doubt_broker("over-fill", f"{order_id} filled {now.filled}", order_id)
 

@@ -60,6 +60,8 @@ class FaultKind(StrEnum):
     """A person places an order for 1 share of the newest order's contract."""
     AMENDED = "amended"
     """A person changes the newest working order: twice the quantity."""
+    DOUBLED = "doubled"
+    """A change of the newest working order leaves two live ones under its reference."""
     CANCELLED = "cancelled"
     """IB cancels the newest working order."""
     PARTIAL_FILL = "partial-fill"

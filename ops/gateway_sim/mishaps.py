@@ -216,6 +216,15 @@ class Mishaps:
             now = self._gateway.now()
             self._gateway.deliver(self._gateway.floor.modify_by_hand(now, order.perm_id, terms))
 
+    def double_newest(self) -> None:
+        """Leave two live orders under the newest working order's reference, as a change may."""
+        order = self.newest_working()
+        if order is not None:
+            now = self._gateway.now()
+            self._gateway.deliver(
+                self._gateway.floor.place_by_hand(now, order.contract, order.terms)
+            )
+
     def cancel_newest(self, reason: str = "") -> None:
         """Cancel the newest working order from IB's side."""
         order = self.newest_working()
@@ -328,6 +337,8 @@ class Mishaps:
                 self.place_by_hand()
             case FaultKind.AMENDED:
                 self.amend_newest()
+            case FaultKind.DOUBLED:
+                self.double_newest()
             case FaultKind.CANCELLED:
                 self.cancel_newest()
             case FaultKind.PARTIAL_FILL:

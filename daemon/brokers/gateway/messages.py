@@ -40,6 +40,9 @@ ORDER_BOUND: Final = 100
 COMPLETED_ORDER: Final = 101
 COMPLETED_ORDERS_END: Final = 102
 
+ENDED: Final = frozenset({"Cancelled", "ApiCancelled", "Filled", "Inactive"})
+"""Statuses of an order that does not work."""
+
 KINDS: Final = {
     ORDER_STATUS: "orderStatus",
     ERROR: "error",
@@ -156,6 +159,11 @@ class OrderLine(msgspec.Struct, frozen=True):
     status: str
     completed_status: str = ""
     warning: str = ""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing of it can fill any more; Inactive may be over, or not."""
+        return bool(self.completed_status) or self.status in ENDED
 
 
 def read_status(fields: Sequence[str]) -> Status:
