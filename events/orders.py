@@ -188,7 +188,7 @@ class OrderFilled(OrderReport, frozen=True, tag="order.filled"):
     """One execution. `execution_id` is the broker's; seeing it again is a repeat, not a fill.
 
     The id is without what a correction changes in it; `revision` is 1 unless what was seen first
-    was a correction already.
+    was a correction already. `is_liquidation`: the broker itself has closed something.
     """
 
     execution_id: ExecutionId
@@ -197,6 +197,7 @@ class OrderFilled(OrderReport, frozen=True, tag="order.filled"):
     price: Decimal
     executed_at: datetime
     revision: int = 1
+    is_liquidation: bool = False
 
     def key(self) -> str | None:
         """Return the execution id: one execution is one event for ever."""

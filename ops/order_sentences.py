@@ -62,7 +62,8 @@ def order_sentence(event: OrderPathEvent | FillCorrected | CommissionCorrected) 
         case CancelSending():
             return because("a cancel is leaving", event.reason)
         case OrderFilled():
-            return f"{_traded(event.quantity)} at {price(event.price)}"
+            by = ", A LIQUIDATION BY THE BROKER" if event.is_liquidation else ""
+            return f"{_traded(event.quantity)} at {price(event.price)}{by}"
         case CommissionCharged():
             return f"{money(event.amount)} commission"
         case CommissionCorrected():

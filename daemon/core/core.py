@@ -105,7 +105,9 @@ class Core:
             settings.promotion,
             settings.reconciliation,
         )
-        self.reconciliation = ReconciliationDesk(self.recorder, self.holds, settings.reconciliation)
+        self.reconciliation = ReconciliationDesk(
+            self.recorder, self.holds, self.breaker, settings.reconciliation
+        )
         self.reports = ReportDesk(
             self.recorder,
             self.deadlines,

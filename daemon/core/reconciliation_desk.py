@@ -6,6 +6,7 @@ between them: what brokers say they hold lags behind what they say they did. Not
 
 from typing import Final
 
+from daemon.core.circuit_breaker import CircuitBreaker
 from daemon.core.end_of_life import written_off
 from daemon.core.hold_desk import HoldDesk
 from daemon.core.looks import ReconciliationTerms, why_now
@@ -24,14 +25,11 @@ from events import (
     Resolution,
     Suspect,
     Trip,
-    WorkingOrders,
     nanoseconds,
 )
 from projections.differences import compare, difference_text, is_comparable
 from projections.orders import Order
 
-LIQUIDATION: Final = "LIQUIDATION"
-"""The cause of the hold behind an order or trade by which the broker itself closes something."""
 PATIENCE: Final = 300 * 10**9
 """A difference that has stood in every look for so long (ns) is no lag, whatever was filled."""
 _MICROSECOND: Final = 1_000
@@ -43,11 +41,18 @@ _NO_LAG: Final = frozenset({BreakKind.FOREIGN_ORDER, BreakKind.DOUBLE_ORDER})
 class ReconciliationDesk:
     """Compares each look with the books, and records what comes of it."""
 
-    def __init__(self, recorder: Recorder, holds: HoldDesk, terms: ReconciliationTerms) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        holds: HoldDesk,
+        breaker: CircuitBreaker,
+        terms: ReconciliationTerms,
+    ) -> None:
         """Record with `recorder`; breaks are held with `holds`, by `terms`."""
         self._recorder = recorder
         self._state = recorder.state
         self._holds = holds
+        self._breaker = breaker
         self.terms = terms
 
     def ask(self) -> None:
@@ -165,24 +170,11 @@ class ReconciliationDesk:
         )
 
     def _see_liquidation(self, before: BooksReported | None, look: BooksReported) -> None:
-        """Hold everything where the broker has begun to close what is held."""
+        """Trip where the broker has begun to close what is held."""
         known = set(_liquidations(before)) if before is not None else set()
-        for name in dict.fromkeys(_liquidations(look)):
-            if name in known or self._state.holds.stands(LIQUIDATION, name):
-                continue
-            self._holds.place(
-                HoldPlaced(
-                    hold_id=f"{LIQUIDATION}-{self._recorder.root}-{name}",
-                    scope=HoldScope.ALL,
-                    level=HoldLevel.HALT,
-                    cause=LIQUIDATION,
-                    by=_BY,
-                    why=f"the broker is liquidating: {name}",
-                    lifts=HoldLifts.OPERATOR,
-                    working=WorkingOrders.CANCEL_INCREASING,
-                    subject=name,
-                )
-            )
+        for name in _liquidations(look):
+            if name not in known:
+                self._breaker.liquidated(name)
 
 
 def _liquidations(look: BooksReported) -> list[str]:

@@ -137,6 +137,8 @@ class ReportDesk:
         impossible = orders.impossible
         self._recorder.take(fill, at, order)
         self._suspect_fill(fill, order, is_impossible=orders.impossible > impossible)
+        if fill.is_liquidation:
+            self._breaker.liquidated(fill.execution_id)
         if order is not None and order.state is OrderState.UNKNOWN:
             self._watch_again(order)
         strategy = orders.strategy_of(fill.client_order_id)
@@ -156,6 +158,8 @@ class ReportDesk:
         now = self._state.orders.find(order_id)
         if order is None or now is None:
             whose = self._state.orders.strategy_of(order_id)
+            if whose is None and fill.is_liquidation:
+                return  # That is a trip of its own.
             if whose is None:
                 why = f"{fill.execution_id} is of no order of ours"
                 self._holds.doubt_broker("foreign fill", why, order_id)

@@ -121,6 +121,7 @@ def of_execution(
         execution.price,
         executed_at,
         revision=execution.revision,
+        is_liquidation=bool(execution.liquidation),
     )
 
 
