@@ -31,6 +31,7 @@ from events import (
     OrderRejected,
     OrderWithheld,
     OrderWorking,
+    ShortSaleReported,
     SymbolHalted,
     SymbolResumed,
     utc_from_nanoseconds,
@@ -61,6 +62,7 @@ REPORTS: Final = (
     MarginUnavailable,
     SymbolHalted,
     SymbolResumed,
+    ShortSaleReported,
     BooksReported,
 )
 """What a broker may report."""
@@ -106,7 +108,7 @@ def _wrong_numbers(report: object, now: int) -> str:
             return next(_wrong_terms(report), "")
         case CommissionCharged() | CashMoved():
             return "" if _is_number(report.amount) else f"its amount is {report.amount}"
-        case AccountReported() | MarginReported():
+        case AccountReported() | MarginReported() | ShortSaleReported():
             figures = [
                 each for each in msgspec.structs.astuple(report) if isinstance(each, Decimal)
             ]

@@ -60,6 +60,8 @@ class FaultKind(StrEnum):
     """A person places an order for 1 share of the newest order's contract."""
     AMENDED = "amended"
     """A person changes the newest working order: twice the quantity."""
+    HALTED = "halted"
+    """The exchange halts the newest order's contract, for `after_s`; 0 is for ever."""
     DOUBLED = "doubled"
     """A change of the newest working order leaves two live ones under its reference."""
     CANCELLED = "cancelled"
@@ -124,6 +126,7 @@ SAID: Final[Mapping[str, str]] = {
     "11": "execDetails",
     "15": "managedAccounts",
     "17": "historicalData",
+    "45": "tickGeneric",
     "46": "tickString",
     "49": "currentTime",
     "50": "realtimeBar",

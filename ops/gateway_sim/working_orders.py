@@ -267,6 +267,8 @@ class WorkingOrders:
         """Tell whether an order can trade in the five seconds from `at` on."""
         if not self.rules.fills_by_itself or at < order.works_from or at >= order.ends_at:
             return False
+        if order.line.contract.con_id in self._market.halted:
+            return False
         if order.line.terms.type in AT_CLOSE:
             return False
         return self._hours.is_regular(at) or (

@@ -16,6 +16,7 @@ UNSET_FROM: Final = Decimal("1e300")
 """Prices and sizes from here on say that nothing is set (1.797e308)."""
 UNSET_INTEGER: Final = 2_147_483_647
 
+TICK_SIZE: Final = 2
 ORDER_STATUS: Final = 3
 ERROR: Final = 4
 OPEN_ORDER: Final = 5
@@ -25,6 +26,8 @@ CONTRACT_DETAILS: Final = 10
 EXECUTION: Final = 11
 MANAGED_ACCOUNTS: Final = 15
 HISTORICAL_DATA: Final = 17
+TICK_GENERIC: Final = 45
+TICK_STRING: Final = 46
 CURRENT_TIME: Final = 49
 REAL_TIME_BAR: Final = 50
 CONTRACT_DETAILS_END: Final = 52
