@@ -60,6 +60,8 @@ class BookRules(msgspec.Struct, frozen=True, kw_only=True):
     fills_by_itself: bool = True
     cancel_takes: timedelta = timedelta(0)
     """How long an order is PendingCancel, and may still fill."""
+    weighs: bool = True
+    """Off, what-if orders are answered without figures."""
     master_client_id: int | None = None
     """A client that is told of everybody's orders."""
 
