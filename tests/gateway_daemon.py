@@ -28,6 +28,7 @@ account = "main"
 {dry_run}
 [symbols.AAPL]
 exchange = "NASDAQ"
+bar_every_s = {bar_every_s}
 [strategies.hold]
 class = "daemon.strategies.buy_and_hold:BuyAndHold"
 params = {{ shares = {shares} }}
@@ -116,6 +117,7 @@ async def a_daemon(  # noqa: PLR0913 - what a daemon is configured with
     *,
     shares: int = 5,
     limits: str = "",
+    bar_every_s: int = 1800,
     trades: bool = False,
 ) -> AsyncIterator[Running]:
     """Run a daemon on `gateway`; one that `trades` can be told things and sends its orders."""
@@ -127,6 +129,7 @@ async def a_daemon(  # noqa: PLR0913 - what a daemon is configured with
         port=gateway.port,
         shares=shares,
         limits=limits,
+        bar_every_s=bar_every_s,
         control=str(trades).lower(),
         dry_run="dry_run = false" if trades else "",
     )

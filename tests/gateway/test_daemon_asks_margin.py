@@ -4,8 +4,6 @@ The account has 1,000 dollars; the broker wants half of what is bought as margin
 reckons with a twentieth, and a fifth of what there is has to stay free.
 """
 
-import tempfile
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -38,15 +36,7 @@ initial_share = 0.05
 answer_deadline_s = 30
 """
 POOR = Decimal(1_000)
-
-
-@pytest.fixture(autouse=True)
-def _settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("IBKR_ACCOUNT", ACCOUNT)
-    # A socket's path has 107 bytes at most, and a test's folder may be longer than that.
-    with tempfile.TemporaryDirectory(prefix="t-") as short:
-        monkeypatch.setenv("XDG_RUNTIME_DIR", short)
-        yield
+pytestmark = pytest.mark.usefixtures("gateway_account")
 
 
 def poor_floor(rules: BookRules | None = None) -> Floor:

@@ -15,10 +15,7 @@ from events.journal import JournalReader
 from tests.gateway_daemon import a_daemon, a_day_begun
 from tests.gateway_desk import ACCOUNT, until
 
-
-@pytest.fixture(autouse=True)
-def _account(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("IBKR_ACCOUNT", ACCOUNT)
+pytestmark = pytest.mark.usefixtures("gateway_account")
 
 
 async def test_paper_on_live_data_warms_up_then_trades_and_sends_nothing(tmp_path: Path) -> None:
