@@ -28,6 +28,7 @@ from events.broker import (
     BrokerHeard,
     BrokerUnreachable,
     LinkEvent,
+    OrderNumbered,
 )
 from events.holds import (
     AT_START,
@@ -223,6 +224,7 @@ __all__ = [
     "OrderExpired",
     "OrderFilled",
     "OrderIntended",
+    "OrderNumbered",
     "OrderRejected",
     "OrderSending",
     "OrderType",

@@ -18,6 +18,7 @@ from events.broker import (
     BrokerDisconnected,
     BrokerHeard,
     BrokerUnreachable,
+    OrderNumbered,
 )
 from events.errors import UnknownEvent
 from events.holds import HoldLifted, HoldPlaced
@@ -123,6 +124,7 @@ Input = (
     | CommissionCorrected
     | BrokerUnparsed
     | BrokerHeard
+    | OrderNumbered
     | BrokerConnected
     | BrokerDisconnected
     | BrokerDegraded

@@ -31,6 +31,7 @@ from events import (
     MarginReported,
     MarginRequested,
     MarginUnavailable,
+    OrderNumbered,
     PermitLost,
     PositionAdjusted,
     ReconcileCompleted,
@@ -50,6 +51,7 @@ RareEvent = (
     | BarMissing
     | BrokerUnparsed
     | BrokerHeard
+    | OrderNumbered
     | BrokerConnected
     | BrokerDisconnected
     | BrokerDegraded

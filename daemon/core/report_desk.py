@@ -34,6 +34,7 @@ from events import (
     OrderCancelled,
     OrderExpired,
     OrderFilled,
+    OrderNumbered,
     OrderRejected,
     OrderWithheld,
     OrderWorking,
@@ -60,6 +61,7 @@ BrokerReport = (
     | MarginUnavailable
     | BooksReported
     | BrokerHeard
+    | OrderNumbered
     | BrokerConnected
     | BrokerDisconnected
     | BrokerUnparsed
@@ -110,7 +112,7 @@ class ReportDesk:
                 self._report(report, at)
             case OrderAmended():
                 self._amended(report, at)
-            case BrokerHeard():
+            case BrokerHeard() | OrderNumbered():
                 order = self._state.orders.find(report.client_order_id)
                 self._recorder.take(report, at, order)
             case MarginReported() | MarginUnavailable():

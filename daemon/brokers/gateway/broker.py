@@ -34,6 +34,7 @@ from events import (
     ClientOrderId,
     CorporateActionApplied,
     OrderIntended,
+    OrderNumbered,
     OrderWithheld,
     nanoseconds,
 )
@@ -148,7 +149,13 @@ class IbkrBroker:
             order.state in {OrderState.SENDING, OrderState.UNKNOWN}
             for order in self._state.orders.open.values()
         )
+        # A process that was killed may have sent those without putting their numbers on record.
         highest = self._state.broker.order_id_max + unanswered
+        sent = max(self._state.broker.order_id_sent, self._names.sent_max)
+        if greeting.order_id_next <= sent:
+            back = f"the gateway's order numbers went back to {greeting.order_id_next}"
+            what = f"{back}: {sent} is used, so it may have lost orders; no number is used again"
+            self._inbox(BrokerDegraded(what))
         self._names.connected(greeting.order_id_next, highest)
         self.session.connection.order_id_next = self._names.next_id
 
@@ -355,6 +362,7 @@ class IbkrBroker:
         )
         contract = self.contracts.of(intent.symbol)
         number = self._names.number(order_id)
+        self._inbox(OrderNumbered(order_id, number))
         try:
             self.session.wire.place(number, contract, terms)
         except ConnectionError as error:
