@@ -133,6 +133,18 @@ class BooksReported(Event, frozen=True, tag="broker.books-reported"):
     connected_since: datetime | None
     missing: dict[str, str] = msgspec.field(default_factory=dict)
 
+    @property
+    def lacking(self) -> list[BrokerList]:
+        """The lists that this look does not have."""
+        said = {
+            BrokerList.POSITIONS: self.positions,
+            BrokerList.CASH: self.cash.total if self.cash is not None else None,
+            BrokerList.OPEN_ORDERS: self.open_orders,
+            BrokerList.COMPLETED_ORDERS: self.completed_orders,
+            BrokerList.EXECUTIONS: self.executions,
+        }
+        return [name for name, found in said.items() if found is None]
+
 
 class BreakKind(StrEnum):
     """What differs between the broker's books and ours."""

@@ -1,7 +1,7 @@
 """The last look at the broker's books, the breaks it left open, and what there is elsewhere."""
 
 from decimal import Decimal
-from typing import assert_never
+from typing import Final, assert_never
 
 import msgspec
 
@@ -27,6 +27,8 @@ ACCEPTED_KEPT = 10_000
 """Executions signed off that are remembered; brokers list those of a day, or a week."""
 ELSEWHERE = "elsewhere"
 """Whose shares and orders those are that the broker has and the books have not."""
+INCOMPLETE: Final = "books incomplete"
+"""The cause of the hold that stands until a start has seen all of the broker's books."""
 NEEDED = frozenset({BrokerList.POSITIONS, BrokerList.CASH, BrokerList.OPEN_ORDERS})
 """The lists without which nobody can say that the books agree."""
 

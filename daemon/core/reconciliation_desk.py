@@ -21,6 +21,7 @@ from events import (
     HoldLifts,
     HoldPlaced,
     HoldScope,
+    LookWhy,
     ReconcileCompleted,
     Resolution,
     Suspect,
@@ -29,6 +30,7 @@ from events import (
 )
 from projections.differences import compare, difference_text, is_comparable
 from projections.orders import Order
+from projections.reconciliation import INCOMPLETE
 
 PATIENCE: Final = 300 * 10**9
 """A difference that has stood in every look for so long (ns) is no lag, whatever was filled."""
@@ -75,6 +77,7 @@ class ReconciliationDesk:
             self._recorder.emit(event, order)
             ended.append(order)
         self._compare(look, suspects, at)
+        self._see_whole(look)
         return ended
 
     def _compare(self, look: BooksReported, suspects: tuple[Suspect, ...], at: int) -> None:
@@ -166,6 +169,28 @@ class ReconciliationDesk:
                 lifts=HoldLifts.OPERATOR,
                 target=difference.symbol,
                 subject=break_id,
+            )
+        )
+
+    def _see_whole(self, look: BooksReported) -> None:
+        """Let nothing be sent behind a start that has not seen all there is, until it has."""
+        lacking = look.lacking
+        if not lacking:
+            self._holds.lift_on(INCOMPLETE, "", _BY, f"look {look.look_id} has every list")
+            return
+        if look.why is not LookWhy.START or self._state.holds.stands(INCOMPLETE, ""):
+            return
+        why = "; ".join(f"{name}: {look.missing.get(name, 'not said')}" for name in lacking)
+        self._holds.place(
+            HoldPlaced(
+                hold_id=f"{INCOMPLETE}-{self._recorder.root}",
+                scope=HoldScope.ALL,
+                level=HoldLevel.HALT,
+                cause=INCOMPLETE,
+                by=_BY,
+                why=f"the start did not see all of the broker's books ({why}); they are asked for "
+                f"again every {self.terms.settle_s} s",
+                lifts=HoldLifts.CONDITION,
             )
         )
 

@@ -184,6 +184,8 @@ def _about_the_books(status: Status) -> Iterator[tuple[str, str]]:
 
 def _reconciled_text(status: Status) -> str:
     overdue = ", OVERDUE: `traded reconcile --now`" if status.reconcile_overdue else ""
+    if status.look_lacks:
+        overdue += f", the last look LACKS {', '.join(status.look_lacks)}"
     if status.reconciled_at is None:
         return f"not yet{overdue}"
     at = moment(status.reconciled_at)
