@@ -151,6 +151,7 @@ class BreakKind(StrEnum):
 
     POSITION = "position"
     CASH = "cash"
+    SETTLED_CASH = "settled cash"
     FOREIGN_ORDER = "foreign order"
     MISSING_ORDER = "missing order"
     UNENDED_ORDER = "unended order"
@@ -165,6 +166,7 @@ class LikelyCause(StrEnum):
     LAG = "lag"
     FEE = "fee"
     DIVIDEND = "dividend"
+    INTEREST = "interest"
     SPLIT = "split"
     MANUAL_TRADE = "manual trade"
     MISSED_FILL = "missed fill"

@@ -25,6 +25,7 @@ from projections.likely_causes import with_causes
 from projections.order_states import OrderState
 from projections.orders import Order
 from projections.positions import Position
+from projections.settled_cash import settled_cash
 from projections.state import State
 
 AT_BROKER: Final = frozenset(
@@ -53,8 +54,17 @@ class Comparison(msgspec.Struct, frozen=True):
     costs_differing: tuple[Symbol, ...]
 
 
-def compare(state: State, look: BooksReported, cash_tolerance_usd: Decimal) -> Comparison:
-    """Compare the books with `look`; cash within `cash_tolerance_usd` agrees."""
+def compare(
+    state: State,
+    look: BooksReported,
+    cash_tolerance_usd: Decimal,
+    *,
+    is_cash_account: bool = False,
+) -> Comparison:
+    """Compare the books with `look`; cash within `cash_tolerance_usd` agrees.
+
+    In a cash account what has settled is compared too: only that may be spent.
+    """
     checked = 0
     found: list[Difference] = []
     missing: list[BrokerList] = []
@@ -76,6 +86,9 @@ def compare(state: State, look: BooksReported, cash_tolerance_usd: Decimal) -> C
     else:
         checked += 1
         found += _cash(state, look.cash.total, cash_tolerance_usd)
+        if is_cash_account and look.cash.settled is not None:
+            checked += 1
+            found += _settled(state, look, look.cash.settled, cash_tolerance_usd)
     if look.open_orders is None:
         missing.append(BrokerList.OPEN_ORDERS)
     else:
@@ -100,6 +113,8 @@ def is_comparable(difference: Difference, look: BooksReported, state: State) -> 
             return look.positions is not None
         case BreakKind.CASH:
             return look.cash is not None and look.cash.total is not None
+        case BreakKind.SETTLED_CASH:
+            return look.cash is not None and look.cash.settled is not None
         case BreakKind.UNKNOWN_EXECUTION:
             # Lists of executions begin anew every day: that one has gone from it says nothing.
             return difference.subject in state.orders.executions.filled
@@ -140,6 +155,15 @@ def _cash(state: State, total: Decimal, tolerance: Decimal) -> Iterator[Differen
     least = balance - state.cash.uncharged_max - tolerance
     if not least <= total <= balance + tolerance:
         yield Difference(BreakKind.CASH, _NOTHING, "", balance, total)
+
+
+def _settled(
+    state: State, look: BooksReported, settled: Decimal, tolerance: Decimal
+) -> Iterator[Difference]:
+    """Compare what has settled: less than we count on is a difference, more waits for its time."""
+    ours = settled_cash(state, look.began_at)
+    if settled < ours - tolerance:
+        yield Difference(BreakKind.SETTLED_CASH, _NOTHING, "", ours, settled)
 
 
 def _sent_before(state: State, look: BooksReported) -> dict[ClientOrderId, Order]:

@@ -136,7 +136,9 @@ def _elsewhere(
             | BreakKind.DOUBLE_ORDER
         ):
             surplus = _unreserved(difference.internal or _ZERO, difference.broker or _ZERO)
-        case BreakKind.CASH | BreakKind.MISSING_ORDER | BreakKind.UNKNOWN_EXECUTION:
+        case BreakKind.CASH | BreakKind.SETTLED_CASH:
+            return None
+        case BreakKind.MISSING_ORDER | BreakKind.UNKNOWN_EXECUTION:
             return None
         case _:
             assert_never(difference.kind)

@@ -50,12 +50,16 @@ class ReconciliationDesk:
         breaker: CircuitBreaker,
         terms: ReconciliationTerms,
     ) -> None:
-        """Record with `recorder`; breaks are held with `holds`, by `terms`."""
+        """Record with `recorder`; breaks are held with `holds`, by `terms`.
+
+        In what `is_cash_account` the settled cash is compared as well.
+        """
         self._recorder = recorder
         self._state = recorder.state
         self._holds = holds
         self._breaker = breaker
         self.terms = terms
+        self.is_cash_account = False
 
     def ask(self) -> None:
         """Have the broker's books looked at: the time for that has come."""
@@ -82,7 +86,9 @@ class ReconciliationDesk:
 
     def _compare(self, look: BooksReported, suspects: tuple[Suspect, ...], at: int) -> None:
         state = self._state
-        found = compare(state, look, self.terms.cash_tolerance_usd)
+        found = compare(
+            state, look, self.terms.cash_tolerance_usd, is_cash_account=self.is_cash_account
+        )
         standing = {each.difference.about: each for each in state.reconciliation.open.values()}
         known = {suspect.difference.about: suspect for suspect in suspects}
         news: list[Difference] = []

@@ -75,16 +75,16 @@ def plans(
 
 def resolve(
     recorder: Recorder, holds: HoldDesk, command: OperatorResolveAsked, terms: ReconciliationTerms
-) -> None:
+) -> list[PositionAdjusted]:
     """Carry `command` out: all of it, or nothing where any part of it cannot be.
 
-    The broker's books are looked at again behind it.
+    The broker's books are looked at again behind it. Returns what was changed in positions.
     """
     planned, refusal = plans(recorder.state, command, terms)
     objections = [f"{each.opened.break_id}: {each.objection}" for each in planned if each.objection]
     if refusal or objections:
         recorder.emit(CommandRefused(command.command_id, refusal or "; ".join(objections)))
-        return
+        return []
     how = Resolution.ADOPTED if command.adjust is None else Resolution.ADJUSTED
     for plan in planned:
         break_id = plan.opened.break_id
@@ -98,6 +98,7 @@ def resolve(
             why = f"{break_id} is resolved: {command.why}"
             holds.lift_on(Trip.RECONCILIATION_BREAK, break_id, command.by, why)
     recorder.effects.append(LookAtBooks(look_id_of(recorder.root), LookWhy.OPERATOR))
+    return [each.change for each in planned if isinstance(each.change, PositionAdjusted)]
 
 
 def plan_text(state: State, plan: Plan) -> str:
@@ -146,6 +147,9 @@ def _plan(  # noqa: PLR0911 - one branch a kind
             return _cash(state, command, opened, terms)
         case _ if command.adjust is not None:
             return Plan(opened, objection=f"a {difference.kind} is adopted, not adjusted")
+        case BreakKind.SETTLED_CASH:
+            # It is over when the broker has settled: there is nothing to book.
+            return Plan(opened, is_over=False)
         case BreakKind.UNKNOWN_EXECUTION:
             return Plan(opened)
         case BreakKind.MISSING_ORDER:

@@ -33,7 +33,7 @@ from events import (
 )
 from projections import State
 from tests.builders import a_fill, utc
-from tests.core_desk import OPENING, CoreDesk, kinds, of
+from tests.core_desk import OPENING, CoreDesk, Scripted, kinds, of
 from tests.looks import a_look, listed, seen
 from tests.operators import Told, said, why_refused
 
@@ -44,8 +44,8 @@ LIVE = (*OPENING, SessionStarted("v", {}, {}, live_feed=True))
 class Looking(Told):
     """A core on a live feed, with the looks it has taken."""
 
-    def __init__(self, **parts: Any) -> None:  # noqa: ANN401 - the desk's
-        super().__init__(**({"opening": LIVE} | parts))
+    def __init__(self, *strategies: Scripted, **parts: Any) -> None:  # noqa: ANN401 - the desk's
+        super().__init__(*strategies, **({"opening": LIVE} | parts))
 
     def look(
         self,
