@@ -300,7 +300,7 @@ _SEEDED_MOMENTS: Final[Mapping[FaultKind, Sequence[str]]] = {
     FaultKind.SPELLED_BARE: ("execDetails",),
     FaultKind.SPELLED_UTC: ("execDetails",),
 }
-"""Where faults of a seeded plan strike; what is not here does not befall an order."""
+"""Where faults of a seeded plan strike; what is not here befalls no order, or looks like ours."""
 _NTH_MAX: Final = 12
 _LATE_MESSAGES_MAX: Final = 6
 _AFTER_S: Final = (0.2, 1.0, 5.0)
