@@ -32,6 +32,7 @@ from events import (
     MarginRequested,
     MarginUnavailable,
     MarketDataImpaired,
+    OrderNumbered,
     PermitLost,
     PositionAdjusted,
     ReconcileCompleted,
@@ -52,6 +53,7 @@ RareEvent = (
     | BarMissing
     | BrokerUnparsed
     | BrokerHeard
+    | OrderNumbered
     | BrokerConnected
     | BrokerDisconnected
     | BrokerDegraded
