@@ -96,6 +96,8 @@ class Wire:
         finally:
             connecting.cancel()
             await asyncio.wait({connecting})
+            # Asked for, or asyncio complains that nobody did.
+            _ = connecting.cancelled() or connecting.exception()
         assert self._first_id is not None, "the client waits for it"
         return Greeting(int(self._client.serverVersion()), self._first_id, self._accounts)
 
