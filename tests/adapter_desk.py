@@ -122,7 +122,12 @@ class Trader:
         self.clock = GatewayTime(running)
         settings = GatewaySettings("127.0.0.1", running.port, 1001, account, ALIAS)
         self.session = GatewaySession(
-            settings, self.clock, windows or Windows(), sends=True, timing=timing
+            settings,
+            self.clock,
+            windows or Windows(),
+            sends=True,
+            timing=timing,
+            seconds=running.gateway.seconds,
         )
         self.session.told = self.said.append
         contracts = Contracts(self.session, symbols)

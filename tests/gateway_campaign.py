@@ -8,10 +8,11 @@ is lost, and in the end our position and cash are the gateway's, or a break stan
 """
 
 import asyncio
+import random
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from random import Random
@@ -20,17 +21,17 @@ from daemon.brokers.gateway.broker import IbkrBroker
 from events import BrokerUnparsed, OrderWithheld
 from ops.gateway_sim.faults import Fault, FaultKind, FaultPlan, plan_from_seed
 from ops.gateway_sim.terms import ExecutionFilter
+from ops.gateway_sim.virtual_clock import VirtualClock
 from projections.holds import covers
 from projections.order_states import OrderState
 from tests.adapter_desk import AAPL, QUICK, Trader
-from tests.gateway_desk import CASH, a_gateway, quote, undecoded
+from tests.gateway_desk import CASH, TUESDAY, a_gateway, quote, undecoded
+from tests.simulated_loop import SimulatedLoop
 
 STEPS = 12
 SETTLE_S = 8.0
 """What has not come to rest by then is judged as it is; a break that stands has waited for it."""
 PATIENCE_S = 60.0
-AT_ONCE = 24
-"""Seeds that run at a time: they mostly wait."""
 RESTING = ("149.00", "151.00", None, "140.00")
 UNANSWERED = frozenset({OrderState.SENDING, OrderState.UNKNOWN})
 ENDED = frozenset({"Filled", "Cancelled", "ApiCancelled", "Inactive"})
@@ -68,16 +69,13 @@ class AskingResend(BlindResend):
 MUTANTS: dict[str, type[IbkrBroker]] = {"blind": BlindResend, "asking": AskingResend}
 
 
-async def run_seed(seed: int, kind: type[IbkrBroker] = IbkrBroker) -> Counter[str]:
-    """Run one seed with an adapter of that kind; return what happened in it.
-
-    Raises:
-        Failed: what must hold does not.
-    """
+async def _run(seed: int, kind: type[IbkrBroker] = IbkrBroker) -> Counter[str]:
     chance = Random(seed)
     seen: Counter[str] = Counter()
     wrong = ""
-    async with a_gateway(*plan_from_seed(seed), *_at_the_sending(chance)) as running:
+    clock = VirtualClock(TUESDAY, 0, asyncio.get_running_loop().time)
+    faults = (*plan_from_seed(seed), *_at_the_sending(chance))
+    async with a_gateway(*faults, clock=clock) as running:
         trader = Trader(running, timing=QUICK, kind=kind)
         try:
             await trader.start(connected=False, capital=CASH)
@@ -96,23 +94,29 @@ async def run_seed(seed: int, kind: type[IbkrBroker] = IbkrBroker) -> Counter[st
     return seen
 
 
-async def run_seeds(
-    seeds: Iterable[int], kind: type[IbkrBroker] = IbkrBroker, at_once: int = AT_ONCE
-) -> AsyncIterator[Counter[str] | Failed]:
-    """Run seeds, some at a time; yield what happened in each, or what does not hold."""
-    left = iter(seeds)
-    running: set[asyncio.Task[Counter[str]]] = set()
-    while True:
-        while len(running) < at_once and (seed := next(left, None)) is not None:
-            running.add(asyncio.create_task(run_seed(seed, kind)))
-        if not running:
-            return
-        done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            try:
-                yield task.result()
-            except Failed as failed:
-                yield failed
+def run_seed(seed: int, kind: type[IbkrBroker] = IbkrBroker) -> Counter[str]:
+    """Run one seed with an adapter of that kind; return what happened in it.
+
+    Raises:
+        Failed: what must hold does not.
+    """
+    random.seed(seed)  # How long it waits until it tries again is drawn from there.
+    with undecoded() as problems, asyncio.Runner(loop_factory=lambda: SimulatedLoop(seed)) as loop:
+        seen = loop.run(_run(seed, kind))
+    if problems:
+        raise Failed(f"seed {seed}: {problems[0]}")
+    return seen
+
+
+def failures(seeds: Iterable[int], kind: type[IbkrBroker] = IbkrBroker) -> list[str]:
+    """Run seeds; return what did not hold."""
+    found = []
+    for seed in seeds:
+        try:
+            run_seed(seed, kind)
+        except Failed as failed:
+            found.append(f"{failed}")
+    return found
 
 
 def _at_the_sending(chance: Random) -> Sequence[Fault]:
@@ -265,23 +269,19 @@ def _judge_books(trader: Trader, seen: Counter[str]) -> None:
 ALL = ExecutionFilter()
 
 
-async def campaign(first: int, count: int, kind: type[IbkrBroker]) -> int:
+def campaign(first: int, count: int, kind: type[IbkrBroker]) -> int:
     """Run the seeds and say what came of them; return how many failed."""
-    began, total, failed, done = time.monotonic(), Counter[str](), 0, 0
-    with undecoded() as problems:
-        async for result in run_seeds(range(first, first + count), kind):
-            done += 1
-            if isinstance(result, Failed):
-                failed += 1
-                say(f"{result}\n")
-            else:
-                total += result
-            if done % 100 == 0 or done == count:
-                took = time.monotonic() - began
-                say(f"{done} seeds in {took:.0f} s, {failed} failed: {dict(total)}")
-    for problem in problems:
-        say(f"in one of these seeds: {problem}")
-    return failed + len(problems)
+    began, total, failed = time.monotonic(), Counter[str](), 0
+    for done, seed in enumerate(range(first, first + count), 1):
+        try:
+            total += run_seed(seed, kind)
+        except Failed as error:
+            failed += 1
+            say(f"{error}\n")
+        if done % 100 == 0 or done == count:
+            took = time.monotonic() - began
+            say(f"{done} seeds in {took:.0f} s, {failed} failed: {dict(total)}")
+    return failed
 
 
 def say(line: str) -> None:
@@ -293,7 +293,7 @@ def main() -> None:
     """Run the seeds named on the command line."""
     first, count = (int(word) for word in sys.argv[1:3])
     kind = MUTANTS[sys.argv[3]] if sys.argv[3:] else IbkrBroker
-    sys.exit(1 if asyncio.run(campaign(first, count, kind)) else 0)
+    sys.exit(1 if campaign(first, count, kind) else 0)
 
 
 if __name__ == "__main__":
