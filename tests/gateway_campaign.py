@@ -253,7 +253,8 @@ def _judge_books(trader: Trader, seen: Counter[str]) -> None:
     held = any(covers(hold, "trend", AAPL) for hold in state.holds.active.values())
     is_said = held and any(each.symbol == AAPL for each in breaks)
     floor, now = trader.running.gateway.floor, trader.running.gateway.now()
-    theirs = {each.execution_id.rsplit(".", 1)[0] for each, _ in floor.executions(now, ALL)}
+    done = [each for each, _ in floor.executions(now, ALL) if each.shares]  # None of a bust.
+    theirs = {each.execution_id.rsplit(".", 1)[0] for each in done}
     ours = {fill.execution_id for fill in trader.fills}
     foreign = set(state.orders.foreign_executions)
     lost = theirs - ours - foreign
