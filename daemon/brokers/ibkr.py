@@ -59,6 +59,8 @@ class Wire:
         self._first_id: int | None = None
         self._accounts: tuple[str, ...] = ()
         self._turned_away = ""
+        self._caught = _Caught()
+        self._decoder: Decoder | None = None
         self._client = self._a_client()
 
     @property
@@ -253,11 +255,14 @@ class Wire:
 
     def _decode(self, fields: Sequence[str]) -> tuple[Any, ...]:
         """Return what ib_async's decoder makes of a message: the arguments of its callback."""
-        caught = _Caught()
-        decoder = Decoder(cast("Any", caught), int(self._client.serverVersion()))
+        version, caught = int(self._client.serverVersion()), self._caught
+        if self._decoder is None or self._decoder.serverVersion != version:
+            # It takes longer to make one than to read a message with it.
+            self._decoder = Decoder(cast("Any", caught), version)
+        caught.arguments = None
         try:
             # Past `interpret`, which would only log what goes wrong.
-            decoder.handlers[int(fields[0])](list(fields))
+            self._decoder.handlers[int(fields[0])](list(fields))
         except Exception as error:
             raise Unreadable(f"{type(error).__name__}: {error}") from error
         if caught.arguments is None:
