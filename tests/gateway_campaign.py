@@ -1,10 +1,11 @@
 """The campaign over the gateway: faults by seed, kills of the daemon, the gateway living on.
 
-`python -m tests.gateway_campaign FIRST COUNT` runs that many seeds, some of them at a time; a
-failure prints its seed. With `blind` or `asking` behind it, an adapter sends again what has no
-answer, at once or when the lists have not shown it: such a one must be caught. What must hold
-whatever befell: no order is there twice, none is alive there that is not reserved for here, no fill
-is lost, and in the end our position and cash are the gateway's, or a break stands with a hold.
+`python -m tests.gateway_campaign FIRST COUNT` runs that many seeds; a failure prints its seed. With
+`blind` or `asking` behind it, an adapter sends again what has no answer, with a new connection or
+when the lists have not shown it; with `reckless` it sends before the lists are there: such a one
+must be caught. What must hold whatever befell: no order leaves without a connection, none is there
+twice, none is alive there that is not reserved for here, no fill is lost, and in the end our
+position and cash are the gateway's, or a break stands with a hold.
 """
 
 import asyncio
@@ -18,7 +19,8 @@ from decimal import Decimal
 from random import Random
 
 from daemon.brokers.gateway.broker import IbkrBroker
-from events import BrokerUnparsed, OrderWithheld
+from daemon.gate import RiskApproved
+from events import BrokerUnparsed, OrderIntended, OrderWithheld
 from ops.gateway_sim.faults import Fault, FaultKind, FaultPlan, plan_from_seed
 from ops.gateway_sim.terms import ExecutionFilter
 from ops.gateway_sim.virtual_clock import VirtualClock
@@ -39,6 +41,25 @@ ENDED = frozenset({"Filled", "Cancelled", "ApiCancelled", "Inactive"})
 
 class Failed(AssertionError):
     """What does not hold, with the seed that shows it."""
+
+
+class Watched(IbkrBroker):
+    """Ours, and each time it writes an order the books have to say that there is a connection."""
+
+    def _write(self, intent: OrderIntended) -> None:
+        super()._write(intent)
+        if intent.client_order_id in self._state.orders.open:
+            assert self._state.broker.connected, f"{intent.client_order_id} left unconnected"
+
+
+class Reckless(Watched):
+    """It takes a socket for a connection."""
+
+    def submit(self, approved: RiskApproved) -> None:
+        terms = self.session.connection
+        kept, terms.missing = terms.missing, terms.missing if not self.contracts.by_id else {}
+        super().submit(approved)
+        terms.missing = kept
 
 
 class BlindResend(IbkrBroker):
@@ -66,10 +87,14 @@ class AskingResend(BlindResend):
         self._send_again()
 
 
-MUTANTS: dict[str, type[IbkrBroker]] = {"blind": BlindResend, "asking": AskingResend}
+MUTANTS: dict[str, type[IbkrBroker]] = {
+    "blind": BlindResend,
+    "asking": AskingResend,
+    "reckless": Reckless,
+}
 
 
-async def _run(seed: int, kind: type[IbkrBroker] = IbkrBroker) -> Counter[str]:
+async def _run(seed: int, kind: type[IbkrBroker] = Watched) -> Counter[str]:
     chance = Random(seed)
     seen: Counter[str] = Counter()
     wrong = ""
@@ -94,7 +119,7 @@ async def _run(seed: int, kind: type[IbkrBroker] = IbkrBroker) -> Counter[str]:
     return seen
 
 
-def run_seed(seed: int, kind: type[IbkrBroker] = IbkrBroker) -> Counter[str]:
+def run_seed(seed: int, kind: type[IbkrBroker] = Watched) -> Counter[str]:
     """Run one seed with an adapter of that kind; return what happened in it.
 
     Raises:
@@ -108,7 +133,7 @@ def run_seed(seed: int, kind: type[IbkrBroker] = IbkrBroker) -> Counter[str]:
     return seen
 
 
-def failures(seeds: Iterable[int], kind: type[IbkrBroker] = IbkrBroker) -> list[str]:
+def failures(seeds: Iterable[int], kind: type[IbkrBroker] = Watched) -> list[str]:
     """Run seeds; return what did not hold."""
     found = []
     for seed in seeds:
@@ -164,6 +189,8 @@ async def _place(trader: Trader, chance: Random, seen: Counter[str]) -> Trader:
     quantity, limit = chance.choice(["10", "-5", "20"]), chance.choice(RESTING)
     if chance.random() < 0.8:
         await _connected(trader)
+    if chance.random() < 0.15:
+        trader.session.doubt("a doubt of the campaign's")
     seen["placed"] += 1
     dies = chance.random()
     if dies < 0.05:
@@ -293,7 +320,7 @@ def say(line: str) -> None:
 def main() -> None:
     """Run the seeds named on the command line."""
     first, count = (int(word) for word in sys.argv[1:3])
-    kind = MUTANTS[sys.argv[3]] if sys.argv[3:] else IbkrBroker
+    kind = MUTANTS[sys.argv[3]] if sys.argv[3:] else Watched
     sys.exit(1 if campaign(first, count, kind) else 0)
 
 

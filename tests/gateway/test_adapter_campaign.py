@@ -12,7 +12,13 @@ from daemon.brokers.gateway.broker import IbkrBroker
 from ops.gateway_sim.faults import Fault, FaultKind
 from projections.order_states import OrderState
 from tests.adapter_desk import Trader
-from tests.gateway_campaign import AskingResend, BlindResend, failures, run_seed
+from tests.gateway_campaign import (
+    AskingResend,
+    BlindResend,
+    Reckless,
+    failures,
+    run_seed,
+)
 from tests.gateway_desk import a_gateway
 
 BEFORE_THE_ECHO = Fault(FaultKind.RESET, "openOrder")
@@ -24,8 +30,8 @@ def test_whatever_befalls_nothing_is_sent_twice_and_no_fill_is_lost() -> None:
     assert failures(range(1, 21)) == []
 
 
-@pytest.mark.parametrize("kind", [BlindResend, AskingResend])
-def test_an_adapter_that_sends_again_fails_half_of_the_seeds_and_more(
+@pytest.mark.parametrize("kind", [BlindResend, AskingResend, Reckless])
+def test_an_adapter_that_sends_what_it_must_not_fails_half_of_the_seeds_and_more(
     kind: type[IbkrBroker],
 ) -> None:
     # All but one, or all.
