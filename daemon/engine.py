@@ -170,7 +170,8 @@ class Engine:
             for bar in block:
                 self.take_bar(bar)
                 if self.broker.outside:
-                    await self._turn()
+                    if self.recorder.effects or self._reports or self._commands:
+                        await self._turn()  # Bars that nothing follows from share a commit.
                     # The loop gets a turn, so that a signal is heard before the next bar.
                     await asyncio.sleep(0)
                     if self.stop_reason:

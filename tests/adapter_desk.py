@@ -26,6 +26,8 @@ from events import (
     BooksReported,
     BrokerConnected,
     BrokerHeard,
+    CashMoved,
+    CashMovementKind,
     ClientOrderId,
     ClockJumped,
     ConfigLoaded,
@@ -120,7 +122,12 @@ class Trader:
         self.clock = GatewayTime(running)
         settings = GatewaySettings("127.0.0.1", running.port, 1001, account, ALIAS)
         self.session = GatewaySession(
-            settings, self.clock, windows or Windows(), sends=True, timing=timing
+            settings,
+            self.clock,
+            windows or Windows(),
+            sends=True,
+            timing=timing,
+            seconds=running.gateway.seconds,
         )
         self.session.told = self.said.append
         contracts = Contracts(self.session, symbols)
@@ -132,19 +139,27 @@ class Trader:
         self.why_not = ""
         self._task: asyncio.Task[None] | None = None
         self._orders = 0
+        self._is_dead = False
+        self._turns: list[int] = []
+        """How many records there were before each turn that nobody outside has seen anything of."""
 
     # What the engine does.
 
     def take(self, report: Input) -> None:
         """Take one report as the engine does, and do what the core wants done outside."""
+        if self._is_dead:
+            return
         self.step(checked(report, self.clock.now()))
 
     def step(self, event: Input) -> None:
         """Take one input, and do what the core wants done outside."""
+        self._turns.append(len(self.records))
         self.core.step(event, self.clock.now())
         self.records += self.core.recorder.records
         self.core.recorder.records.clear()
         effects, self.core.recorder.effects = self.core.recorder.effects, []
+        if effects:
+            self._turns.clear()
         for effect in effects:
             match effect:
                 case Cancel(client_order_id):
@@ -154,8 +169,8 @@ class Trader:
                 case _:
                     pass
 
-    async def start(self, *, connected: bool = True) -> None:
-        """Take up the books, and run the session until it is connected."""
+    async def start(self, *, connected: bool = True, capital: Decimal | None = None) -> None:
+        """Take up the books, new ones with `capital`, and run the session until connected."""
         if not self.records:
             opened = JournalOpened("journal", Mode.BROKER_PAPER, ALIAS)
             terms = {
@@ -164,6 +179,9 @@ class Trader:
             }
             self.step(opened)
             self.step(ConfigLoaded({}, terms))
+            if capital is not None:
+                self.step(CashMoved(CashMovementKind.DEPOSIT, capital, "opening"))
+            self._turns.clear()
         self.broker.connect(self.state, self.take)
         self.broker.look_again_with(lambda _intent: self.why_not)
         for order in tuple(self.state.orders.open.values()):
@@ -186,10 +204,14 @@ class Trader:
             self._task.cancel()
             await asyncio.wait({self._task})
 
-    async def kill(self) -> None:
-        """End without a word, as a killed process does: the socket just closes."""
-        self.session.listeners = []
-        self.session.report = lambda _event: None
+    async def kill(self, lost: int = 0) -> None:
+        """End without a word, as a killed process does: the socket just closes.
+
+        Its last turns, so many of them, were not recorded yet: nothing outside came of them.
+        """
+        if lost and self._turns:
+            del self.records[self._turns[-lost:][0] :]
+        self._is_dead = True
         await self.stop()
 
     # What a test does.
@@ -222,6 +244,7 @@ class Trader:
             self.core.recorder.emit(event)
         self.records += self.core.recorder.records
         self.core.recorder.records.clear()
+        self._turns.clear()
         return intent
 
     def cancel(self, order_id: ClientOrderId) -> None:
@@ -229,6 +252,7 @@ class Trader:
         self.records += self.core.recorder.records
         self.core.recorder.records.clear()
         self.core.recorder.effects.clear()
+        self._turns.clear()
         self.broker.cancel(order_id)
 
     # What a test asks.

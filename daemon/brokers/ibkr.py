@@ -61,6 +61,8 @@ class Wire:
         self._accounts: tuple[str, ...] = ()
         self._turned_away = ""
         self._client_id = 0
+        self._caught = _Caught()
+        self._decoder: Decoder | None = None
         self._client = self._a_client()
 
     @property
@@ -99,6 +101,8 @@ class Wire:
         finally:
             connecting.cancel()
             await asyncio.wait({connecting})
+            # Asked for, or asyncio complains that nobody did.
+            _ = connecting.cancelled() or connecting.exception()
         assert self._first_id is not None, "the client waits for it"
         return Greeting(int(self._client.serverVersion()), self._first_id, self._accounts)
 
@@ -265,11 +269,14 @@ class Wire:
 
     def _decode(self, fields: Sequence[str]) -> tuple[Any, ...]:
         """Return what ib_async's decoder makes of a message: the arguments of its callback."""
-        caught = _Caught()
-        decoder = Decoder(cast("Any", caught), int(self._client.serverVersion()))
+        version, caught = int(self._client.serverVersion()), self._caught
+        if self._decoder is None or self._decoder.serverVersion != version:
+            # It takes longer to make one than to read a message with it.
+            self._decoder = Decoder(cast("Any", caught), version)
+        caught.arguments = None
         try:
             # Past `interpret`, which would only log what goes wrong.
-            decoder.handlers[int(fields[0])](list(fields))
+            self._decoder.handlers[int(fields[0])](list(fields))
         except Exception as error:
             raise Unreadable(f"{type(error).__name__}: {error}") from error
         if caught.arguments is None:

@@ -50,7 +50,11 @@ SILENCE_MAX: Final = timedelta(minutes=15)
 HISTORY_EVERY_S: Final = 15.0
 HISTORIES_MAX: Final = 50
 HISTORIES_IN: Final = timedelta(minutes=10)
-"""The gateway takes 60 requests in ten minutes, and the same one again only after 15 seconds."""
+PACED_BARS_S: Final = 30
+"""Of bars up to so long the gateway takes 60 requests in ten minutes, the same one again only
+after 15 seconds."""
+HISTORIES_AT_ONCE: Final = 40
+"""It takes 50 that are not answered yet."""
 NO_DATA: Final = "query returned no data"
 WAITING_MAX: Final = 100_000
 SESSION_S: Final = 23_400
@@ -118,6 +122,7 @@ class IbkrFeed:
         self._come = asyncio.Event()
         self._filling: set[asyncio.Task[None]] = set()
         self._histories: deque[datetime] = deque()
+        self._asked_at_once = asyncio.Semaphore(HISTORIES_AT_ONCE)
         self._complained: set[tuple[Symbol, str]] = set()
 
     async def blocks(self, newest: Mapping[Symbol, datetime]) -> AsyncIterator[Sequence[BarClosed]]:
@@ -327,9 +332,11 @@ class IbkrFeed:
 
     async def _fill_now(self, symbol: Symbol, stream: _Stream) -> None:
         try:
-            await self._keep_budget()
-            for bar in await self._history(symbol, stream):
-                self._hand_on(stream, bar)
+            if self._missing_s(stream, self.session.now) >= self._span_s:
+                async with self._asked_at_once:
+                    await self._keep_budget()
+                    for bar in await self._history(symbol, stream):
+                        self._hand_on(stream, bar)
         except (ConnectionLost, TimeoutError, RequestFailed) as error:
             # Where nothing was traded there is nothing to tell: the gateway calls that an error.
             if NO_DATA not in str(error):
@@ -343,12 +350,9 @@ class IbkrFeed:
     async def _history(self, symbol: Symbol, stream: _Stream) -> list[BarClosed]:
         now = self.session.now
         span = timedelta(seconds=self._span_s)
-        missing_s = self._missing_s(stream, now)
-        if missing_s < self._span_s:
-            return []
         wanted = HistoryWanted(
             self._contracts.of(symbol),
-            _duration(missing_s),
+            _duration(self._missing_s(stream, now)),
             BAR_SIZES[self._span_s],
             regular_hours=self._regular_hours,
         )
@@ -375,7 +379,7 @@ class IbkrFeed:
 
     async def _keep_budget(self) -> None:
         """Wait until one more request for history is within the gateway's pace."""
-        while True:
+        while self._span_s <= PACED_BARS_S:
             now = self.session.now
             while self._histories and now - self._histories[0] >= HISTORIES_IN:
                 self._histories.popleft()

@@ -16,7 +16,17 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from ops.bench import append, backtest, gate, memory, recovery, replay, single_append
+from ops.bench import (
+    append,
+    backtest,
+    gate,
+    live_bars,
+    memory,
+    recovery,
+    replay,
+    round_trip,
+    single_append,
+)
 from ops.bench.measure import (
     PEERS_PYTHON,
     ROOT,
@@ -31,7 +41,17 @@ from ops.bench.measure import (
 SCHEMA_VERSION = 1
 BENCHMARKS: dict[str, Benchmark] = {
     module.BENCHMARK.name: module.BENCHMARK
-    for module in (append, single_append, replay, backtest, gate, recovery, memory)
+    for module in (
+        append,
+        single_append,
+        replay,
+        backtest,
+        gate,
+        recovery,
+        memory,
+        round_trip,
+        live_bars,
+    )
 }
 NEEDS_PEERS = frozenset({"replay", "backtest"})
 EXIT_FAILED = 1
@@ -85,6 +105,9 @@ def main(  # noqa: PLR0913, PLR0917 - one parameter an option
             replayed_events=200_000 // share,
             recovery_events=recovery_events // (share * share),
             memory_bars=memory_bars // (share * share),
+            round_trips=200 // share,
+            live_symbols=500 // share,
+            live_seconds=max(10, 150 // share),
         )
         try:
             report = _measure_all(chosen, work, 1 if quick else rounds)

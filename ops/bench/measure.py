@@ -44,6 +44,9 @@ class Work(msgspec.Struct, frozen=True):
     replayed_events: int
     recovery_events: int
     memory_bars: int
+    round_trips: int
+    live_symbols: int
+    live_seconds: int
 
 
 class Result(msgspec.Struct, frozen=True):

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 ACCOUNT = "DU1234567"
 PORT = 4002
 CASH_USD = 1_000_000.0
+DATA_LINES = 100
 
 _PATH = click.Path(path_type=Path)
 
@@ -60,6 +61,13 @@ class _FaultFile(msgspec.Struct, forbid_unknown_fields=True):
 @click.option("--no-data", multiple=True, metavar="S", help="The account may see no data of it.")
 @click.option("--twin", multiple=True, metavar="S", help="At AMEX another stock is called so.")
 @click.option("--reject-fast", is_flag=True, help="Answer more than 50 requests/s with code 100.")
+@click.option(
+    "--data-lines",
+    type=click.IntRange(min=1),
+    default=DATA_LINES,
+    show_default=True,
+    help="Market data subscriptions at a time: as many as the account has lines.",
+)
 @click.option("--faults", type=_PATH, help="A TOML file of [[fault]] tables: kind, on, nth, ...")
 @click.option("--fault-seed", type=int, help="Faults made from this number: the same every time.")
 @json_option
@@ -78,6 +86,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     no_data: tuple[str, ...],
     twin: tuple[str, ...],
     reject_fast: bool,  # noqa: FBT001 - as above
+    data_lines: int,
     faults: Path | None,
     fault_seed: int | None,
     as_json: bool,  # noqa: FBT001 - as above
@@ -103,7 +112,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     if not bars and begins is None:
         raise click.UsageError("give --bars, or --start for a gateway without prices")
     plan = [*_faults_in(faults), *(plan_from_seed(fault_seed) if fault_seed is not None else ())]
-    rules = DataRules(forbidden=frozenset(no_data))
+    rules = DataRules(lines=data_lines, forbidden=frozenset(no_data))
     floor = open_floor(bars or None, account, Decimal(str(cash)), begins, state, data_rules=rules)
     for symbol in twin:
         floor.list_stock(american_twin(symbol))

@@ -20,6 +20,8 @@ from ops.gateway_sim.reports import (
 from ops.gateway_sim.terms import (
     AccountValue,
     ContractDetails,
+    Execution,
+    OrderLine,
     PositionLine,
 )
 from ops.gateway_sim.unserved import empty_answer, refusal
@@ -60,7 +62,7 @@ class Answers:
 
     def welcome(self) -> None:
         """Say what every client is told after startApi: first, if it has any, its open orders."""
-        if self._floor.open_orders(self._session.client_id):
+        if any(map(self._is_listed, self._floor.open_orders(self._session.client_id))):
             self.open_orders(requests.OpenOrders(every_client=False))
         self._say("15", "1", self._floor.account)
         self.next_id()
@@ -83,7 +85,7 @@ class Answers:
             orders = self._floor.all_open_orders()
         else:
             orders = self._floor.open_orders(self._session.client_id)
-        for order in orders:
+        for order in filter(self._is_listed, orders):
             self._session.tell(OpenOrder(order))
             self._session.tell(OrderStatus(order))
         self._say("53", "1")
@@ -91,17 +93,23 @@ class Answers:
     def completed_orders(self, request: requests.CompletedOrders) -> None:
         """Say today's orders that are over, and the end."""
         found = self._floor.completed_orders(self._gateway.now(), api_only=request.api_only)
-        for order in found:
+        for order in filter(self._is_listed, found):
             self._session.tell(CompletedOrder(order))
         self._say("102")
 
     def executions(self, request: requests.Executions) -> None:
         """Say today's executions with their commissions, and the end."""
-        for execution, commission in self._floor.executions(self._gateway.now(), request.wanted):
+        found = self._floor.executions(self._gateway.now(), request.wanted)
+        for execution, commission in found:
+            if not self._is_listed(execution):
+                continue
             self._session.tell(ExecutionReport(execution, request.request_id))
             if commission is not None:
                 self._session.tell(CommissionReport(commission))
         self._say("55", "1", str(request.request_id))
+
+    def _is_listed(self, line: OrderLine | Execution) -> bool:
+        return self._gateway.mishaps.is_listed(line.client_id, line.order_id)
 
     def next_ids(self, _: requests.NextIds) -> None:
         """Say the next valid id again."""

@@ -172,6 +172,11 @@ class ClientSession:
                     self._gateway.mishaps.roll_back_ids(self.client_id)
                     self.reset()
                     return True
+                case FaultKind.RESET_UNHEARD:
+                    self.reset()
+                case FaultKind.UNLISTED if isinstance(request, PlaceOrder):
+                    mishaps = self._gateway.mishaps
+                    mishaps.leave_out(self.client_id, request.terms.order_id, fault.after_s)
                 case FaultKind.REFUSED:
                     self.tell(self._about(request, fault.code))
                     return True

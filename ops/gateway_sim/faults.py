@@ -37,6 +37,10 @@ class FaultKind(StrEnum):
     """RST; what the client sent and has not been answered is done nevertheless."""
     RESET_BEFORE = "reset-before"
     """RST before the request is looked at: it was never there, and ids may go back."""
+    RESET_UNHEARD = "reset-unheard"
+    """The request is done, but the connection is reset before a word about it leaves."""
+    UNLISTED = "unlisted"
+    """The order is there, and for `after_s` no list of orders or executions shows it."""
     HALF_OPEN = "half-open"
     """For `after_s` nothing is read and nothing written; 0 is for ever."""
     BUSY_ID = "busy-id"
@@ -104,6 +108,8 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"{self.kind} befalls what the gateway says; {self.on} is asked")
         if self.kind in OF_ASKED and self.on not in ASKED_NAMES:
             raise ValueError(f"{self.kind} befalls what a client asks; {self.on} is said")
+        if self.kind is FaultKind.UNLISTED and self.on != "placeOrder":
+            raise ValueError(f"{self.on} places no order that lists could leave out")
         if self.kind is FaultKind.LATE and not (self.messages or self.after_s):
             raise ValueError("late needs messages or after_s: later than what?")
         if self.kind is FaultKind.EMPTY and self.on != "historicalData":
@@ -188,7 +194,14 @@ OF_SAID: Final = frozenset(
 BARS: Final[Mapping[str, int]] = {"realtimeBar": 2, "historicalDataUpdate": 1}
 """Messages with one bar of a subscription, and where its request id stands."""
 OF_ASKED: Final = frozenset(
-    {FaultKind.REFUSED, FaultKind.WARNED, FaultKind.FILLED_FIRST, FaultKind.RESET_BEFORE}
+    {
+        FaultKind.REFUSED,
+        FaultKind.WARNED,
+        FaultKind.FILLED_FIRST,
+        FaultKind.RESET_BEFORE,
+        FaultKind.RESET_UNHEARD,
+        FaultKind.UNLISTED,
+    }
 )
 
 READ_ONLY: Final = (
@@ -292,6 +305,8 @@ _SEEDED_MOMENTS: Final[Mapping[FaultKind, Sequence[str]]] = {
     FaultKind.FILLED_FIRST: ("cancelOrder",),
     FaultKind.RESET: ("placeOrder", "cancelOrder", "orderStatus", "execDetails"),
     FaultKind.RESET_BEFORE: ("placeOrder", "cancelOrder"),
+    FaultKind.RESET_UNHEARD: ("placeOrder", "cancelOrder"),
+    FaultKind.UNLISTED: ("placeOrder",),
     FaultKind.HALF_OPEN: ("placeOrder", "orderStatus", "execDetails"),
     FaultKind.BUSY_ID: ("orderStatus",),
     FaultKind.OUTAGE: ("placeOrder", "orderStatus", "execDetails"),

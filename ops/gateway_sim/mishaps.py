@@ -5,6 +5,7 @@ it strikes.
 """
 
 import logging
+import math
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -100,6 +101,7 @@ class Mishaps:
         self._is_line_lost = False
         self._untold: list[Callable[[], None]] = []
         self._kept: list[Callable[[], None]] = []
+        self._left_out: dict[tuple[int, int], float] = {}
 
     # The line between the gateway and IB.
 
@@ -277,6 +279,15 @@ class Mishaps:
         """Let a client's next valid id go back, as after orders lost in a restart."""
         floor = self._gateway.floor
         floor.roll_back_ids(client_id, max(1, floor.next_valid_id(client_id) - IDS_LOST))
+
+    def leave_out(self, client_id: int, order_id: int, seconds: float) -> None:
+        """Leave one client's order out of every list for so long (of the wall; 0: for ever)."""
+        until = self._gateway.seconds() + seconds if seconds else math.inf
+        self._left_out[client_id, order_id] = until
+
+    def is_listed(self, client_id: int, order_id: int) -> bool:
+        """Say whether lists show an order, and what it executed, by now."""
+        return self._left_out.get((client_id, order_id), 0.0) <= self._gateway.seconds()
 
     # Data.
 

@@ -145,6 +145,17 @@ async def test_nothing_is_sent_before_another_process_could_read_that_it_is(
         assert {order.state for order in at.state.orders.open.values()} == {OrderState.ACKNOWLEDGED}
 
 
+async def test_bars_that_nothing_follows_from_share_a_commit_and_an_order_waits_for_no_other_bar(
+    journal: Journal, venue: Venue
+) -> None:
+    async with works(journal, venue, Scripted(bars=[None, buy(), None, None])) as at:
+        await at.run(minutes(0, 3))
+        first, *_, last = at.commits
+        sent = ["order.intended", "intent.approved", "order.sending"]
+        assert first == ["bar.closed", "bar.closed", *sent]
+        assert last.count("bar.closed") == 2
+
+
 async def test_an_order_that_a_report_leads_to_while_another_is_sent_is_written_first_too(
     journal: Journal, venue: Venue
 ) -> None:

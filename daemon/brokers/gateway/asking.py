@@ -71,7 +71,7 @@ class Asking:
         request = self.number()
         answer = self._answers[request] = _Answer(rows, end)
         try:
-            self._send(Lane.REQUEST, lambda: write(request))
+            self._write(lambda: write(request))
             async with asyncio.timeout(self._answer_s):
                 return await answer.future
         finally:
@@ -86,11 +86,18 @@ class Asking:
         async with self._one:
             answer = self._lists[end] = _Answer(rows, end)
             try:
-                self._send(Lane.REQUEST, write)
+                self._write(write)
                 async with asyncio.timeout(self._answer_s):
                     return await answer.future
             finally:
                 self._lists.pop(end, None)
+
+    def _write(self, write: Callable[[], None]) -> None:
+        try:
+            self._send(Lane.REQUEST, write)
+        except ConnectionError as error:
+            # Whoever asks may have waited for something else while the connection ended.
+            raise ConnectionLost(f"{error}") from error
 
     def expect(self, end: int) -> "asyncio.Future[list[Row]]":
         """Return what is done when a message of kind `end` comes; `forget` it then."""

@@ -22,7 +22,6 @@ from daemon.brokers.gateway.orders import OrderNames
 from daemon.brokers.gateway.pacing import Lane
 from daemon.brokers.gateway.session import GatewaySession
 from daemon.brokers.gateway.terms import Greeting, OrderTerms
-from daemon.clock import monotonic_s
 from daemon.config.file import ConfigError
 from daemon.core.deadlines import NEVER
 from daemon.gate import RiskApproved
@@ -396,7 +395,7 @@ class IbkrBroker:
         """Look as long as there is a wish for it, not too often."""
         try:
             while self._wanted or self._wants_look:
-                since = monotonic_s() - self._looked_at_s
+                since = self.session.seconds() - self._looked_at_s
                 apart = self.session.timing.look_apart
                 if since < apart:
                     await asyncio.sleep(apart - since)
@@ -412,7 +411,7 @@ class IbkrBroker:
         self._wants_look = False
         wanted, self._wanted = self._wanted, []
         lists = await take_lists(self.session)
-        self._looked_at_s = monotonic_s()
+        self._looked_at_s = self.session.seconds()
         for look_id, why in wanted:
             books = self._books.report(lists, look_id, why, began_at, self.session.up_since)
             self._inbox(books)

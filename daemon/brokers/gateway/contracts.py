@@ -19,7 +19,6 @@ from daemon.brokers.gateway.connection import Part
 from daemon.brokers.gateway.hours import hours_report
 from daemon.brokers.gateway.session import GatewaySession
 from daemon.brokers.gateway.terms import ContractTerms, Greeting, StockContract
-from daemon.clock import monotonic_s
 from daemon.config.file import ConfigError
 from daemon.config.options import Exchange, SymbolConfig
 from events import ContractResolved, Symbol
@@ -133,8 +132,8 @@ class Contracts:
             return False
         if symbol in self.state.instruments.contracts:
             return False
-        first = self._unknown_since.setdefault(symbol, monotonic_s())
-        return monotonic_s() - first >= self._session.timing.verify_again
+        first = self._unknown_since.setdefault(symbol, self._session.seconds())
+        return self._session.seconds() - first >= self._session.timing.verify_again
 
     def _take(self, symbol: Symbol, terms: ContractTerms) -> None:
         self._found[symbol] = StockContract(terms.symbol, terms.primary_exchange, terms.contract_id)

@@ -86,7 +86,7 @@ class Listener(Protocol):
 class GatewaySession:
     """`report` gets what goes on record. `connection` is the one state, `alias` hides accounts."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a conversation is made of
         self,
         settings: GatewaySettings,
         clock: Clock,
@@ -94,12 +94,17 @@ class GatewaySession:
         *,
         sends: bool,
         timing: Timing | None = None,
+        seconds: Callable[[], float] = monotonic_s,
     ) -> None:
-        """Talk to the gateway of `settings`; `sends` says whether orders go this way."""
+        """Talk to the gateway of `settings`; `sends` says whether orders go this way.
+
+        `seconds` never go back: what is waited for is counted in them.
+        """
         self.settings = settings
         self.clock = clock
         self.windows = windows
         self.timing = timing or Timing()
+        self.seconds = seconds
         self.alias = Alias(settings.account, settings.alias)
         self.connection = Connection(settings.endpoint, settings.client_id, sends=sends)
         self.report: Callable[[Input], None] = _nothing
@@ -197,7 +202,7 @@ class GatewaySession:
             self._ended.clear()
             self._why_ended = ""
             self.up_since = self.now
-            self.last_heard_s = monotonic_s()
+            self.last_heard_s = self.seconds()
             self.connection.order_id_next = greeting.order_id_next
             for listener in self.listeners:
                 listener.connected(greeting)
@@ -250,9 +255,9 @@ class GatewaySession:
             self._away_since_s = None
             return
         if self._away_since_s is None:
-            self._away_since_s, self._alarmed = monotonic_s(), False
+            self._away_since_s, self._alarmed = self.seconds(), False
             return
-        for_s = monotonic_s() - self._away_since_s
+        for_s = self.seconds() - self._away_since_s
         if for_s >= self.timing.alarm and not self._alarmed:
             self._alarmed = True
             since = self.now - timedelta(seconds=for_s)
@@ -268,7 +273,7 @@ class GatewaySession:
         await self._pause(self.timing.beat)
         if self._ended.is_set():
             return
-        asked_at = monotonic_s()
+        asked_at = self.seconds()
         answered = self.asking.expect(messages.CURRENT_TIME)
         self.send(Lane.CANCEL, self.wire.ask_time)
         looks = 10
@@ -297,7 +302,7 @@ class GatewaySession:
 
     def _heard(self, kind: int, fields: Sequence[str]) -> None:
         """Take one message of the wire. Nothing raised here may reach the socket."""
-        self.last_heard_s = monotonic_s()
+        self.last_heard_s = self.seconds()
         self.messages += 1
         clean = tuple(fields)
         try:
@@ -373,9 +378,9 @@ class GatewaySession:
         if self._pumping is not None:
             self._pumping.cancel()
             self._pumping = None
-        for outgoing in self._pacer.due(monotonic_s()):
+        for outgoing in self._pacer.due(self.seconds()):
             outgoing.write()
-        wait_s = self._pacer.wait_s(monotonic_s())
+        wait_s = self._pacer.wait_s(self.seconds())
         if wait_s is not None:
             loop = asyncio.get_running_loop()
             self._pumping = loop.call_later(max(wait_s, 0.001), self._pump)
