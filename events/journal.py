@@ -1,4 +1,4 @@
-"""Writing the journal and reading it: the only file that knows SQLite.
+"""Writing the journal and reading it; only `events.journal_file`, which makes it, knows SQLite too.
 
 Writing is one connection, in its own thread, one transaction a turn, durable when `append`
 returns. Reading is by other connections, read-only, in short transactions. Nothing is ever
@@ -17,24 +17,19 @@ import aiosqlite
 from events.base import Event
 from events.chain import GENESIS, Row
 from events.codec import TAGS, decode
-from events.errors import (
-    JournalDamaged,
-    JournalError,
-    JournalForeign,
-    JournalNewer,
-    JournalWriteFailed,
-)
-from events.files import assert_nothing_left, assert_there, schema, statements
+from events.errors import JournalDamaged, JournalError, JournalForeign, JournalWriteFailed
+from events.files import assert_there, schema, statements
+from events.journal_file import SQLITE_VERSION, check_identity, create_missing, uri
 from events.lock import FileLock, lock_path
 from events.record import Record
 from events.rows import Finding, Head, proved_records, records_in, rows_after
+from events.second_checkpointer import LITESTREAM_TABLES, assert_no_second_checkpointer
 from events.session import JournalOpened
 from events.witness import (
     Witness,
     WitnessFile,
     check_witness,
     first_witness,
-    fsync_folder,
     read_witness,
     witness_path,
 )
@@ -42,12 +37,6 @@ from events.write_ahead_log import grow_log
 
 __all__ = ["Finding", "Head", "Journal", "JournalReader"]
 
-APPLICATION_ID = 0x54524144
-"""The letters TRAD, in the SQLite header."""
-USER_VERSION = 1
-SQLITE_VERSION = sqlite3.sqlite_version
-PAGE_BYTES = 4096
-"""With the append-only trigger small pages insert a fifth faster than 16k ones (measured)."""
 ROWS_A_STATEMENT = 250
 PAGE_ROWS = 10_000
 CHECKPOINT_PAGES = 8_000
@@ -74,9 +63,9 @@ class JournalReader:
             JournalMissing, JournalForeign, JournalNewer, JournalDamaged: it cannot be read.
         """
         assert_there(path)
-        _check_identity(path)
+        check_identity(path)
         self.path = path
-        self._connection = sqlite3.connect(_uri(path, "mode=ro"), uri=True)
+        self._connection = sqlite3.connect(uri(path, "mode=ro"), uri=True)
         self._connection.execute("PRAGMA query_only = ON")
 
     def __enter__(self) -> Self:
@@ -216,9 +205,15 @@ class JournalReader:
         found = [text for (text,) in self._ask("PRAGMA integrity_check(10)") if text != "ok"]
         if found:
             raise JournalDamaged(f"SQLite finds: {'; '.join(found)}")
-        built = [str(text) for (text,) in self._ask("SELECT sql FROM sqlite_master")]
+        made = self._ask("SELECT tbl_name, sql FROM sqlite_master")
+        built = [str(sql) for table, sql in made if table not in LITESTREAM_TABLES]
         if statements(*built) != statements(schema()):
             raise JournalDamaged(f"{self.path}: its tables or triggers are not a journal's")
+
+    def tables(self) -> frozenset[str]:
+        """Return the names of all tables in the file, also of those that are not the journal's."""
+        found = self._ask("SELECT name FROM sqlite_master WHERE type = 'table'")
+        return frozenset(str(name) for (name,) in found)
 
     def assert_witnessed(self) -> None:
         """Refuse a journal whose end is not the one its witness remembers, or lies before it.
@@ -262,18 +257,20 @@ class Journal:
         Raises:
             JournalLocked: another process writes it.
             JournalForeign, JournalNewer, JournalDamaged, JournalTailLost: it cannot be trusted.
+            JournalShared: another program checkpoints it, which this SQLite does not bear.
         """
         lock = FileLock(lock_path(path))
         try:
-            _create_missing(path)
+            create_missing(path)
             with JournalReader(path) as reader:
                 head, seen = reader.head(), read_witness(witness_path(path))
                 check_witness(path, seen, head, reader.hash_at)
+                assert_no_second_checkpointer(path, reader.tables(), SQLITE_VERSION)
             if seen is None:
                 # From the start, so that no two crashes in a row leave rows without a witness.
                 first_witness(path, head)
             connection = await aiosqlite.connect(
-                _uri(path, "mode=rw"),
+                uri(path, "mode=rw"),
                 uri=True,
                 isolation_level=None,
                 factory=partial(_Connection, witness=WitnessFile(witness_path(path))),
@@ -397,54 +394,3 @@ class _Connection(sqlite3.Connection):
         assert isinstance(opened, JournalOpened), "event 1 names the journal"
         self._identity = (opened.journal_id, opened.epoch)
         return self._identity
-
-
-def _create_missing(path: Path) -> None:
-    """Make an empty journal where there is none, whole or not at all."""
-    if path.exists():
-        return
-    assert_nothing_left(path)
-    made = path.with_name(path.name + ".new")
-    made.unlink(missing_ok=True)
-    connection = sqlite3.connect(made, isolation_level=None)
-    connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.executescript(schema())
-    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version = {USER_VERSION}")
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.close()
-    made.chmod(0o600)
-    made.rename(path)
-    fsync_folder(path.parent)
-
-
-def _check_identity(path: Path) -> None:
-    """Refuse what is not a journal of ours, without touching it.
-
-    `immutable` keeps SQLite from making files beside it; the header is there since the beginning.
-    `writable_schema` lets it be ahead of the file: so it is in the middle of a checkpoint.
-    """
-    try:
-        connection = sqlite3.connect(_uri(path, "immutable=1"), uri=True)
-        try:
-            connection.execute("PRAGMA writable_schema = ON")
-            (application_id,) = connection.execute("PRAGMA application_id").fetchone()
-            (user_version,) = connection.execute("PRAGMA user_version").fetchone()
-        finally:
-            connection.close()
-    except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
-            message = f"{path} is not a journal: {error}"
-            raise JournalForeign(message) from error
-        raise JournalDamaged(f"{path} cannot be read: {error}") from error
-    if application_id != APPLICATION_ID or user_version < 1:
-        message = f"{path} is another application's file ({application_id:#x}, form {user_version})"
-        raise JournalForeign(message)
-    if user_version > USER_VERSION:
-        message = f"{path} has form {user_version}, this traded knows up to {USER_VERSION}"
-        raise JournalNewer(message)
-
-
-def _uri(path: Path, how: str) -> str:
-    return f"{path.resolve().as_uri()}?{how}"
