@@ -202,6 +202,7 @@ def listening(
         yield
     finally:
         server.close()
+        dispatch.close()
 
 
 async def _trade(

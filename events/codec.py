@@ -83,6 +83,7 @@ from events.session import (
     CalendarLoaded,
     ConfigLoaded,
     JournalOpened,
+    JournalRestored,
     SessionEnded,
     SessionStarted,
     SessionStopping,
@@ -138,6 +139,7 @@ Input = (
     | MarginUnavailable
     | BooksReported
     | JournalOpened
+    | JournalRestored
     | SessionStarted
     | SessionStopping
     | SessionEnded

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain as flatten
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import aiosqlite
 
@@ -19,12 +19,18 @@ from events.chain import GENESIS, Row
 from events.codec import TAGS, decode
 from events.errors import JournalDamaged, JournalError, JournalForeign, JournalWriteFailed
 from events.files import assert_there, schema, statements
-from events.journal_file import SQLITE_VERSION, check_identity, create_missing, uri
+from events.journal_file import (
+    ROWS_A_STATEMENT,
+    SQLITE_VERSION,
+    check_identity,
+    create_missing,
+    uri,
+)
 from events.lock import FileLock, lock_path
 from events.record import Record
 from events.rows import Finding, Head, proved_records, records_in, rows_after
 from events.second_checkpointer import LITESTREAM_TABLES, assert_no_second_checkpointer
-from events.session import JournalOpened
+from events.session import JournalOpened, JournalRestored
 from events.witness import (
     Witness,
     WitnessFile,
@@ -37,7 +43,6 @@ from events.write_ahead_log import grow_log
 
 __all__ = ["Finding", "Head", "Journal", "JournalReader"]
 
-ROWS_A_STATEMENT = 250
 PAGE_ROWS = 10_000
 CHECKPOINT_PAGES = 8_000
 PAGES_A_COMMIT = 4
@@ -46,9 +51,13 @@ ROWS_A_PAGE = 8
 
 _UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)
 """What a damaged file makes SQLite raise; it quotes damaged text, which need not be UTF-8."""
+_BEGINS_EPOCH = JournalOpened | JournalRestored
 _LAST = 2**63 - 1  # No row has a greater seq.
 _COLUMNS = "seq, at, type, key, trace, cause, body, hash"
 _ONE = "(?, ?, ?, nullif(?, ''), nullif(?, 0), nullif(?, 0), ?, ?)"
+_LAST_RESTORE = (
+    "SELECT body FROM event WHERE type = ? AND key IS NOT NULL ORDER BY seq DESC LIMIT 1"
+)
 _INSERT = f"INSERT INTO event VALUES {_ONE}"  # noqa: S608 - constants
 _INSERT_MANY = f"INSERT INTO event VALUES {', '.join([_ONE] * ROWS_A_STATEMENT)}"  # noqa: S608 - constants
 
@@ -169,6 +178,12 @@ class JournalReader:
             limit,
         )
         return [key for (key,) in found]
+
+    def epoch(self) -> int:
+        """Return the epoch the journal is in: one more with each restore."""
+        begun = self.of_kind(JournalRestored)[-1:] or list(self.records(upto=1))
+        epochs = (each.event.epoch for each in begun if isinstance(each.event, _BEGINS_EPOCH))
+        return next(epochs, 0)
 
     def follow(self, after: int, wait: Callable[[], bool]) -> Iterator[Record]:
         """Yield records after `after` as they come; `wait` pauses and says whether to go on."""
@@ -317,6 +332,12 @@ class Journal:
         self.head = Head(rows[-1][0], bytes(rows[-1][7]))
         self._pages_logged += PAGES_A_COMMIT + len(rows) // ROWS_A_PAGE
 
+    async def rows(self, after: int, upto: int, limit: int) -> list[Row]:
+        """Return the next `limit` rows with `after` < seq <= `upto`, in one hop to the thread."""
+        query = f"SELECT {_COLUMNS} FROM event WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?"  # noqa: S608 - constants
+        found = await self._connection.execute_fetchall(query, (after, upto, limit))
+        return cast("list[Row]", list(found))
+
     @property
     def checkpoint_due(self) -> bool:
         """Say whether the write-ahead log has grown enough to be folded back."""
@@ -392,5 +413,8 @@ class _Connection(sqlite3.Connection):
         (body,) = self.execute("SELECT body FROM event WHERE seq = 1").fetchone()
         opened = decode(body)
         assert isinstance(opened, JournalOpened), "event 1 names the journal"
-        self._identity = (opened.journal_id, opened.epoch)
+        found = self.execute(_LAST_RESTORE, (TAGS[JournalRestored],)).fetchone()
+        restored = decode(found[0]) if found else opened
+        assert isinstance(restored, JournalOpened | JournalRestored), "found by its tag"
+        self._identity = (opened.journal_id, restored.epoch)
         return self._identity

@@ -32,6 +32,24 @@ class JournalOpened(Event, frozen=True, tag="journal.opened"):
     simulated_time: bool = False
 
 
+class JournalRestored(Event, frozen=True, tag="journal.restored"):
+    """The journal was restored from a backup, and an `epoch` of its own begins: nothing may leave.
+
+    `backup` is the name of its file. `lost` counts the events that the journal is known to have had
+    behind it. What was done outside in them, orders included, only the broker knows.
+    """
+
+    epoch: int
+    backup: str
+    lost: int
+    by: str
+    why: str
+
+    def key(self) -> str | None:
+        """Return the epoch: each begins once."""
+        return str(self.epoch)
+
+
 class SessionStarted(Event, frozen=True, tag="session.started"):
     """A daemon process took the journal over. `strategies` maps each name to its code's hash.
 

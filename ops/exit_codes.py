@@ -25,6 +25,7 @@ _BY_ERROR: Final = {
     "NoAnswer": ExitCode.BROKER_UNREACHABLE,
     "JournalMissing": ExitCode.FAILURE,
     "JournalOfAnotherAccount": ExitCode.BAD_CONFIG,
+    "RestoreRefused": ExitCode.REFUSED,
     "JournalShared": ExitCode.BAD_CONFIG,
     "JournalError": ExitCode.JOURNAL_DAMAGED,
     "ConfigError": ExitCode.BAD_CONFIG,

@@ -28,6 +28,7 @@ from events import (
     HoldPlaced,
     HoldScope,
     JournalOpened,
+    JournalRestored,
     LinkEvent,
     MarginReported,
     MarginRequested,
@@ -88,7 +89,13 @@ def sentence(event: JournalEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one 
             return because(stage, event.reason)
         case StrategyFailed():
             return because(f"{one_line(event.strategy)} failed and is asked no more", event.error)
-        case JournalOpened() | SessionStarted() | SessionStopping() | SessionEnded():
+        case (
+            JournalOpened()
+            | JournalRestored()
+            | SessionStarted()
+            | SessionStopping()
+            | SessionEnded()
+        ):
             return _session_text(event)
         case ConfigLoaded():
             dry = ", DRY RUN" if event.config.get("dry_run") is True else ""
@@ -124,11 +131,17 @@ def _lifted_text(event: HoldLifted) -> str:
     return because(lifted, event.why)
 
 
-def _session_text(event: JournalOpened | SessionStarted | SessionStopping | SessionEnded) -> str:
+def _session_text(
+    event: JournalOpened | JournalRestored | SessionStarted | SessionStopping | SessionEnded,
+) -> str:
     match event:
         case JournalOpened():
             account = f"account {one_line(event.account)}, mode {event.mode}"
             return f"journal {one_line(event.journal_id)} of {account}"
+        case JournalRestored():
+            lost = f", {event.lost:,} events lost" if event.lost else ""
+            what = f"restored from {one_line(event.backup)}{lost}, epoch {event.epoch}"
+            return because(f"{what}, by {one_line(event.by)}", event.why)
         case SessionStarted():
             named = one_line(", ".join(event.strategies)) or "no strategy"
             return f"traded {one_line(event.code_version)} took the journal over with {named}"

@@ -28,6 +28,7 @@ from events import (
     HoldLifted,
     HoldPlaced,
     JournalOpened,
+    JournalRestored,
     MarginReported,
     MarginRequested,
     MarginUnavailable,
@@ -78,6 +79,7 @@ RareEvent = (
     | SessionStarted
     | SessionStopping
     | JournalOpened
+    | JournalRestored
     | SessionEnded
     | Command
     | CommandRefused

@@ -34,6 +34,7 @@ from events import (
     IntentApproved,
     IntentRefused,
     JournalOpened,
+    JournalRestored,
     LinkEvent,
     MarginReported,
     MarginRequested,
@@ -240,7 +241,7 @@ class State(msgspec.Struct):
                 self.broker.start()
                 self.freshness.start(record.at, live=event.live_feed)
                 self.margin.restart(asks=event.asks_margin)
-            case JournalOpened() | SessionEnded():
+            case JournalOpened() | JournalRestored() | SessionEnded():
                 self.identity.apply(event, record.seq, record.at)
             case OperatorCommand() | CommandRefused() | StrategyPromoted():
                 self._obey(event, record.seq)
