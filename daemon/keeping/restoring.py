@@ -7,6 +7,8 @@ at the place, or a witness without one, on which no daemon starts.
 import os
 import shutil
 from datetime import datetime
+from glob import escape
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -128,7 +130,7 @@ def _loss(
 
 def _put_in_place(made: Path, journal: Path, now: datetime) -> str:
     """Put the journal that was made, and its witness, where they belong; return what was there."""
-    kept = journal.with_name(f"{journal.name}.before-restore-{now:%Y%m%dT%H%M%S%fZ}")
+    kept = _free_name(journal.with_name(f"{journal.name}.before-restore-{now:%Y%m%dT%H%M%SZ}"))
     witness, was_there = witness_path(journal), False
     # The journal first: a witness alone is refused at every start.
     for end in ("", *_BESIDE):
@@ -146,6 +148,12 @@ def _put_in_place(made: Path, journal: Path, now: datetime) -> str:
     fsync_folder(journal.parent)
     _give_to_owner_of(journal.parent, journal, witness, lock_path(journal))
     return str(kept) if was_there else ""
+
+
+def _free_name(wanted: Path) -> Path:
+    """Return `wanted`, or with a number behind it where something has that name already."""
+    names = (wanted.with_name(f"{wanted.name}{f'-{n}' if n else ''}") for n in count())
+    return next(name for name in names if not any(name.parent.glob(f"{escape(name.name)}*")))
 
 
 def _give_to_owner_of(folder: Path, *files: Path) -> None:
