@@ -82,6 +82,7 @@ from events.reconciliation import (
 from events.session import (
     CalendarLoaded,
     ConfigLoaded,
+    JournalContinued,
     JournalOpened,
     JournalRestored,
     SessionEnded,
@@ -139,6 +140,7 @@ Input = (
     | MarginUnavailable
     | BooksReported
     | JournalOpened
+    | JournalContinued
     | JournalRestored
     | SessionStarted
     | SessionStopping

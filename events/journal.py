@@ -6,7 +6,7 @@ repaired in place: a journal that contradicts itself is refused.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain as flatten
 from pathlib import Path
@@ -30,7 +30,8 @@ from events.lock import FileLock, lock_path
 from events.record import Record
 from events.rows import Finding, Head, proved_records, records_in, rows_after
 from events.second_checkpointer import LITESTREAM_TABLES, assert_no_second_checkpointer
-from events.session import JournalOpened, JournalRestored
+from events.segments import Sealed, segments_path
+from events.session import JournalContinued, JournalOpened, JournalRestored
 from events.witness import (
     Witness,
     WitnessFile,
@@ -51,7 +52,7 @@ ROWS_A_PAGE = 8
 
 _UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)
 """What a damaged file makes SQLite raise; it quotes damaged text, which need not be UTF-8."""
-_BEGINS_EPOCH = JournalOpened | JournalRestored
+_BEGINS_EPOCH = JournalOpened | JournalContinued | JournalRestored
 _LAST = 2**63 - 1  # No row has a greater seq.
 _COLUMNS = "seq, at, type, key, trace, cause, body, hash"
 _ONE = "(?, ?, ?, nullif(?, ''), nullif(?, 0), nullif(?, 0), ?, ?)"
@@ -65,8 +66,8 @@ _INSERT_MANY = f"INSERT INTO event VALUES {', '.join([_ONE] * ROWS_A_STATEMENT)}
 class JournalReader:
     """Reads a journal, written to or not, without ever standing in the writer's way."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the journal at `path` read-only.
+    def __init__(self, path: Path, segments: Path | None = None) -> None:
+        """Open the journal at `path` read-only, its sealed part in `segments` or beside it.
 
         Raises:
             JournalMissing, JournalForeign, JournalNewer, JournalDamaged: it cannot be read.
@@ -74,8 +75,14 @@ class JournalReader:
         assert_there(path)
         check_identity(path)
         self.path = path
+        self.sealed = Sealed(segments or segments_path(path))
         self._connection = sqlite3.connect(uri(path, "mode=ro"), uri=True)
         self._connection.execute("PRAGMA query_only = ON")
+        begins = self._ask("SELECT min(seq) FROM event")[0][0]
+        if begins is not None and begins > self.sealed.end.seq + 1:
+            self.close()
+            what = f"begins at event {begins}, and {self.sealed.folder} ends at"
+            raise JournalDamaged(f"{path} {what} {self.sealed.end.seq}: put what is missing back")
 
     def __enter__(self) -> Self:
         """Return self."""
@@ -92,23 +99,25 @@ class JournalReader:
     def head(self) -> Head:
         """Return where the journal ends now."""
         found = self._ask("SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1")
-        return Head(*found[0]) if found else Head()
+        return Head(*found[0]) if found else self.sealed.end
 
     def hash_at(self, seq: int) -> bytes | None:
         """Return the hash of the row at `seq`, None when there is no such row."""
         if seq == 0:
             return GENESIS
         found = self._ask("SELECT hash FROM event WHERE seq = ?", seq)
-        return found[0][0] if found else None
+        return found[0][0] if found else self.sealed.hash_at(seq)
 
     def seq_at(self, at: int) -> int:
         """Return the last seq recorded at or before `at` (ns UTC), 0 when there is none."""
         found = self._ask("SELECT max(seq) FROM event WHERE at <= ?", at)
-        return found[0][0] or 0
+        return found[0][0] or self.sealed.seq_at(at)
 
     def rows(self, after: int = 0, upto: int | None = None) -> Iterator[Row]:
         """Yield the rows with `after` < seq <= `upto`, each page in a transaction of its own."""
         last = upto if upto is not None else _LAST
+        yield from self.sealed.rows(after, last)
+        after = max(after, self.sealed.end.seq)
         while page := self._ask(
             f"SELECT {_COLUMNS} FROM event WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",  # noqa: S608 - constants
             after,
@@ -139,12 +148,14 @@ class JournalReader:
         while page := self._ask(
             f"SELECT {_COLUMNS} FROM event WHERE seq > ? AND seq <= ? AND type = coalesce(?, type)"  # noqa: S608 - constants
             " ORDER BY seq DESC LIMIT 500",
-            after,
+            max(after, self.sealed.end.seq),
             last,
             tag,
         ):
             yield from records_in(self.path, page)
             last = page[-1][0] - 1
+        last = min(last, self.sealed.end.seq)
+        yield from records_in(self.path, self.sealed.rows_back(after, last, tag))
 
     def record(self, seq: int) -> Record | None:
         """Return the record at `seq`, None when there is no such row."""
@@ -152,11 +163,13 @@ class JournalReader:
 
     def traced(self, root: int) -> list[Record]:
         """Return the walk that starts at `root`: that record and all that followed from it."""
-        return self._select("seq = ? OR trace = ? ORDER BY seq", root, root)
+        sealed = self.sealed.where(None, lambda row: root in {row[0], row[4]}, after=root - 1)
+        return self._select(sealed, "(seq = ? OR trace = ?)", root, root)
 
     def find(self, kind: type[Event], key: str) -> Record | None:
         """Return the record of `kind` whose natural identity is `key`, None when there is none."""
-        return next(iter(self._select("type = ? AND key = ?", TAGS[kind], key)), None)
+        sealed = self.sealed.where(TAGS[kind], lambda row: row[3] == key)
+        return next(iter(self._select(sealed, "type = ? AND key = ?", TAGS[kind], key)), None)
 
     def of_kind(self, kind: type[Event], upto: int | None = None) -> list[Record]:
         """Return the records of `kind` up to row `upto`, in order.
@@ -165,8 +178,8 @@ class JournalReader:
         kind that has none there are none here.
         """
         last = upto if upto is not None else _LAST
-        where = "type = ? AND key IS NOT NULL AND seq <= ? ORDER BY seq"
-        return self._select(where, TAGS[kind], last)
+        sealed = self.sealed.where(TAGS[kind], lambda row: row[3] is not None, upto=last)
+        return self._select(sealed, "type = ? AND key IS NOT NULL AND seq <= ?", TAGS[kind], last)
 
     def keys_of(self, kind: type[Event], start: str, limit: int) -> list[str]:
         """Return, in order, up to `limit` natural identities of `kind` that begin with `start`."""
@@ -177,7 +190,8 @@ class JournalReader:
             start + "\U0010ffff",
             limit,
         )
-        return [key for (key,) in found]
+        sealed = self.sealed.where(TAGS[kind], lambda row: (row[3] or "").startswith(start))
+        return sorted({*(key for (key,) in found), *(str(row[3]) for row in sealed)})[:limit]
 
     def epoch(self) -> int:
         """Return the epoch the journal is in: one more with each restore."""
@@ -240,9 +254,12 @@ class JournalReader:
         witness = read_witness(witness_path(self.path))
         check_witness(self.path, witness, self.head(), self.hash_at)
 
-    def _select(self, where: str, *values: object) -> list[Record]:
-        rows = self._ask(f"SELECT {_COLUMNS} FROM event WHERE {where}", *values)  # noqa: S608 - constants
-        return list(records_in(self.path, rows))
+    def _select(self, sealed: Iterable[Row], where: str, *values: object) -> list[Record]:
+        """Return the records of the `sealed` rows, and of those behind them `where` it is so."""
+        # The plus keeps SQLite from walking along `seq` where an index is the way.
+        query = f"SELECT {_COLUMNS} FROM event WHERE +seq > ? AND {where} ORDER BY seq"  # noqa: S608 - constants
+        rows = self._ask(query, self.sealed.end.seq, *values)
+        return list(records_in(self.path, flatten(sealed, rows)))
 
     def _ask(self, query: str, *values: object) -> list[Any]:
         try:
@@ -410,11 +427,11 @@ class _Connection(sqlite3.Connection):
         super().close()
 
     def _read_identity(self) -> tuple[str, int]:
-        (body,) = self.execute("SELECT body FROM event WHERE seq = 1").fetchone()
+        (body,) = self.execute("SELECT body FROM event ORDER BY seq LIMIT 1").fetchone()
         opened = decode(body)
-        assert isinstance(opened, JournalOpened), "event 1 names the journal"
+        assert isinstance(opened, JournalOpened | JournalContinued), "it names the journal"
         found = self.execute(_LAST_RESTORE, (TAGS[JournalRestored],)).fetchone()
         restored = decode(found[0]) if found else opened
-        assert isinstance(restored, JournalOpened | JournalRestored), "found by its tag"
+        assert isinstance(restored, _BEGINS_EPOCH), "found by its tag"
         self._identity = (opened.journal_id, restored.epoch)
         return self._identity

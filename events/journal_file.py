@@ -10,13 +10,16 @@ from itertools import chain
 from pathlib import Path
 
 from events.chain import Row
-from events.errors import JournalDamaged, JournalForeign, JournalNewer
+from events.errors import JournalDamaged, JournalForeign, JournalLocked, JournalNewer
 from events.files import assert_nothing_left, schema
 from events.witness import fsync_folder
 
 APPLICATION_ID = 0x54524144
 """The letters TRAD, in the SQLite header."""
-USER_VERSION = 1
+USER_VERSION = 2
+"""The newest form there is."""
+FORM, CONTINUED_FORM = 1, 2
+"""A journal from its first event, and one that goes on behind what was sealed of it."""
 SQLITE_VERSION = sqlite3.sqlite_version
 PAGE_BYTES = 4096
 """With the append-only trigger small pages insert a fifth faster than 16k ones (measured)."""
@@ -58,9 +61,14 @@ class RowFile:
         self._connection.execute("PRAGMA journal_mode = OFF")
         path.chmod(0o600)
         self._unsynced = 0
+        self._is_empty = True
 
     def write(self, rows: Sequence[Row]) -> None:
         """Write `rows`, which follow those written before."""
+        if self._is_empty and rows[0][0] > 1:
+            self._continue(rows[0])
+            rows = rows[1:]
+        self._is_empty = False
         self._connection.execute("BEGIN")
         for start in range(0, len(rows), ROWS_A_STATEMENT):
             # Many rows a statement: the interpreter's lock is free for who trades meanwhile.
@@ -79,6 +87,16 @@ class RowFile:
         self._sync()
         fsync_folder(self.path.parent)
 
+    def _continue(self, first: Row) -> None:
+        """Begin with a row that is no journal's first: the guard lets in only those behind it."""
+        guard = "event_appends_only"
+        query = "SELECT sql FROM sqlite_master WHERE name = ?"
+        (made,) = self._connection.execute(query, (guard,)).fetchone()
+        self._connection.execute(f"DROP TRIGGER {guard}")
+        self._connection.execute(f"INSERT INTO event VALUES {_ROW}", first)  # noqa: S608 - a constant
+        self._connection.execute(made)
+        self._connection.execute(f"PRAGMA user_version = {CONTINUED_FORM}")
+
     def _sync(self) -> None:
         descriptor = os.open(self.path, os.O_RDONLY)
         try:
@@ -91,6 +109,23 @@ class RowFile:
         """Remove what was written."""
         self._connection.close()
         self.path.unlink(missing_ok=True)
+
+
+def fold_log(path: Path) -> None:
+    """Fold the write-ahead log of `path`, which nobody writes, into it, and remove it.
+
+    Raises:
+        JournalLocked: somebody reads just now.
+    """
+    connection = sqlite3.connect(uri(path, "mode=rw"), uri=True, isolation_level=None)
+    try:
+        busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        connection.close()
+    if busy:
+        raise JournalLocked(f"{path} is being read by another process", None)
+    for end in ("-wal", "-shm"):
+        path.with_name(path.name + end).unlink(missing_ok=True)
 
 
 def check_identity(path: Path) -> None:
@@ -132,5 +167,5 @@ def _made(path: Path, *, check_same_thread: bool = True) -> sqlite3.Connection:
     connection.execute("PRAGMA synchronous = FULL")
     connection.executescript(schema())
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version = {USER_VERSION}")
+    connection.execute(f"PRAGMA user_version = {FORM}")
     return connection

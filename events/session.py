@@ -32,6 +32,21 @@ class JournalOpened(Event, frozen=True, tag="journal.opened"):
     simulated_time: bool = False
 
 
+class JournalContinued(Event, frozen=True, tag="journal.continued"):
+    """What came before is sealed, up to event `sealed`; the file goes on from here.
+
+    It is the first event in the file, and names the journal as `journal.opened` did.
+    """
+
+    journal_id: str
+    epoch: int
+    sealed: int
+
+    def key(self) -> str | None:
+        """Return where what is sealed ends: it ends there once."""
+        return str(self.sealed)
+
+
 class JournalRestored(Event, frozen=True, tag="journal.restored"):
     """The journal was restored from a backup, and an `epoch` of its own begins: nothing may leave.
 

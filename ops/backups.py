@@ -22,6 +22,7 @@ from daemon.keeping.copying import copy_from_outside, copy_path, remove_copy
 from daemon.keeping.shelf import make_room, put_up, unfinished_path
 from events.errors import JournalError
 from events.lock import FileLock, holder, lock_path
+from events.segments import segments_path
 from events.witness import read_witness, witness_path
 
 UNITS: Final = Path("/etc/systemd/system")
@@ -63,8 +64,9 @@ def make_backup(
         unfinished.unlink(missing_ok=True)
         try:
             from_outside = _copy(journal, reached)
+            segments = segments_path(journal)
             beside = dict(files_beside(config_file, UNITS))
-            manifest = pack(copy, seen, beside, datetime.now(UTC), unfinished)
+            manifest = pack(copy, segments, seen, beside, datetime.now(UTC), unfinished)
         finally:
             remove_copy(journal)
         with tempfile.TemporaryDirectory(prefix=".proving-", dir=to) as scratch:

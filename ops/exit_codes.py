@@ -26,6 +26,7 @@ _BY_ERROR: Final = {
     "JournalMissing": ExitCode.FAILURE,
     "JournalOfAnotherAccount": ExitCode.BAD_CONFIG,
     "RestoreRefused": ExitCode.REFUSED,
+    "NothingToSeal": ExitCode.REFUSED,
     "JournalShared": ExitCode.BAD_CONFIG,
     "JournalError": ExitCode.JOURNAL_DAMAGED,
     "ConfigError": ExitCode.BAD_CONFIG,

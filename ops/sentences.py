@@ -27,6 +27,7 @@ from events import (
     HoldLifted,
     HoldPlaced,
     HoldScope,
+    JournalContinued,
     JournalOpened,
     JournalRestored,
     LinkEvent,
@@ -91,6 +92,7 @@ def sentence(event: JournalEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one 
             return because(f"{one_line(event.strategy)} failed and is asked no more", event.error)
         case (
             JournalOpened()
+            | JournalContinued()
             | JournalRestored()
             | SessionStarted()
             | SessionStopping()
@@ -132,12 +134,19 @@ def _lifted_text(event: HoldLifted) -> str:
 
 
 def _session_text(
-    event: JournalOpened | JournalRestored | SessionStarted | SessionStopping | SessionEnded,
+    event: JournalOpened
+    | JournalContinued
+    | JournalRestored
+    | SessionStarted
+    | SessionStopping
+    | SessionEnded,
 ) -> str:
     match event:
         case JournalOpened():
             account = f"account {one_line(event.account)}, mode {event.mode}"
             return f"journal {one_line(event.journal_id)} of {account}"
+        case JournalContinued():
+            return f"events up to {event.sealed:,} are sealed, the journal goes on"
         case JournalRestored():
             lost = f", {event.lost:,} events lost" if event.lost else ""
             what = f"restored from {one_line(event.backup)}{lost}, epoch {event.epoch}"

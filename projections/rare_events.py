@@ -27,6 +27,7 @@ from events import (
     FillCorrected,
     HoldLifted,
     HoldPlaced,
+    JournalContinued,
     JournalOpened,
     JournalRestored,
     MarginReported,
@@ -79,6 +80,7 @@ RareEvent = (
     | SessionStarted
     | SessionStopping
     | JournalOpened
+    | JournalContinued
     | JournalRestored
     | SessionEnded
     | Command

@@ -33,6 +33,7 @@ from events import (
     HoldPlaced,
     IntentApproved,
     IntentRefused,
+    JournalContinued,
     JournalOpened,
     JournalRestored,
     LinkEvent,
@@ -198,7 +199,7 @@ class State(msgspec.Struct):
                 self.broker_errors.apply(event, record.at)
             case ClockJumped():
                 self.clock_jumped = True
-            case PermitLost() | DiskLow() | SessionStopping():
+            case PermitLost() | DiskLow() | SessionStopping() | JournalContinued():
                 pass  # It moves no book; what follows from it are the holds and cancels behind.
             case LinkEvent():
                 self.broker.apply(event, record.at)

@@ -25,6 +25,7 @@ from daemon.keeping.bundle import pack, prove, unpack
 from daemon.keeping.copying import copy_live, copy_path
 from events.errors import JournalError
 from events.journal import Head, Journal, JournalReader
+from events.segments import segments_path
 from events.witness import Witness, check_witness
 from tests.builders import a_bar, records
 from tests.journals import OPENED
@@ -113,7 +114,7 @@ async def backup_problem(journal: Journal, folder: Path, number: int) -> str:
 
 def packed_problem(journal: Path, seen: Witness, target: Path) -> str:
     try:
-        pack(copy_path(journal), seen, {}, datetime.now(UTC), target)
+        pack(copy_path(journal), segments_path(journal), seen, {}, datetime.now(UTC), target)
         with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
             prove(Path(scratch), unpack(target, Path(scratch)))
     except JournalError as error:

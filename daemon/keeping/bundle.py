@@ -2,6 +2,7 @@
 
     manifest.json        whose journal it is, where it ends, and the size and hash of every file
     journal.db           the journal, row by row as it was
+    journal.db.segments/ its sealed part, where there is one
     journal.db.witness   that it ends there
     config/  units/      the configuration and the systemd units, where there were any
 
@@ -27,6 +28,7 @@ from events import JournalOpened, Mode
 from events.errors import JournalDamaged, JournalError
 from events.journal import Head, JournalReader
 from events.journal_file import SQLITE_VERSION
+from events.segments import segment_files, segments_path
 from events.witness import (
     Witness,
     WitnessFile,
@@ -40,6 +42,7 @@ FORM: Final = 1
 MANIFEST: Final = "manifest.json"
 JOURNAL: Final = "journal.db"
 _WITNESS: Final = witness_path(Path(JOURNAL)).name
+_SEGMENTS: Final = segments_path(Path(JOURNAL)).name
 _COMPRESSION: Final = 1
 """The fastest: the text of events shrinks to a sixth with it, and to an eighth with the slowest."""
 _LIBRARIES: Final = ("traded", "msgspec", "aiosqlite", "exchange_calendars")
@@ -80,18 +83,23 @@ class Manifest(msgspec.Struct, frozen=True):
         return Witness(self.journal_id, self.epoch, self.events, self.head_hash)
 
 
-def pack(
-    copy: Path, seen: Witness | None, beside: Mapping[str, Path], made_at: datetime, target: Path
+def pack(  # noqa: PLR0913, PLR0917 - all that goes into a backup
+    copy: Path,
+    segments: Path,
+    seen: Witness | None,
+    beside: Mapping[str, Path],
+    made_at: datetime,
+    target: Path,
 ) -> Manifest:
     """Write a backup of the journal's `copy` to `target`, durably, and return what is in it.
 
-    `seen` is what the journal's own witness said before the copy was begun; `beside` are the files
-    that go with it, by their names in the backup.
+    `segments` is the folder of its sealed part, `seen` what the journal's own witness said before
+    the copy was begun; `beside` are the files that go with it, by their names in the backup.
 
     Raises:
         JournalError: the copy is not the history that its witness remembers.
     """
-    with JournalReader(copy) as reader:
+    with JournalReader(copy, segments) as reader:
         head = reader.head()
         check_witness(copy, seen, head, reader.hash_at)
         first, last = reader.record(1), reader.record(head.seq)
@@ -104,7 +112,8 @@ def pack(
     file = WitnessFile(witness)
     file.write(Witness(opened.journal_id, epoch, head.seq, head.hash.hex()))
     file.close()
-    parts = {JOURNAL: copy, _WITNESS: witness, **beside}
+    sealed = {f"{_SEGMENTS}/{path.name}": path for path in segment_files(segments)}
+    parts = {JOURNAL: copy, **sealed, _WITNESS: witness, **beside}
     manifest = Manifest(
         form=FORM,
         made_at=made_at,

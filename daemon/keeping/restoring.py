@@ -20,9 +20,10 @@ from events import JournalRestored
 from events.errors import JournalError
 from events.journal import JournalReader
 from events.lock import FileLock, lock_path
+from events.segments import segment_files, segments_path
 from events.witness import Witness, fsync_folder, read_witness, witness_path
 
-_BESIDE: Final = ("-wal", "-shm", ".snapshots")
+_BESIDE: Final = ("-wal", "-shm", ".snapshots", ".segments")
 """What belongs to a journal, besides its witness, and means nothing to another one."""
 
 
@@ -142,11 +143,15 @@ def _put_in_place(made: Path, journal: Path, now: datetime) -> str:
         os.link(witness, witness_path(kept))
         was_there = True
     fsync_folder(journal.parent)
+    if segments_path(made).exists():
+        segments_path(made).rename(segments_path(journal))
     witness_path(made).replace(witness)
     fsync_folder(journal.parent)
     made.rename(journal)
     fsync_folder(journal.parent)
-    _give_to_owner_of(journal.parent, journal, witness, lock_path(journal))
+    sealed = segments_path(journal)
+    own = (sealed, *segment_files(sealed)) if sealed.exists() else ()
+    _give_to_owner_of(journal.parent, journal, witness, lock_path(journal), *own)
     return str(kept) if was_there else ""
 
 

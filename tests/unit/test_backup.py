@@ -16,6 +16,7 @@ from daemon.keeping.copying import copy_from_outside, copy_live, copy_path, remo
 from daemon.keeping.shelf import backup_name, backups_of, make_room, put_up
 from events.errors import JournalTailLost
 from events.journal import JournalReader
+from events.segments import segments_path
 from events.witness import Witness, read_witness, witness_path
 from ops.backups import files_beside
 from tests.builders import a_bar, records
@@ -35,7 +36,7 @@ def backed_up(journal: Path, target: Path, **beside: Path) -> Manifest:
     seen = read_witness(witness_path(journal))
     copy_from_outside(journal, lambda _: None)
     try:
-        return pack(copy_path(journal), seen, beside, NOW, target)
+        return pack(copy_path(journal), segments_path(journal), seen, beside, NOW, target)
     finally:
         remove_copy(journal)
 
@@ -149,7 +150,7 @@ def test_a_copy_that_its_witness_does_not_remember_is_no_backup(
     other = Witness(OPENED.journal_id, 1, 2_000, "00" * 32)
     for seen in (ahead, other):
         with pytest.raises(JournalTailLost):
-            pack(copy_path(journal), seen, {}, NOW, tmp_path / "b.tar.gz")
+            pack(copy_path(journal), tmp_path, seen, {}, NOW, tmp_path / "b.tar.gz")
     assert not (tmp_path / "b.tar.gz").exists()
 
 

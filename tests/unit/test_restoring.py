@@ -22,6 +22,7 @@ from events import (
 from events.errors import JournalError, JournalLocked, JournalTailLost
 from events.journal import Journal, JournalReader
 from events.lock import FileLock, lock_path
+from events.segments import segments_path
 from events.witness import read_witness, witness_path
 from ops.sentences import sentence
 from projections import State
@@ -49,7 +50,8 @@ def backup(journal: Path, tmp_path: Path) -> Path:
 
 def backed_up(journal: Path, target: Path) -> Path:
     copy_from_outside(journal, lambda _: None)
-    pack(copy_path(journal), read_witness(witness_path(journal)), {}, NOW, target)
+    seen, segments = read_witness(witness_path(journal)), segments_path(journal)
+    pack(copy_path(journal), segments, seen, {}, NOW, target)
     remove_copy(journal)
     return target
 
@@ -283,12 +285,12 @@ def test_half_of_a_restore_never_starts_a_daemon(journal: Path, tmp_path: Path, 
     place.parent.mkdir()
     restored(backup, place)
     steps = (
-        lambda: journal.rename(journal.with_name("aside")),
-        lambda: witness_path(place).replace(witness_path(journal)),
-        lambda: place.rename(journal),
+        (journal, journal.with_name("aside")),
+        (witness_path(place), witness_path(journal)),
+        (place, journal),
     )
-    for step in steps[:done]:
-        step()
+    for source, target in steps[:done]:
+        source.replace(target)
     if done == len(steps):
         asyncio.run(opened(journal))
         return
