@@ -115,9 +115,12 @@ class JournalReader:
 
     def rows(self, after: int = 0, upto: int | None = None) -> Iterator[Row]:
         """Yield the rows with `after` < seq <= `upto`, each page in a transaction of its own."""
-        last = upto if upto is not None else _LAST
-        yield from self.sealed.rows(after, last)
-        after = max(after, self.sealed.end.seq)
+        yield from self.sealed.rows(after, _LAST if upto is None else upto)
+        yield from self._own_rows(after, upto)
+
+    def _own_rows(self, after: int, upto: int | None) -> Iterator[Row]:
+        """Yield the rows that are in the file and not sealed."""
+        after, last = max(after, self.sealed.end.seq), _LAST if upto is None else upto
         while page := self._ask(
             f"SELECT {_COLUMNS} FROM event WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",  # noqa: S608 - constants
             after,
@@ -129,7 +132,8 @@ class JournalReader:
 
     def records(self, after: int = 0, upto: int | None = None) -> Iterator[Record]:
         """Yield the records with `after` < seq <= `upto`, as far as the journal goes now."""
-        return records_in(self.path, self.rows(after, upto))
+        yield from self.sealed.records(after, _LAST if upto is None else upto)
+        yield from records_in(self.path, self._own_rows(after, upto))
 
     def verified_records(self, start: Head, upto: int | None = None) -> Iterator[Record]:
         """Yield the records after `start`, each only once its place in the chain is proved.
@@ -137,7 +141,14 @@ class JournalReader:
         Raises:
             JournalDamaged: a row is missing, was changed, or is not what its type says.
         """
-        return proved_records(self.path, self.rows(start.seq, upto), start)
+        if start.seq < self.sealed.end.seq:
+            if self.hash_at(start.seq) != start.hash:
+                raise JournalDamaged(f"{self.path}: row {start.seq} is another than it should be")
+            # A block is proved whole before its first row is there.
+            last = _LAST if upto is None else upto
+            yield from records_in(self.path, self.sealed.rows(start.seq, last))
+            start = self.sealed.end
+        yield from proved_records(self.path, self._own_rows(start.seq, upto), start)
 
     def records_back(
         self, upto: int | None = None, *, after: int = 0, kind: type[Event] | None = None

@@ -18,8 +18,10 @@ from zlib import error as ZlibError  # noqa: N812 - named as a class, which it i
 import msgspec
 
 from events.chain import Row, row_hash
+from events.codec import JournalEvent
 from events.errors import JournalDamaged
-from events.rows import Head
+from events.record import Record
+from events.rows import Head, records_in
 from events.witness import fsync_folder
 
 BLOCK_ROWS: Final = 2_000
@@ -29,7 +31,9 @@ _BODY_STARTS: Final = '{"type":"'
 _GZIP: Final = 31
 _LAST: Final = 2**63 - 1
 _Line = tuple[int, int, str | None, int | None, int | None, msgspec.Raw]
+_Told = tuple[int, int, str | None, int | None, int | None, JournalEvent]
 _lines = msgspec.json.Decoder(list[_Line])
+_records: msgspec.json.Decoder[list[_Told]] = msgspec.json.Decoder(list[_Told])
 
 
 class Block(msgspec.Struct, frozen=True):
@@ -110,6 +114,25 @@ class Sealed:
                 rows = self._read(packed, block, previous)
                 yield from rows[max(after + 1 - block.first, 0) : upto + 1 - block.first]
 
+    def records(self, after: int, upto: int) -> Iterator[Record]:
+        """Yield the records with `after` < seq <= `upto` as they stand: gzip's checksum is asked.
+
+        That takes half as long as proving them, which `rows` does.
+        """
+        for packed, block, previous in self._blocks:
+            if block.last > after and block.first <= upto:
+                for record in self._records_of(packed, block, previous):
+                    if after < record.seq <= upto:
+                        yield record
+
+    def _records_of(self, packed: Path, block: Block, previous: bytes) -> Iterable[Record]:
+        try:
+            found = _records.decode(self._text(packed, block))
+        except msgspec.ValidationError:
+            # Events of an older form, or of none that is known: row by row, and said.
+            return records_in(packed, self._read(packed, block, previous))
+        return (Record(seq, at, event, trace, cause) for seq, at, _, trace, cause, event in found)
+
     def where(
         self, tag: str | None, is_wanted: Callable[[Row], bool], after: int = 0, upto: int = _LAST
     ) -> Iterator[Row]:
@@ -145,13 +168,9 @@ class Sealed:
         if self._held is not None and self._held[0] is block:
             return self._held[1]
         try:
-            with packed.open("rb") as file:
-                file.seek(block.offset)
-                text = decompress(file.read(block.size), _GZIP)
-            found = _lines.decode(b"[" + text[:-1].replace(b"\n", b",") + b"]")
-        except (OSError, ZlibError, msgspec.DecodeError) as error:
-            what = f"events {block.first} to {block.last} cannot be read"
-            raise JournalDamaged(f"{packed}: {what}: {error}") from error
+            found = _lines.decode(self._text(packed, block))
+        except msgspec.DecodeError as error:
+            raise JournalDamaged(f"{packed}: {_named(block)} cannot be read: {error}") from error
         rows: list[Row] = []
         for seq, at, key, trace, cause, raw in found:
             body = bytes(raw)
@@ -160,10 +179,24 @@ class Sealed:
             tag = text_body[len(_BODY_STARTS) : text_body.find('"', len(_BODY_STARTS))]
             rows.append((seq, at, tag, key, trace, cause, text_body, previous))
         if previous.hex() != block.hash or rows[0][0] != block.first or rows[-1][0] != block.last:
-            what = f"events {block.first} to {block.last} are not what was sealed"
-            raise JournalDamaged(f"{packed}: {what}")
+            raise JournalDamaged(f"{packed}: {_named(block)} are not what was sealed")
         self._held = block, rows
         return rows
+
+    @staticmethod
+    def _text(packed: Path, block: Block) -> bytes:
+        """Return the lines of a block as one JSON array."""
+        try:
+            with packed.open("rb") as file:
+                file.seek(block.offset)
+                text = decompress(file.read(block.size), _GZIP)
+        except (OSError, ZlibError) as error:
+            raise JournalDamaged(f"{packed}: {_named(block)} cannot be read: {error}") from error
+        return b"[" + text[:-1].replace(b"\n", b",") + b"]"
+
+
+def _named(block: Block) -> str:
+    return f"events {block.first} to {block.last}"
 
 
 def segment_files(folder: Path) -> list[Path]:
