@@ -159,13 +159,12 @@ class JournalReader:
         while page := self._ask(
             f"SELECT {_COLUMNS} FROM event WHERE seq > ? AND seq <= ? AND type = coalesce(?, type)"  # noqa: S608 - constants
             " ORDER BY seq DESC LIMIT 500",
-            max(after, self.sealed.end.seq),
+            after,
             last,
             tag,
         ):
             yield from records_in(self.path, page)
             last = page[-1][0] - 1
-        last = min(last, self.sealed.end.seq)
         yield from records_in(self.path, self.sealed.rows_back(after, last, tag))
 
     def record(self, seq: int) -> Record | None:

@@ -8,6 +8,7 @@ again, so what is read is proved by being read.
 
 import gzip
 import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -76,14 +77,14 @@ def segments_path(journal: Path) -> Path:
 class Sealed:
     """Reads the segments in `folder`, in order. `end` is where they end, seq 0 where are none."""
 
-    def __init__(self, folder: Path) -> None:
-        """Read the indexes, which must follow each other.
+    def __init__(self, folder: Path, begin: Head | None = None) -> None:
+        """Read the indexes, which must follow `begin` (None: nothing) and each other.
 
         Raises:
             JournalDamaged: one is missing or cannot be read.
         """
         self.folder = folder
-        self.end = Head()
+        self.end = begin or Head()
         self._blocks: list[tuple[Path, Block, bytes]] = []
         self._held: tuple[Block, list[Row]] | None = None
         for file in segment_files(folder)[1::2]:
@@ -211,17 +212,16 @@ def packed_path(index: Path) -> Path:
 
 
 def pack_segment(rows: Iterable[Row], start: Head, folder: Path) -> Index:
-    """Pack `rows`, which follow `start`, into one more segment in `folder`; return its index.
+    """Pack `rows`, which follow `start`, into a segment in `folder`; return its index.
 
-    It counts from when its index is there, which comes last. What an attempt that broke off has
-    left is overwritten.
+    What an attempt that broke off has left there goes.
     """
-    folder.mkdir(mode=0o700, exist_ok=True)
-    unfinished = folder / "unfinished"
-    unfinished.unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700, parents=True)
+    unnamed = folder / "segment"
     blocks: list[Block] = []
     offset, left = 0, iter(rows)
-    with unfinished.open("xb") as file:
+    with unnamed.open("xb") as file:
         while page := list(islice(left, BLOCK_ROWS)):
             member = gzip.compress(b"".join(map(_line, page)), COMPRESSION, mtime=0)
             file.write(member)
@@ -231,14 +231,25 @@ def pack_segment(rows: Iterable[Row], start: Head, folder: Path) -> Index:
                 Block(offset, len(member), page[0][0], last[0], last[7].hex(), at_min, tags)
             )
             offset += len(member)
-        file.flush()
-        os.fsync(file.fileno())
     index = Index(start.hash.hex(), tuple(blocks))
     name = folder / f"{index.first:012}-{index.end.seq:012}.index.json"
-    _put(unfinished, packed_path(name))
-    unfinished.write_bytes(msgspec.json.encode(index))
-    _put(unfinished, name)
+    unnamed.rename(packed_path(name))
+    name.write_bytes(msgspec.json.encode(index))
     return index
+
+
+def put_segment(unfinished: Path, folder: Path) -> Path:
+    """Move the segment in `unfinished` into `folder`, durably and read-only; return its path.
+
+    It counts from when its index is there, which comes last.
+    """
+    folder.mkdir(mode=0o700, exist_ok=True)
+    fsync_folder(folder.parent)
+    packed, index = segment_files(unfinished)
+    for file in (packed, index):
+        _put(file, folder / file.name)
+    unfinished.rmdir()
+    return folder / packed.name
 
 
 def _put(unfinished: Path, target: Path) -> None:

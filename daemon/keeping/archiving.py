@@ -16,7 +16,7 @@ from events.journal import Head, JournalReader
 from events.journal_file import RowFile, fold_log
 from events.lock import FileLock, lock_path
 from events.rows import proved_records, rows_after
-from events.segments import Sealed, pack_segment, packed_path, segments_path
+from events.segments import Sealed, pack_segment, put_segment, segments_path
 from events.witness import Witness, WitnessFile, witness_path
 
 
@@ -53,30 +53,31 @@ def archive(journal: Path) -> Archived:
             sealed, head = reader.sealed.end, reader.head()
             if head.seq <= sealed.seq + 1:
                 raise NothingToSeal(f"{journal} ends at event {head.seq}: all of it is sealed")
-            index = pack_segment(reader.rows(sealed.seq), sealed, segments_path(journal))
-            _assert_packed(reader, sealed, head)
+            # Under no segment's name until it was read back.
+            unfinished = journal.with_name(journal.name + ".sealing")
+            index = pack_segment(reader.rows(sealed.seq), sealed, unfinished)
+            _assert_packed(reader, unfinished, sealed, head)
+            packed = put_segment(unfinished, segments_path(journal))
             following = _following(reader, head)
         before = journal.stat().st_size
         _go_on_behind(journal, following, head)
     finally:
         lock.release()
-    name = f"{index.first:012}-{index.end.seq:012}.index.json"
-    packed = packed_path(segments_path(journal) / name)
     size = packed.stat().st_size
     after = journal.stat().st_size
     return Archived(str(packed), index.first, index.end.seq, before, after, size)
 
 
-def _assert_packed(reader: JournalReader, start: Head, head: Head) -> None:
+def _assert_packed(reader: JournalReader, unfinished: Path, start: Head, head: Head) -> None:
     """Read the segment back, and hold each of its rows against the file's own.
 
     Raises:
         JournalDamaged: one of them is another. The file is as it was.
     """
-    packed = Sealed(reader.sealed.folder)
+    packed = Sealed(unfinished, start)
     rows = zip(packed.rows(start.seq, head.seq), reader.rows(start.seq), strict=True)
     if packed.end != head or any(made != row for made, row in rows):
-        raise JournalDamaged(f"{packed.folder} does not hold what the file has: nothing was sealed")
+        raise JournalDamaged(f"{unfinished} is not what the file has: nothing was sealed")
 
 
 def _following(reader: JournalReader, head: Head) -> Row:

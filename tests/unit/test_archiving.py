@@ -3,10 +3,14 @@
 import asyncio
 import gzip
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from daemon.keeping.archiving import Archived, NothingToSeal, archive
@@ -24,7 +28,7 @@ from events.errors import JournalDamaged, JournalLocked, JournalNewer, JournalTa
 from events.journal import JournalReader
 from events.lock import FileLock, lock_path
 from events.rows import Head
-from events.segments import BLOCK_ROWS, segment_files, segments_path
+from events.segments import BLOCK_ROWS, Index, segment_files, segments_path
 from events.witness import read_witness, witness_path
 from tests.builders import a_bar, a_fill, an_order
 from tests.journals import a_story, ask, changed, raw_rows, write
@@ -229,8 +233,21 @@ def damaged_segments(journal: Path) -> Iterator[tuple[str, Callable[[], object]]
     yield "no segment", packed.unlink
     yield "no index", index.unlink
     yield "half an index", lambda: index.write_bytes(index.read_bytes()[:100])
-    lines = gzip.decompress(content).replace(b'"close":"102"', b'"close":"902"')
-    yield "another price", lambda: packed.write_bytes(gzip.compress(lines))
+    yield "another price", lambda: with_another_price(packed, index)
+
+
+def with_another_price(packed: Path, index: Path) -> None:
+    """Change one price, and make sizes and checksums fit as one would who hides that."""
+    content, said = packed.read_bytes(), msgspec.json.decode(index.read_bytes(), type=Index)
+    members, blocks, offset = [], [], 0
+    for block in said.blocks:
+        lines = gzip.decompress(content[block.offset : block.offset + block.size])
+        members.append(gzip.compress(lines.replace(b'"close":"102"', b'"close":"902"')))
+        size = len(members[-1])
+        blocks.append(msgspec.structs.replace(block, offset=offset, size=size))
+        offset += size
+    packed.write_bytes(b"".join(members))
+    index.write_bytes(msgspec.json.encode(msgspec.structs.replace(said, blocks=tuple(blocks))))
 
 
 @pytest.mark.parametrize("number", range(6))
@@ -265,6 +282,23 @@ def test_an_older_traded_refuses_a_journal_that_goes_on(journal: Path) -> None:
     changed(journal, "PRAGMA user_version = 3")
     with pytest.raises(JournalNewer), JournalReader(journal):
         pass
+
+
+def test_what_does_not_come_back_exactly_is_not_sealed(journal: Path) -> None:
+    # A body of two lines is JSON, and was recorded so: a segment of lines cannot hold it.
+    seq, at, *_, previous = raw_rows(journal)[-1]
+    body = '{"type":"permit.lost",\n"why":"gone"}'
+    row_hash = sha256(previous + f"{seq + 1}|{at}|0|0|{body}".encode()).digest()
+    row = (seq + 1, at, "permit.lost", None, None, None, body, row_hash)
+    with closing(sqlite3.connect(journal)) as connection, connection:
+        connection.execute("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+    assert_sound(journal)
+    before = raw_rows(journal)
+    with pytest.raises(JournalDamaged):
+        archive(journal)
+    assert raw_rows(journal) == before
+    assert not segments_path(journal).exists()
+    assert_sound(journal)
 
 
 def test_a_lost_tail_is_still_noticed(journal: Path) -> None:
