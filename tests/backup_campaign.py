@@ -41,10 +41,17 @@ class Load:
     journal: Journal
     chance: random.Random
     waits: list[float] = field(default_factory=list)
+    rests: bool = False
 
     async def write(self) -> None:
-        """Append turn after turn, and fold the log back when it is due, as the engine does."""
+        """Append turn after turn, and fold the log back when it is due, as the engine does.
+
+        It rests while a copy that was made is judged, so that the journal does not outgrow that.
+        """
         while True:
+            if self.rests:
+                await asyncio.sleep(0.005)
+                continue
             await self.turn(self.chance.randint(1, BATCH_MAX))
             if self.journal.checkpoint_due:
                 await self.journal.checkpoint()
@@ -99,16 +106,18 @@ async def judge(folder: Path, backups: int, events: int, seed: int) -> Judged:
     judged = Judged()
     async with under_load(folder / "journal.db", events, seed) as load:
         for number in range(backups):
-            judged.note("backup", await backup_problem(load.journal, folder, number))
+            judged.note("backup", await backup_problem(load, folder, number))
             for kind, ends in (("cp db", [""]), ("cp db + wal", ["", "-wal"])):
-                judged.note(kind, await naive_problem(load.journal, folder, ends))
+                judged.note(kind, await naive_problem(load, folder, ends))
     return judged
 
 
-async def backup_problem(journal: Journal, folder: Path, number: int) -> str:
+async def backup_problem(load: Load, folder: Path, number: int) -> str:
     """Make one backup the way `traded backup` does, and say what is wrong with it."""
+    journal, load.rests = load.journal, False
     seen = Witness(OPENED.journal_id, 1, journal.head.seq, journal.head.hash.hex())
     await copy_live(journal, lambda _: None)
+    load.rests = True
     return await asyncio.to_thread(packed_problem, journal.path, seen, folder / f"{number}.tar.gz")
 
 
@@ -124,8 +133,10 @@ def packed_problem(journal: Path, seen: Witness, target: Path) -> str:
     return ""
 
 
-async def naive_problem(journal: Journal, folder: Path, ends: list[str]) -> str:
+async def naive_problem(load: Load, folder: Path, ends: list[str]) -> str:
     """Copy the files with `cp`, in another process, and say what is wrong with what came of it."""
+    journal, load.rests = load.journal, False
+    await asyncio.sleep(0.05)  # Under load again.
     seen = journal.head
     target = folder / "naive.db"
     for end in ("", "-wal", "-shm"):
@@ -134,6 +145,7 @@ async def naive_problem(journal: Journal, folder: Path, ends: list[str]) -> str:
         await asyncio.to_thread(
             subprocess.run, ["cp", f"{journal.path}{end}", f"{target}{end}"], check=True
         )
+    load.rests = True
     return await asyncio.to_thread(copied_problem, target, seen)
 
 
