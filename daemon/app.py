@@ -25,7 +25,7 @@ from daemon.config.corporate_actions_file import read_corporate_actions
 from daemon.config.file import ConfigError, to_event
 from daemon.config.loading import LoadError, build_plugged_in, look_in
 from daemon.config.options import OUTSIDE, PAPER, Config, OnStop
-from daemon.control.address import socket_path
+from daemon.control.address import make_folder, socket_path
 from daemon.control.dispatch import Dispatch
 from daemon.control.server import ControlServer, own_and_root
 from daemon.core.core import Core
@@ -123,7 +123,7 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
     `wait` a broker that is not there ends the run. `wall` is the clock of live bars.
 
     Raises:
-        JournalError, ConfigError, BadBars, LoadError, NoAnswer: it cannot start, or
+        JournalError, ConfigError, BadBars, LoadError, NoAnswer, OutOfReach: it cannot start, or
             (JournalWriteFailed) not go on.
     """
     look_in(base)
@@ -133,6 +133,7 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
     feed = build_feed(config, base, wall, gateway)
     assert_mode(config, broker, feed)
     actions = read_actions(config, base)
+    make_socket_folder(config, journal_path)
     async with _opened(journal_path, gateway) as (journal, reader):
         is_new = journal.head.seq == 0
         snapshots = SnapshotFolder(journal_path)
@@ -187,6 +188,21 @@ def _notices(opens: Opening, feed: Feed, gateway: "GatewayParts | None") -> tupl
     return (*opens.notices, *of_feed, *(gateway.notices if gateway is not None else ()))
 
 
+def guests(config: Config) -> frozenset[int]:
+    """Return who may command besides the daemon's own user and root."""
+    return frozenset(config.control.allowed_uids) - own_and_root()
+
+
+def make_socket_folder(config: Config, journal: Path) -> None:
+    """Make the folder of the operator's socket, before anything is recorded that needs an end.
+
+    Raises:
+        UnsafeFolder, OutOfReach: it is another's, or a guest would not get there.
+    """
+    if config.control.enabled:
+        make_folder(socket_path(journal, os.environ), guests(config))
+
+
 @contextmanager
 def listening(
     engine: Engine, journal: Path, config: Config, reread: Callable[[], Config]
@@ -197,7 +213,7 @@ def listening(
         return
     path = socket_path(journal, os.environ)
     dispatch = Dispatch(engine, asyncio.get_running_loop(), config, reread)
-    server = ControlServer(path, own_and_root() | set(config.control.allowed_uids), dispatch)
+    server = ControlServer(path, own_and_root() | guests(config), dispatch)
     try:
         yield
     finally:

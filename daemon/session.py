@@ -37,6 +37,7 @@ from events import (
 )
 from events.codec import Input
 from projections import State
+from projections.data_modes import data_mode
 from projections.order_states import OrderState
 
 CALENDAR_BEFORE = timedelta(days=40)
@@ -100,6 +101,7 @@ def opening(  # noqa: PLR0913, PLR0917 - all that a session depends on
             feed.live,
             doubts,
             broker.outside and isinstance(broker, AnswersMargin),
+            data_mode(config.mode, live_feed=feed.live, outside=broker.outside),
         ),
         *calendars,
     ]

@@ -43,9 +43,11 @@ from events.holds import (
 )
 from events.instruments import (
     ContractResolved,
+    ReportedHours,
     ShortSaleReported,
     SymbolHalted,
     SymbolResumed,
+    TradingHoursReported,
 )
 from events.machine import ClockJumped, DiskLow
 from events.margin import (
@@ -54,7 +56,7 @@ from events.margin import (
     MarginRequested,
     MarginUnavailable,
 )
-from events.market import BarClosed, BarMissing
+from events.market import BarClosed, BarMissing, DataTrouble, MarketDataImpaired
 from events.operator import (
     BY_HAND,
     CommandRefused,
@@ -122,6 +124,7 @@ from events.record import Record
 from events.session import (
     CalendarLoaded,
     ConfigLoaded,
+    DataMode,
     FreshnessMode,
     FreshnessTerms,
     JournalContinued,
@@ -178,6 +181,8 @@ __all__ = [
     "CorporateActionAnnounced",
     "CorporateActionApplied",
     "CorporateActionKind",
+    "DataMode",
+    "DataTrouble",
     "Difference",
     "DiskLow",
     "Event",
@@ -202,6 +207,7 @@ __all__ = [
     "MarginReported",
     "MarginRequested",
     "MarginUnavailable",
+    "MarketDataImpaired",
     "Mode",
     "OperatorCancelAsked",
     "OperatorCommand",
@@ -234,6 +240,7 @@ __all__ = [
     "PositionAdjusted",
     "ReconcileCompleted",
     "Record",
+    "ReportedHours",
     "Resolution",
     "SessionEnded",
     "SessionHours",
@@ -251,6 +258,7 @@ __all__ = [
     "TimeInForce",
     "TimerFired",
     "TimerKind",
+    "TradingHoursReported",
     "Trip",
     "WorkingOrders",
     "nanoseconds",

@@ -26,6 +26,7 @@ from events.instruments import (
     ShortSaleReported,
     SymbolHalted,
     SymbolResumed,
+    TradingHoursReported,
 )
 from events.machine import ClockJumped, DiskLow
 from events.margin import (
@@ -34,7 +35,7 @@ from events.margin import (
     MarginRequested,
     MarginUnavailable,
 )
-from events.market import BarClosed, BarMissing
+from events.market import BarClosed, BarMissing, MarketDataImpaired
 from events.operator import (
     CommandRefused,
     OperatorCancelAsked,
@@ -135,6 +136,8 @@ Input = (
     | SymbolHalted
     | SymbolResumed
     | ShortSaleReported
+    | TradingHoursReported
+    | MarketDataImpaired
     | AccountReported
     | MarginReported
     | MarginUnavailable

@@ -19,6 +19,19 @@ class JournalError(Exception):
         return f"{self.args[0]}\n  next: {self.hint}"
 
 
+CANNOT_OPEN = 14
+"""SQLite's code where it may not make the files it needs to read beside a writer."""
+
+
+class JournalOutOfReach(JournalError):
+    """Nothing is known of the file: this user, or this disk, lets nobody read it."""
+
+    hint = (
+        "its folder has to be writable for this user, on a disk that is: SQLite keeps a file "
+        "beside the journal to read it; or read a copy, made with the -wal file"
+    )
+
+
 class JournalMissing(JournalError):
     """There is no journal at that path."""
 
@@ -45,6 +58,13 @@ class JournalNewer(JournalError):
 
 class JournalDamaged(JournalError):
     """The content contradicts itself."""
+
+
+def unreadable(path: object, error: Exception) -> JournalError:
+    """Return what it means that SQLite cannot read the journal at `path`."""
+    if getattr(error, "sqlite_errorcode", None) == CANNOT_OPEN:
+        return JournalOutOfReach(f"{path} cannot be opened to be read: {error}")
+    return JournalDamaged(f"{path} cannot be read: {error}")
 
 
 class JournalTailLost(JournalDamaged):

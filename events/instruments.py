@@ -1,7 +1,9 @@
 """What is known of a symbol besides its price: its contract, halts, and what may be sold short."""
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
+
+import msgspec
 
 from events.base import Event, Symbol
 
@@ -44,3 +46,24 @@ class ShortSaleReported(Event, frozen=True, tag="short-sale.reported"):
     day: date
     shortable_shares: Decimal | None
     restricted: bool
+
+
+class ReportedHours(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """One stretch of trading on `day` as a broker has it; without times the day is closed."""
+
+    day: date
+    open: datetime | None = None
+    close: datetime | None = None
+
+
+class TradingHoursReported(Event, frozen=True, tag="trading-hours.reported"):
+    """The broker said when a symbol trades in the coming days.
+
+    `regular` are the hours in which most is traded, `extended` all of them. What could not be read
+    is in `unread`, word for word.
+    """
+
+    symbol: Symbol
+    regular: tuple[ReportedHours, ...] = ()
+    extended: tuple[ReportedHours, ...] = ()
+    unread: str = ""

@@ -6,7 +6,7 @@ repaired in place: a journal that contradicts itself is refused.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain as flatten
 from pathlib import Path
@@ -17,7 +17,13 @@ import aiosqlite
 from events.base import Event
 from events.chain import GENESIS, Row
 from events.codec import TAGS, decode
-from events.errors import JournalDamaged, JournalError, JournalForeign, JournalWriteFailed
+from events.errors import (
+    JournalDamaged,
+    JournalError,
+    JournalForeign,
+    JournalWriteFailed,
+    unreadable,
+)
 from events.files import assert_there, schema, statements
 from events.journal_file import (
     ROWS_A_STATEMENT,
@@ -151,21 +157,18 @@ class JournalReader:
         yield from proved_records(self.path, self._own_rows(start.seq, upto), start)
 
     def records_back(
-        self, upto: int | None = None, *, after: int = 0, kind: type[Event] | None = None
+        self, upto: int | None = None, *, after: int = 0, kinds: Collection[type[Event]] = ()
     ) -> Iterator[Record]:
-        """Yield the records (of `kind`) with `after` < seq <= `upto`, newest first."""
+        """Yield the records (of `kinds`, if any) with `after` < seq <= `upto`, newest first."""
         last = upto if upto is not None else _LAST
-        tag = None if kind is None else TAGS[kind]
-        while page := self._ask(
-            f"SELECT {_COLUMNS} FROM event WHERE seq > ? AND seq <= ? AND type = coalesce(?, type)"  # noqa: S608 - constants
-            " ORDER BY seq DESC LIMIT 500",
-            after,
-            last,
-            tag,
-        ):
+        tags = [TAGS[kind] for kind in kinds]
+        chosen = f"AND type IN ({', '.join('?' * len(tags))})" if tags else ""
+        where = f"seq > ? AND seq <= ? {chosen} ORDER BY seq DESC LIMIT 500"
+        query = f"SELECT {_COLUMNS} FROM event WHERE {where}"  # noqa: S608 - constants
+        while page := self._ask(query, after, last, *tags):
             yield from records_in(self.path, page)
             last = page[-1][0] - 1
-        yield from records_in(self.path, self.sealed.rows_back(after, last, tag))
+        yield from records_in(self.path, self.sealed.rows_back(after, last, tags))
 
     def record(self, seq: int) -> Record | None:
         """Return the record at `seq`, None when there is no such row."""
@@ -275,8 +278,7 @@ class JournalReader:
         try:
             return self._connection.execute(query, values).fetchall()
         except _UNREADABLE as error:
-            message = f"{self.path} cannot be read: {error}"
-            raise JournalDamaged(message) from error
+            raise unreadable(self.path, error) from error
 
 
 class Journal:

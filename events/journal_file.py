@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 
 from events.chain import Row
-from events.errors import JournalDamaged, JournalForeign, JournalLocked, JournalNewer
+from events.errors import JournalForeign, JournalLocked, JournalNewer, unreadable
 from events.files import assert_nothing_left, schema
 from events.witness import fsync_folder
 
@@ -146,7 +146,7 @@ def check_identity(path: Path) -> None:
         if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
             message = f"{path} is not a journal: {error}"
             raise JournalForeign(message) from error
-        raise JournalDamaged(f"{path} cannot be read: {error}") from error
+        raise unreadable(path, error) from error
     if application_id != APPLICATION_ID or user_version < 1:
         message = f"{path} is another application's file ({application_id:#x}, form {user_version})"
         raise JournalForeign(message)

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from enum import StrEnum
 from functools import cache
 
 from events.base import Event, Symbol
@@ -55,3 +56,25 @@ class BarMissing(Event, frozen=True, tag="bar.missing"):
     def key(self) -> str | None:
         """Return symbol and end: a stretch is missed once."""
         return f"{self.symbol}|{self.end:%Y%m%dT%H%M%S}"
+
+
+class DataTrouble(StrEnum):
+    """What is wrong with the live data of a symbol."""
+
+    DELAYED = "delayed"
+    NO_PERMISSION = "no permission"
+    ANOTHER_LOGIN = "another login"
+    NO_LINE_LEFT = "no line left"
+
+
+class MarketDataImpaired(Event, frozen=True, tag="market-data.impaired"):
+    """Whoever sells the live data of `symbol` said that it does not come, or comes late.
+
+    `said` is what it said. `accepted` says that it is traded on all the same: delayed data is,
+    where no real money depends on it.
+    """
+
+    symbol: Symbol
+    trouble: DataTrouble
+    said: str
+    accepted: bool = False

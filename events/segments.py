@@ -9,7 +9,7 @@ again, so what is read is proved by being read.
 import gzip
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -144,12 +144,16 @@ class Sealed:
                     if after < row[0] <= upto and tag in {None, row[2]} and is_wanted(row):
                         yield row
 
-    def rows_back(self, after: int, upto: int, tag: str | None) -> Iterator[Row]:
-        """Yield the rows (of that type) with `after` < seq <= `upto`, newest first."""
+    def rows_back(self, after: int, upto: int, tags: Collection[str]) -> Iterator[Row]:
+        """Yield the rows (of those types) with `after` < seq <= `upto`, newest first."""
         for packed, block, previous in reversed(self._blocks):
-            if block.last > after and block.first <= upto and (tag is None or tag in block.tags):
+            if (
+                block.last > after
+                and block.first <= upto
+                and (not tags or not set(tags).isdisjoint(block.tags))
+            ):
                 for row in reversed(self._read(packed, block, previous)):
-                    if after < row[0] <= upto and tag in {None, row[2]}:
+                    if after < row[0] <= upto and (not tags or row[2] in tags):
                         yield row
 
     def hash_at(self, seq: int) -> bytes | None:

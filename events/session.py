@@ -18,6 +18,21 @@ class Mode(StrEnum):
     LIVE = "live"
 
 
+class DataMode(StrEnum):
+    """What decisions rest on and where their orders go: bars, broker and account in one word.
+
+    BACKTEST and REPLAY are recorded bars, in a backtest's journal or in another one. On live bars
+    PAPER_LIVE fills inside the process, PAPER at the broker's paper account, LIVE with real money.
+    Other than the mode it may change within a journal.
+    """
+
+    BACKTEST = "BACKTEST"
+    REPLAY = "REPLAY"
+    PAPER_LIVE = "PAPER_LIVE"
+    PAPER = "PAPER"
+    LIVE = "LIVE"
+
+
 class JournalOpened(Event, frozen=True, tag="journal.opened"):
     """Event 1 of every journal: its identity. `account` is an alias, never an account number.
 
@@ -71,7 +86,8 @@ class SessionStarted(Event, frozen=True, tag="session.started"):
     `diverged` are the strategies that decide differently from what the journal has of them, with
     where: they are not asked any more. `live_feed` is false where the bars are recorded ones.
     `doubts` are what was found lost or doubtful of the journal, each in a sentence.
-    `asks_margin` says that the broker is outside and can say what margin orders need.
+    `asks_margin` says that the broker is outside and can say what margin orders need. `data_mode`
+    is None in journals that are older than it.
     """
 
     code_version: str
@@ -81,6 +97,7 @@ class SessionStarted(Event, frozen=True, tag="session.started"):
     live_feed: bool = False
     doubts: tuple[str, ...] = ()
     asks_margin: bool = False
+    data_mode: DataMode | None = None
 
 
 class SessionStopping(Event, frozen=True, tag="session.stopping"):

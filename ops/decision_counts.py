@@ -16,16 +16,20 @@ import msgspec
 from events import (
     ClientOrderId,
     ConfigLoaded,
+    DataMode,
     IntentApproved,
     IntentRefused,
+    JournalOpened,
     OperatorShadowed,
     OrderIntended,
     Record,
+    SessionStarted,
     StrategyDeclined,
     StrategyPromoted,
     Symbol,
     utc_from_nanoseconds,
 )
+from projections.data_modes import data_mode_of
 from projections.strategies import SHADOW, shadowed_in
 
 SHADOW_MOVES = (ConfigLoaded, OperatorShadowed, StrategyPromoted)
@@ -57,6 +61,7 @@ class Decision(msgspec.Struct, frozen=True):
     day: date
     strategy: str
     symbol: Symbol
+    data_mode: DataMode | None
     shadow: bool
     outcome: Outcome
     evaluations: int
@@ -77,6 +82,7 @@ class Counts(msgspec.Struct, frozen=True):
     """One group of decisions. An intent that several checks refused counts for each of them."""
 
     group: str
+    data_modes: list[str]
     decisions: int
     evaluations: int
     declined: int
@@ -85,10 +91,13 @@ class Counts(msgspec.Struct, frozen=True):
     blockers: list[BlockerCount]
 
 
+NO_MODE = "-"
+"""Stands for the data mode of what no session decided."""
 GROUPINGS: Mapping[str, Callable[[Decision], str]] = {
     "day": lambda decision: decision.day.isoformat(),
     "strategy": lambda decision: decision.strategy,
     "symbol": lambda decision: decision.symbol,
+    "data_mode": lambda decision: str(decision.data_mode or NO_MODE),
     "data": lambda decision: "shadow" if decision.shadow else "live",
 }
 """By what decisions are told apart; shadow and live never share a figure."""
@@ -98,11 +107,12 @@ def decisions_in(
     records: Iterable[Record],
     intended: Callable[[ClientOrderId], OrderIntended | None],
     in_shadow: Callable[[str, int], bool],
+    mode_at: Callable[[int], DataMode | None],
 ) -> Iterator[Decision]:
     """Yield the decisions in `records`, which come newest first.
 
     `intended` finds an order's intent; `in_shadow` says of a strategy whether it only decided at
-    an event.
+    an event, `mode_at` which data mode the session of an event had.
     """
     told: dict[tuple[str, Symbol], int] = {}
     for record in records:
@@ -128,6 +138,7 @@ def decisions_in(
             day=utc_from_nanoseconds(record.at).date(),
             strategy=whose[0],
             symbol=whose[1],
+            data_mode=mode_at(record.seq),
             shadow=in_shadow(whose[0], record.seq),
             outcome=outcome,
             evaluations=times,
@@ -162,6 +173,23 @@ class ShadowTimes:
         return strategy in self._shadows[bisect_right(self._since, seq) - 1]
 
 
+class SessionModes:
+    """Which data mode the journal was in when: that of the session under way."""
+
+    def __init__(self, opened: JournalOpened | None, sessions: Iterable[Record]) -> None:
+        """Follow `sessions`, oldest first, of the journal that `opened` has begun."""
+        self._since = [0]
+        self._modes: list[DataMode | None] = [None]
+        for record in sessions:
+            if opened is not None and isinstance(record.event, SessionStarted):
+                self._since.append(record.seq)
+                self._modes.append(data_mode_of(opened, record.event))
+
+    def __call__(self, seq: int) -> DataMode | None:
+        """Return the data mode at event `seq`, None before the first session."""
+        return self._modes[bisect_right(self._since, seq) - 1]
+
+
 def counted(decisions: Iterable[Decision], grouping: str, top: int) -> list[Counts]:
     """Return the counts of each group, by its name, with its `top` blockers."""
     groups: dict[str, list[Decision]] = {}
@@ -184,6 +212,7 @@ def _counts(group: str, decisions: list[Decision], top: int) -> Counts:
     ranked = sorted(blocked, key=lambda blocker: (-blocked[blocker], -last[blocker]))
     return Counts(
         group=group,
+        data_modes=sorted({GROUPINGS["data_mode"](each) for each in decisions}),
         decisions=len(decisions),
         evaluations=evaluations,
         declined=outcomes[Outcome.DECLINED],

@@ -28,6 +28,7 @@ _BY_ERROR: Final = {
     "RestoreRefused": ExitCode.REFUSED,
     "NothingToSeal": ExitCode.REFUSED,
     "JournalShared": ExitCode.BAD_CONFIG,
+    "JournalOutOfReach": ExitCode.FAILURE,
     "JournalError": ExitCode.JOURNAL_DAMAGED,
     "ConfigError": ExitCode.BAD_CONFIG,
     "LoadError": ExitCode.BAD_CONFIG,
@@ -35,6 +36,7 @@ _BY_ERROR: Final = {
     "BadBars": ExitCode.FAILURE,
     "BadState": ExitCode.FAILURE,
     "SideFileDamaged": ExitCode.REFUSED,
+    "OutOfReach": ExitCode.BAD_CONFIG,
     "UnsafeFolder": ExitCode.REFUSED,
     "OSError": ExitCode.FAILURE,
 }

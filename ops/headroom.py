@@ -96,7 +96,13 @@ def margin_use(headroom: Iterable[Headroom], limits: Limits) -> MarginUse | None
     """Return how much of what there is the margin needs; None where that is not measured."""
     rules = limits.margin
     for each in headroom:
-        if each.limit_name == "margin_usd" and rules.cushion is not None and rules.cushion < 1:
+        is_of_something = each.limit > _ZERO or each.value > _ZERO
+        if (
+            each.limit_name == "margin_usd"
+            and is_of_something
+            and rules.cushion is not None
+            and rules.cushion < 1
+        ):
             # The limit leaves the cushion free; the use is of all there is.
             return MarginUse(each.share * (1 - rules.cushion), rules.alert_share)
     return None

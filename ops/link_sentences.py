@@ -22,9 +22,11 @@ def link_sentence(event: LinkNews) -> str:
             return because(f"the broker says {one_line(event.kind)}", said)
         case BrokerConnected():
             who = f"client {event.client_id}, version {event.server_version}"
-            return f"connected to {one_line(event.endpoint)} as {who}"
+            only = "" if event.sends else ", for data only"
+            return f"connected to {one_line(event.endpoint)} as {who}{only}"
         case BrokerDisconnected():
-            return because("not connected to the broker", event.reason)
+            lost = "not connected to the broker" if event.sends else "live data does not come"
+            return because(lost, event.reason)
         case BrokerDegraded():
             return because("connected, but", event.reason)
         case BrokerDataLost():

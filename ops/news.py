@@ -24,6 +24,7 @@ from events import (
     HoldLifted,
     HoldLifts,
     HoldPlaced,
+    MarketDataImpaired,
     OrderUnknown,
     PermitLost,
     Record,
@@ -34,6 +35,7 @@ from events import (
 from events.codec import TAGS, JournalEvent
 from ops.render import moment, one_line
 from ops.sentences import hold_text, sentence, symbol_of
+from projections.broker import DISCONNECTED
 
 ALIKE_MAX: Final = 5
 """So many events of one type are told of one commit; the rest is counted."""
@@ -50,6 +52,7 @@ _TOLD: Final = (
     DiskLow,
     HoldLifted,
     HoldPlaced,
+    MarketDataImpaired,
     OrderUnknown,
     PermitLost,
     StrategyFailed,
@@ -74,11 +77,13 @@ class News:
     def of(self, records: Sequence[Record]) -> Iterator[str]:
         """Say what is new in `records`."""
         counts: Counter[type[JournalEvent]] = Counter()
+        # The hold for a lost connection says why itself.
+        is_held = any(_is_for_connection(record.event) for record in records)
         for record in records:
             event = record.event
             if not self._bars_came and isinstance(event, BarClosed):
                 yield from self._first_bars(event)
-            if not isinstance(event, _TOLD):
+            if not isinstance(event, _TOLD) or (is_held and isinstance(event, BrokerDisconnected)):
                 continue
             counts[type(event)] += 1
             if counts[type(event)] <= ALIKE_MAX:
@@ -115,6 +120,10 @@ def _lines(record: Record) -> Iterator[str]:
         yield from _next_of_hold(event)
     elif isinstance(event, StrategyFailed):
         yield "  next: `traded status`, and `traded resume STRATEGY` when it is mended"
+
+
+def _is_for_connection(event: JournalEvent) -> bool:
+    return isinstance(event, HoldPlaced) and event.cause == DISCONNECTED
 
 
 def _next_of_hold(hold: HoldPlaced) -> Iterator[str]:

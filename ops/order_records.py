@@ -57,7 +57,7 @@ def order_records(reader: JournalReader, client_order_id: str) -> OrderRecords |
 
 def newest_orders(reader: JournalReader) -> Iterator[OrderRecords]:
     """Yield all orders of the journal, the newest first."""
-    for record in reader.records_back(kind=OrderIntended):
+    for record in reader.records_back(kinds=[OrderIntended]):
         order_id = order_id_of(record.event)
         found = None if order_id is None else order_records(reader, order_id)
         if found is not None:

@@ -14,6 +14,7 @@ from events import KILL_SWITCH, Mode, utc_from_nanoseconds
 from events.errors import JournalError
 from events.journal import JournalReader
 from events.journal_file import SQLITE_VERSION
+from events.lock import holder, lock_path
 from events.second_checkpointer import checkpointer_of, has_wal_reset_bug
 from ops.books import read_books
 from ops.daemon_state import Running, daemon_state
@@ -26,6 +27,7 @@ from ops.standing import is_dry_run
 from ops.stops import breaker_text, is_kill, is_killed, is_trip, kill_text, trips_of
 from projections import State
 from projections.calendar import ALWAYS_OPEN
+from projections.hours_doubts import hours_doubts
 from projections.order_states import OrderState
 
 HORIZON_MIN: Final = timedelta(days=30)
@@ -101,6 +103,21 @@ def _calendar(_journal: Path, state: State, now: datetime) -> Iterator[Point]:
         )
 
 
+def _hours(_journal: Path, state: State, now: datetime) -> Iterator[Point]:
+    """Compare the calendar with the hours the broker has told, where it has told any."""
+    doubts = hours_doubts(state, now)
+    known = state.instruments.hours
+    told = {terms.exchange for symbol, terms in state.symbols.items() if symbol in known}
+    for exchange in sorted(told):
+        wrong = [each.text for each in doubts if each.exchange == exchange]
+        yield Point(
+            f"hours {exchange}",
+            not wrong,
+            "; ".join(wrong) or "as the broker has them",
+            "look which is right: sessions.extra_closures and extra_early_closes, or the broker",
+        )
+
+
 def _data(_journal: Path, state: State, now: datetime) -> Iterator[Point]:
     for symbol, terms in sorted(state.symbols.items()):
         bar = state.market.last.get(symbol)
@@ -154,6 +171,20 @@ def _orders(_journal: Path, state: State, _now: datetime) -> Iterator[Point]:
     yield Point("strategies", not failed, ", ".join(failed) or "none failed", "`traded status`")
 
 
+def _positions(_journal: Path, state: State, _now: datetime) -> Iterator[Point]:
+    lost = ", ".join(
+        f"{each.quantity} {symbol}"
+        for symbol, each in sorted(state.positions.account.items())
+        if each.quantity and symbol not in state.symbols
+    )
+    yield Point(
+        "positions",
+        not lost,
+        f"{lost} held and not under [symbols]: not even a flatten passes" if lost else "known",
+        "add [symbols.NAME] and restart, or close them at the broker",
+    )
+
+
 def _reconciliation(_journal: Path, state: State, now: datetime) -> Iterator[Point]:
     book = state.reconciliation
     overdue = is_overdue(state, recorded_config(state.identity.config).reconciliation, now)
@@ -189,21 +220,34 @@ def _sending(_journal: Path, state: State, now: datetime) -> Iterator[Point]:
         yield Point("margin use", not use.is_high, found, "make room, or expect refusals")
 
 
-def _broker(_journal: Path, state: State, _now: datetime) -> Iterator[Point]:
-    opened = state.identity.opened
-    mode = opened.mode if opened else None
-    inside = mode in {Mode.BACKTEST, Mode.PAPER}
+def _link(journal: Path, state: State) -> tuple[bool, str]:
+    """Return whether the broker outside is there, and how that is known."""
     link = state.broker
-    # An orderly stop closes the connection without a word of its own.
-    connected = link.connected and not state.identity.ended
-    why = "the daemon has ended" if state.identity.ended else link.reason or "not yet"
-    outside = "connected" if connected else f"not connected: {why}"
+    if state.identity.ended:
+        # An orderly stop closes the connection without a word of its own.
+        return False, "not connected: the daemon has ended"
+    if holder(lock_path(journal)) is None:
+        return False, "not connected: the daemon does not run"
+    if not link.connected and link.since:
+        return False, f"not connected: {link.reason}"
+    if not link.since:
+        return state.identity.opened is not None, "it says nothing of a connection"
+    return True, f"connected; last trouble: {link.reason}" if link.reason else "connected"
+
+
+def _broker(journal: Path, state: State, _now: datetime) -> Iterator[Point]:
+    opened = state.identity.opened
+    inside = opened is not None and opened.mode in {Mode.BACKTEST, Mode.PAPER}
+    connected, outside = _link(journal, state)
     yield Point(
         "broker",
         inside or connected,
         "the paper broker, inside the process" if inside else outside,
         "see that the gateway runs and is logged in",
     )
+    if inside and recorded_config(state.identity.config).feed.kind == "ibkr":
+        hint = "see that the gateway runs, is logged in and has market data"
+        yield Point("live data", connected, outside, hint)
     equity = state.pnl.equity
     yield Point(
         "buying power",
@@ -219,9 +263,11 @@ _LOOKS: Final[tuple[Callable[[Path, State, datetime], Iterator[Point]], ...]] = 
     _sqlite,
     _clock,
     _calendar,
+    _hours,
     _data,
     _holds,
     _orders,
+    _positions,
     _reconciliation,
     _daemon,
     _broker,

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
+from daemon.config.bounds import Problems, convert
 from daemon.core.looks import ReconciliationTerms
 from daemon.core.promotion import PromotionRule
 from daemon.disk import HALT_MB, WARN_MB
@@ -40,10 +41,17 @@ class RecordedJournal(msgspec.Struct, frozen=True):
     disk_halt_mb: int = HALT_MB
 
 
+class RecordedFeed(msgspec.Struct, frozen=True):
+    """Where bars come from."""
+
+    kind: str = ""
+
+
 class RecordedConfig(msgspec.Struct, frozen=True):
     """The parts of a configuration that are shown."""
 
     journal: RecordedJournal = RecordedJournal()
+    feed: RecordedFeed = RecordedFeed()
     limits: RecordedLimits = RecordedLimits()
     strategies: dict[str, RecordedStrategy] = {}
     promotion: PromotionRule = PromotionRule()
@@ -51,5 +59,10 @@ class RecordedConfig(msgspec.Struct, frozen=True):
 
 
 def recorded_config(config: Mapping[str, object]) -> RecordedConfig:
-    """Return what is known of `config`, as `config.loaded` holds it."""
-    return msgspec.convert(config, RecordedConfig, strict=False)
+    """Return what is known of `config`, as `config.loaded` holds it.
+
+    What cannot be read counts as not set; the rest counts all the same.
+    """
+    found = convert(config, RecordedConfig, "", Problems(text_numbers=True))
+    assert isinstance(found, RecordedConfig), "nothing in it is required"
+    return found

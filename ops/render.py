@@ -91,6 +91,14 @@ def age(time: datetime, now: datetime) -> str:
     return f"{span((now - time) / timedelta(seconds=1))} ago"
 
 
+def as_of(seq: int, at: datetime, now: datetime) -> str:
+    """Return what the figures below are of, and what they are in."""
+    if not seq:
+        return "the journal is empty"
+    when = f"{moment(at)} UTC ({age(at, now)})"
+    return f"as of event {seq:,}, {when}; amounts in USD, times in UTC"
+
+
 def one_line(text: str, longest: int = TEXT_LONGEST) -> str:
     r"""Return `text` as one line of at most `longest` characters that shows all it has in it.
 

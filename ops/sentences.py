@@ -3,7 +3,7 @@
 Texts that are not ours stand in it as `one_line` shows them.
 """
 
-from typing import assert_never
+from typing import Final, assert_never
 
 from events import (
     AccountReported,
@@ -25,6 +25,7 @@ from events import (
     DiskLow,
     FillCorrected,
     HoldLifted,
+    HoldLifts,
     HoldPlaced,
     HoldScope,
     JournalContinued,
@@ -34,6 +35,7 @@ from events import (
     MarginReported,
     MarginRequested,
     MarginUnavailable,
+    MarketDataImpaired,
     OperatorCommand,
     PermitLost,
     SessionEnded,
@@ -47,6 +49,7 @@ from events import (
     SymbolHalted,
     SymbolResumed,
     TimerFired,
+    TradingHoursReported,
 )
 from events.codec import JournalEvent
 from ops.link_sentences import link_sentence
@@ -55,6 +58,13 @@ from ops.order_sentences import order_sentence
 from ops.reconciliation_sentences import ReconciliationEvent, reconciliation_sentence
 from ops.render import because, moment, money, one_line, price, quantity, span
 from projections.orders import OrderPathEvent
+
+HOW_IT_ENDS: Final = {
+    HoldLifts.OPERATOR: "lifted by an operator",
+    HoldLifts.CONDITION: "lifts by itself",
+    HoldLifts.NEXT_SESSION: "lifts with the next session",
+}
+"""What ends a hold, in words."""
 
 
 def sentence(event: JournalEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one branch a type
@@ -77,7 +87,16 @@ def sentence(event: JournalEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one 
             return f"{event.kind} of {money(event.amount)} ({one_line(event.reference)})"
         case CorporateActionAnnounced() | CorporateActionApplied():
             return _action_text(event)
-        case ContractResolved() | SymbolHalted() | SymbolResumed() | ShortSaleReported():
+        case MarketDataImpaired():
+            taken = ", and it is traded on all the same" if event.accepted else ""
+            return because(f"its live data is impaired, {event.trouble}{taken}", event.said)
+        case (
+            ContractResolved()
+            | SymbolHalted()
+            | SymbolResumed()
+            | ShortSaleReported()
+            | TradingHoursReported()
+        ):
             return _instrument_text(event)
         case AccountReported() | MarginRequested() | MarginReported() | MarginUnavailable():
             return _margin_text(event)
@@ -153,7 +172,8 @@ def _session_text(
             return because(f"{what}, by {one_line(event.by)}", event.why)
         case SessionStarted():
             named = one_line(", ".join(event.strategies)) or "no strategy"
-            return f"traded {one_line(event.code_version)} took the journal over with {named}"
+            mode = f", {event.data_mode}" if event.data_mode else ""
+            return f"traded {one_line(event.code_version)} took the journal over with {named}{mode}"
         case SessionStopping():
             return because("traded stops and asks for a cancel of every order", event.reason)
         case SessionEnded():
@@ -190,7 +210,7 @@ def hold_text(hold: HoldPlaced) -> str:
     target = one_line(hold.target)
     of = {HoldScope.ALL: "everything", HoldScope.STRATEGY: f"strategy {target}"}
     placed = f"{hold.level} on {of.get(hold.scope, target)} by {one_line(hold.by)}"
-    return f"{placed}: {one_line(hold.cause)}: {one_line(hold.why)} (lifted by: {hold.lifts})"
+    return f"{placed}: {one_line(hold.cause)}: {one_line(hold.why)} ({HOW_IT_ENDS[hold.lifts]})"
 
 
 def _action_text(action: CorporateActionAnnounced | CorporateActionApplied) -> str:
@@ -224,7 +244,11 @@ def _calendar_text(event: CalendarLoaded) -> str:
 
 
 def _instrument_text(
-    event: ContractResolved | SymbolHalted | SymbolResumed | ShortSaleReported,
+    event: ContractResolved
+    | SymbolHalted
+    | SymbolResumed
+    | ShortSaleReported
+    | TradingHoursReported,
 ) -> str:
     match event:
         case ContractResolved():
@@ -238,6 +262,13 @@ def _instrument_text(
             return because("trading is halted", event.reason)
         case SymbolResumed():
             return because("trading is resumed", event.reason)
+        case TradingHoursReported():
+            if event.unread:
+                return because("the broker's hours cannot be read", event.unread)
+            days = [each.day for each in event.regular]
+            known = f"{min(days)} to {max(days)}" if days else "no day"
+            closed = ", ".join(str(each.day) for each in event.regular if each.open is None)
+            return f"the broker says when it trades, {known}; closed: {closed or 'never'}"
         case ShortSaleReported():
             shares = event.shortable_shares
             known = (

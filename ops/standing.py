@@ -9,7 +9,8 @@ import msgspec
 
 from daemon.core.looks import is_overdue
 from daemon.gate.limits import not_set
-from events import BreakOpened, HoldPlaced, Mode, Symbol, utc_from_nanoseconds
+from daemon.stopping.permit import Permit, permit_path
+from events import BreakOpened, DataMode, HoldPlaced, Mode, Symbol, utc_from_nanoseconds
 from ops.daemon_state import DaemonState, Running
 from ops.headroom import Headroom, MarginUse, headrooms, limits_of, margin_use
 from ops.recorded_config import RecordedStrategy, recorded_config
@@ -17,6 +18,7 @@ from ops.room import DiskRoom, disk_room
 from ops.sessions_ahead import SessionStanding, sessions_ahead
 from ops.stops import Tripped, is_killed, trips_of
 from projections import State
+from projections.hours_doubts import HoursDoubt, hours_doubts
 from projections.order_states import OrderState
 from projections.strategies import StrategyAnswers
 
@@ -45,6 +47,17 @@ class Standing(msgspec.Struct, frozen=True):
     symbols: list[Symbol]
 
 
+class BrokerStanding(msgspec.Struct, frozen=True):
+    """The way to a broker outside, and since when that is so.
+
+    `reason` is why nothing can be sent, or, while it can, the last trouble since.
+    """
+
+    connected: bool
+    since: datetime | None
+    reason: str
+
+
 class StrategyStanding(msgspec.Struct, frozen=True):
     """What a strategy answered so far, and its standing answers."""
 
@@ -70,6 +83,7 @@ class Status(msgspec.Struct, frozen=True):
     daemon: DaemonState | None
     ended: str
     mode: Mode | None
+    data_mode: DataMode | None
     dry_run: bool
     account: str
     seq: int
@@ -84,6 +98,8 @@ class Status(msgspec.Struct, frozen=True):
     positions: int
     open_orders: int
     unknown_orders: list[UnknownOrder]
+    broker: BrokerStanding | None
+    permit_lost: bool
     reconciled_at: datetime | None
     reconcile_overdue: bool
     breaks: list[BreakOpened]
@@ -95,6 +111,7 @@ class Status(msgspec.Struct, frozen=True):
     data: list[DataAge]
     strategies: list[StrategyStanding]
     sessions: list[SessionStanding]
+    hours_doubts: list[HoursDoubt]
     headroom: list[Headroom]
     limits_not_set: list[str]
     margin_use: MarginUse | None
@@ -122,6 +139,7 @@ def status_of(state: State, journal: Path, daemon: DaemonState | None, now: date
         daemon=daemon,
         ended=state.identity.ended,
         mode=opened.mode if opened else None,
+        data_mode=state.identity.data_mode,
         dry_run=is_dry_run(state),
         account=opened.account if opened else "",
         seq=state.seq,
@@ -140,6 +158,8 @@ def status_of(state: State, journal: Path, daemon: DaemonState | None, now: date
             for order in orders
             if order.state is OrderState.UNKNOWN
         ],
+        broker=_broker(state, daemon),
+        permit_lost=daemon is not None and bool(state.seq) and not _is_permitted(journal),
         reconciled_at=utc_from_nanoseconds(state.reconciliation.compared_at)
         if state.reconciliation.compared_at
         else None,
@@ -153,10 +173,28 @@ def status_of(state: State, journal: Path, daemon: DaemonState | None, now: date
         data=sorted(data, key=_staleness, reverse=True),
         strategies=list(_strategies(state.strategies.answers, config.strategies)),
         sessions=list(sessions_ahead(state, now)),
+        hours_doubts=hours_doubts(state, now),
         headroom=headroom,
         limits_not_set=not_set(limits),
         margin_use=margin_use(headroom, limits),
     )
+
+
+def _broker(state: State, daemon: DaemonState | None) -> BrokerStanding | None:
+    """Return how the way to the broker is, None for one inside, or that never spoke of a way."""
+    opened, link = state.identity.opened, state.broker
+    if opened is None or opened.mode in {Mode.BACKTEST, Mode.PAPER} or not link.since:
+        return None
+    if state.identity.ended:
+        # An orderly stop closes the connection without a word of its own.
+        return BrokerStanding(connected=False, since=None, reason="the daemon has ended")
+    if daemon is not None and daemon.running is Running.STOPPED:
+        return BrokerStanding(connected=False, since=None, reason="the daemon does not run")
+    return BrokerStanding(link.connected, utc_from_nanoseconds(link.since), link.reason)
+
+
+def _is_permitted(journal: Path) -> bool:
+    return Permit(permit_path(journal)).granted
 
 
 def is_dry_run(state: State) -> bool:

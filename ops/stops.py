@@ -5,19 +5,15 @@ from typing import Final
 
 import msgspec
 
-from events import KILL_SWITCH, HoldLevel, HoldLifts, HoldPlaced, HoldScope, Trip
+from events import KILL_SWITCH, HoldLevel, HoldPlaced, HoldScope, Trip
 from ops.recorded_config import LossLimits, recorded_config
 from ops.render import money, one_line, percent
+from ops.sentences import HOW_IT_ENDS
 from projections import State
 
 _BY_HAND: Final = "operator"
 """The cause of a hold that a person has placed."""
 _TRIPS: Final = frozenset(trip.value for trip in Trip)
-_ENDS: Final = {
-    HoldLifts.OPERATOR: "lifted by an operator",
-    HoldLifts.CONDITION: "lifts by itself",
-    HoldLifts.NEXT_SESSION: "lifts with the next session",
-}
 _BELOW_AGAIN: Final = "until it is below its limit again"
 
 
@@ -54,7 +50,7 @@ def trips_of(state: State) -> list[Tripped]:
     The figures of losses are those the gate holds against these limits at the next order.
     """
     held = [
-        Tripped(hold.cause, hold.level, hold.target, _ENDS[hold.lifts], hold.why)
+        Tripped(hold.cause, hold.level, hold.target, HOW_IT_ENDS[hold.lifts], hold.why)
         for hold in state.holds.active.values()
         if is_trip(hold)
     ]

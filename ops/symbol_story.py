@@ -155,7 +155,9 @@ def _says(tally: Tally, declined: StrategyDeclined) -> bool:
 
 
 def _since(reader: JournalReader, declined: StrategyDeclined) -> Line | None:
-    found = (each for each in reader.records_back(kind=StrategyDeclined) if each.event == declined)
+    found = (
+        each for each in reader.records_back(kinds=[StrategyDeclined]) if each.event == declined
+    )
     record = next(found, None)
     return None if record is None else line_of(record)
 
@@ -164,7 +166,7 @@ def _last(
     reader: JournalReader, kind: type[OrderIntended | IntentRefused], name: str, symbol: Symbol
 ) -> OrderGlance | None:
     """Return the last order of that strategy in `symbol` that has an event of `kind`."""
-    for record in reader.records_back(kind=kind):
+    for record in reader.records_back(kinds=[kind]):
         order_id = order_id_of(record.event)
         intended = None if order_id is None else reader.find(OrderIntended, order_id)
         if (

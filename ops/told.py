@@ -12,18 +12,19 @@ import msgspec
 from daemon.control.client import NoAnswer, NotRunning, call
 from daemon.control.protocol import VERSION, Answer, Request
 from daemon.exit_codes import ExitCode
+from ops.daemon_state import Running, daemon_state
 from ops.options import journal_option, json_option
 from ops.render import print_json, say
 
 Command = Callable[..., Any]
 
+PING_S = 0.5
+"""How long a daemon that lets its caller wait may take to say that it is there."""
 KILL_ANSWER_S = 1.0
 """How long the answer to a kill may take: the daemon gives it within one second, hung or not."""
 
 
-def telling(
-    *, why_needed: bool = True, confirmed: bool = False, why_option: str = "--why"
-) -> Callable[[Command], Command]:
+def telling(*, why_needed: bool = True, confirmed: bool = False) -> Callable[[Command], Command]:
     """Add the options of a verb that tells the daemon something: --why, --journal, --json.
 
     A verb that may increase risk is `confirmed`: it is answered with its numbers and a token.
@@ -35,11 +36,10 @@ def telling(
             text = "The token the daemon gave with its numbers; asked for on a terminal."
             command = click.option("--confirm", metavar="TOKEN", default="", help=text)(command)
         text = "Why, for the record: at most 500 characters."
+        names = ("--why", "--reason", "why")
         if why_needed:
-            return click.option(why_option, "why", required=True, metavar="TEXT", help=text)(
-                command
-            )
-        return click.option(why_option, "why", default="", metavar="TEXT", help=text)(command)
+            return click.option(*names, required=True, metavar="TEXT", help=text)(command)
+        return click.option(*names, default="", metavar="TEXT", help=text)(command)
 
     return decorate
 
@@ -58,28 +58,43 @@ def tell(  # noqa: PLR0913 - what a verb says, and how its answer is shown
     Arguments that are None are left out. On a terminal a confirmation is asked for.
     """
     given = {name: value for name, value in args.items() if value is not None}
+    for text in (why, confirm, *given.values()):
+        _assert_text(text)
     request = Request(VERSION, verb, f"cli-{secrets.token_hex(8)}", why, confirm, given)
-    answer = answered(journal, request)
+    answer = answered(journal, request, as_json=as_json)
     if answer.token and not confirm and not as_json and sys.stdin.isatty():
         say(*answer.lines, err=True)
         if not click.confirm("Do it?", err=True):
             say("nothing was done", err=True)
             sys.exit(ExitCode.REFUSED)
-        answer = answered(journal, msgspec.structs.replace(request, token=answer.token))
+        again = msgspec.structs.replace(request, token=answer.token)
+        answer = answered(journal, again, as_json=as_json)
     _print(answer, as_json=as_json)
     sys.exit(answer.exit_code)
 
 
+def _assert_text(text: str | bool) -> None:  # noqa: FBT001 - an argument as it is given
+    try:
+        str(text).encode()
+    except UnicodeEncodeError:
+        raise click.UsageError(f"{text!r} is no text: it is not UTF-8") from None
+
+
 def kill_now(journal: Path, args: Mapping[str, str], why: str, *, as_json: bool) -> NoReturn:
     """Tell the daemon to kill; where it does not say at once that it has, take its permit away."""
-    request = Request(VERSION, "kill", f"cli-{secrets.token_hex(8)}", why, args=dict(args))
+    from daemon.stopping.reason import kept_reason  # noqa: PLC0415 - only here
+
+    kept = kept_reason(why)
+    if kept != why:
+        say(f"note: the reason is kept as: {kept}", err=True)
+    request = Request(VERSION, "kill", f"cli-{secrets.token_hex(8)}", kept, args=dict(args))
     try:
         answer = call(journal, request, KILL_ANSWER_S)
     except (NotRunning, NoAnswer) as error:
         from daemon.stopping.offline import take_permit  # noqa: PLC0415 - only here
 
         say(take_permit(journal), err=True)
-        _give_up(error, "kill")
+        _give_up(error, "kill", as_json=as_json)
     _print(answer, as_json=as_json)
     sys.exit(answer.exit_code)
 
@@ -98,20 +113,52 @@ def stop_without_daemon(journal: Path, verb: str, why: str, *, as_json: bool) ->
     sys.exit(ExitCode.OK)
 
 
-def answered(journal: Path, request: Request) -> Answer:
-    """Return the daemon's answer, or end the process where there is none."""
+def answered(journal: Path, request: Request, *, as_json: bool) -> Answer:
+    """Return the daemon's answer, or end the process where there is none.
+
+    Whoever waits for it is told so on stderr, and whether the daemon answers at all.
+    """
+    waits = Waiting(journal, request.verb)
     try:
-        return call(journal, request)
+        return call(journal, request, still_waiting=waits.tell)
     except (NotRunning, NoAnswer) as error:
-        _give_up(error, request.verb)
+        _give_up(error, request.verb, as_json=as_json)
 
 
-def _give_up(error: NotRunning | NoAnswer, verb: str) -> NoReturn:
-    if isinstance(error, NotRunning):
-        say(f"traded: {error}", f"  next: {_without_daemon(verb)}", err=True)
-        sys.exit(ExitCode.DAEMON_NOT_RUNNING)
-    say(f"traded: {error}", f"  next: {_hung(verb)}", err=True)
-    sys.exit(ExitCode.FAILURE)
+class Waiting:
+    """Says what is waited for: at once when the daemon hangs, else once that it takes a while."""
+
+    def __init__(self, journal: Path, verb: str) -> None:
+        """Wait for the answer of the daemon of `journal` to `verb`."""
+        self._journal = journal
+        self._verb = verb
+        self._said: Running | None = None
+
+    def tell(self, left_s: float) -> None:
+        """Say how it stands, `left_s` seconds before it is given up."""
+        found = daemon_state(self._journal, PING_S).running
+        if found is Running.ANSWERS:
+            if found is not self._said:
+                say("the daemon answers, and is still at it", err=True)
+        elif found is self._said:
+            say(f"still no answer: waiting {left_s:.0f} s more", err=True)
+        else:
+            say(
+                f"the daemon does not answer: waiting {left_s:.0f} s more",
+                f"  meanwhile: {_hung(self._verb)}",
+                err=True,
+            )
+        self._said = found
+
+
+def _give_up(error: NotRunning | NoAnswer, verb: str, *, as_json: bool) -> NoReturn:
+    is_down = isinstance(error, NotRunning)
+    code = ExitCode.DAEMON_NOT_RUNNING if is_down else ExitCode.FAILURE
+    following = _without_daemon(verb) if is_down else _hung(verb)
+    say(f"traded: {error}", f"  next: {following}", err=True)
+    if as_json:
+        print_json(Answer(VERSION, code, (str(error), f"next: {following}")))
+    sys.exit(code)
 
 
 def _print(answer: Answer, *, as_json: bool) -> None:
@@ -132,4 +179,4 @@ def _without_daemon(verb: str) -> str:
 def _hung(verb: str) -> str:
     if verb in {"kill", "cancel-all"}:
         return f"`traded {verb} --offline` waits for nobody"
-    return "look with `traded status`; `traded kill` if in doubt"
+    return "`traded kill --offline` stops it without its help; `traded status` shows how it stands"

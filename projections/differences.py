@@ -17,6 +17,7 @@ from events import (
     ClientOrderId,
     Difference,
     ExecutionSeen,
+    LikelyCause,
     OrderIntended,
     Symbol,
     nanoseconds,
@@ -111,12 +112,19 @@ def difference_text(difference: Difference) -> str:
     """Return a difference in words: what, here, there, and the likely cause."""
     subject = f" {difference.subject}" if difference.subject else ""
     here, there = (
-        "none" if number is None else f"{number.normalize():f}"
-        for number in (difference.internal, difference.broker)
+        _amount(difference.kind, number) for number in (difference.internal, difference.broker)
     )
     note = f"; {difference.note}" if difference.note else ""
-    likely = f"; likely {difference.likely_cause}"
+    is_known = difference.likely_cause is not LikelyCause.UNKNOWN
+    likely = f"; likely {difference.likely_cause}" if is_known else "; cause unknown"
     return f"{difference.kind}{subject}: here {here}, at the broker {there}{note}{likely}"
+
+
+def _amount(kind: BreakKind, number: Decimal | None) -> str:
+    """Return dollars with cents for cash, else shares."""
+    if number is None:
+        return "none"
+    return f"{number:,.2f} USD" if kind is BreakKind.CASH else f"{number.normalize():,f}"
 
 
 def _positions(ours: dict[Symbol, Position], theirs: dict[Symbol, Decimal]) -> Iterator[Difference]:

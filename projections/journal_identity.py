@@ -4,7 +4,15 @@ from typing import assert_never
 
 import msgspec
 
-from events import ConfigLoaded, JournalOpened, JournalRestored, SessionEnded, SessionStarted
+from events import (
+    ConfigLoaded,
+    DataMode,
+    JournalOpened,
+    JournalRestored,
+    SessionEnded,
+    SessionStarted,
+)
+from projections.data_modes import data_mode_of
 
 IdentityEvent = JournalOpened | JournalRestored | SessionStarted | SessionEnded | ConfigLoaded
 
@@ -28,6 +36,13 @@ class JournalIdentity(msgspec.Struct):
     def is_dry_run(self) -> bool:
         """Say whether all is decided and recorded, and nothing sent."""
         return self.config.get("dry_run") is True
+
+    @property
+    def data_mode(self) -> DataMode | None:
+        """What the newest session decides on and where its orders go, None before the first one."""
+        if self.opened is None or self.started is None:
+            return None
+        return data_mode_of(self.opened, self.started)
 
     def apply(self, event: IdentityEvent, seq: int, at: int) -> None:
         """Take one event about the journal or the daemon itself."""

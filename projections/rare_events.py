@@ -33,6 +33,7 @@ from events import (
     MarginReported,
     MarginRequested,
     MarginUnavailable,
+    MarketDataImpaired,
     PermitLost,
     PositionAdjusted,
     ReconcileCompleted,
@@ -44,6 +45,7 @@ from events import (
     SymbolHalted,
     SymbolResumed,
     TimerFired,
+    TradingHoursReported,
 )
 from events.codec import Command
 
@@ -66,6 +68,8 @@ RareEvent = (
     | SymbolResumed
     | ContractResolved
     | ShortSaleReported
+    | TradingHoursReported
+    | MarketDataImpaired
     | AccountReported
     | MarginRequested
     | MarginReported
@@ -93,3 +97,5 @@ RareEvent = (
     | PositionAdjusted
     | CashAdjusted
 )
+UnbookedEvent = PermitLost | DiskLow | SessionStopping | MarketDataImpaired | JournalContinued
+"""What moves no book by itself; what follows from it are the holds and cancels behind."""

@@ -27,13 +27,11 @@ from events import (
     ContractResolved,
     CorporateActionAnnounced,
     CorporateActionApplied,
-    DiskLow,
     FillCorrected,
     HoldLifted,
     HoldPlaced,
     IntentApproved,
     IntentRefused,
-    JournalContinued,
     JournalOpened,
     JournalRestored,
     LinkEvent,
@@ -55,13 +53,11 @@ from events import (
     OrderWithheld,
     OrderWorking,
     OrderWrittenOff,
-    PermitLost,
     PositionAdjusted,
     ReconcileCompleted,
     Record,
     SessionEnded,
     SessionStarted,
-    SessionStopping,
     ShortSaleReported,
     StrategyDeclined,
     StrategyFailed,
@@ -72,6 +68,7 @@ from events import (
     SymbolTerms,
     TimerFired,
     TimerKind,
+    TradingHoursReported,
     Trip,
     utc_from_nanoseconds,
 )
@@ -93,7 +90,7 @@ from projections.market import Market
 from projections.orders import Orders, OrderWord
 from projections.pnl import Pnl
 from projections.positions import Positions
-from projections.rare_events import RareEvent
+from projections.rare_events import RareEvent, UnbookedEvent
 from projections.reconciliation import Reconciliation
 from projections.references import References
 from projections.settlement import Settlement
@@ -190,6 +187,8 @@ class State(msgspec.Struct):
 
     def _apply_rare(self, event: RareEvent, record: Record) -> None:
         """Move every book that an event of every other day concerns."""
+        if isinstance(event, UnbookedEvent):
+            return
         match event:
             case TimerFired():
                 self._fire(event)
@@ -199,8 +198,6 @@ class State(msgspec.Struct):
                 self.broker_errors.apply(event, record.at)
             case ClockJumped():
                 self.clock_jumped = True
-            case PermitLost() | DiskLow() | SessionStopping() | JournalContinued():
-                pass  # It moves no book; what follows from it are the holds and cancels behind.
             case LinkEvent():
                 self.broker.apply(event, record.at)
             case FillCorrected() | CommissionCorrected():
@@ -211,7 +208,7 @@ class State(msgspec.Struct):
             case SymbolResumed():
                 self.halts.apply(event)
                 self.freshness.resume(event.symbol, utc_from_nanoseconds(record.at))
-            case ContractResolved() | ShortSaleReported():
+            case ContractResolved() | ShortSaleReported() | TradingHoursReported():
                 self.instruments.apply(event)
             case AccountReported() | MarginReported() | MarginUnavailable():
                 self.margin.apply(event, record.at)

@@ -29,7 +29,7 @@ CASH = Decimal(1_000_000)
 TUESDAY = datetime(2024, 1, 2, 15, 0, tzinfo=UTC)
 """10:00 in New York: the market is open."""
 CENT = Decimal("0.01")
-PATIENCE_S = 5.0
+PATIENCE_S = 60.0
 
 AAPL = ib_async.Stock("AAPL", "SMART", "USD", conId=265598)
 MSFT = ib_async.Stock("MSFT", "SMART", "USD", conId=272093)

@@ -138,7 +138,7 @@ class Walk:
     def events(self, kind: type[Kind]) -> list[Kind]:
         """Return every event of that kind in the journal, oldest first."""
         with JournalReader(self.folder / "var" / "walk" / "journal.db") as reader:
-            found = [record.event for record in reader.records_back(kind=kind)]
+            found = [record.event for record in reader.records_back(kinds=[kind])]
         return [event for event in reversed(found) if isinstance(event, kind)]
 
     def strategies_filled(self) -> set[str]:

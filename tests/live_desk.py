@@ -297,6 +297,17 @@ class Daemon:
             timeout=60,
         )
 
+    def started(self, *words: str) -> subprocess.Popen[str]:
+        """Start such a command, and leave it to the caller to hear it out."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "ops.cli", *words, "--journal", "j.db"],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
     def hang(self, seconds: float) -> None:
         """Let the trading loop hang so long with its next bar, and wait until it does."""
         now = time.monotonic()

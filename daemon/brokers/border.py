@@ -23,6 +23,7 @@ from events import (
     ContractResolved,
     MarginReported,
     MarginUnavailable,
+    MarketDataImpaired,
     OrderAcknowledged,
     OrderCancelled,
     OrderExpired,
@@ -32,6 +33,7 @@ from events import (
     OrderWorking,
     SymbolHalted,
     SymbolResumed,
+    TradingHoursReported,
     utc_from_nanoseconds,
 )
 from events.codec import Input, decode, encode
@@ -54,6 +56,8 @@ REPORTS: Final = (
     BrokerUnreachable,
     BrokerUnparsed,
     ContractResolved,
+    TradingHoursReported,
+    MarketDataImpaired,
     AccountReported,
     MarginReported,
     MarginUnavailable,

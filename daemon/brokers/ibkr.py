@@ -18,6 +18,7 @@ from ib_async import Client, Contract, ContractDetails, ExecutionFilter, Order, 
 from ib_async.decoder import Decoder
 
 from daemon.brokers.gateway import messages
+from daemon.brokers.gateway.codes import ForLink, meaning
 from daemon.brokers.gateway.messages import OrderLine, Unreadable
 from daemon.brokers.gateway.terms import (
     ContractTerms,
@@ -41,8 +42,8 @@ class NoAnswer(Exception):
     """The gateway is not there, does not answer, or turns this client away."""
 
     hint = (
-        "see that the gateway runs, is logged in and listens there (gateway.port, IBKR_PORT), and "
-        "that nobody else has the client id; without --no-wait it is waited for"
+        "see that the gateway runs, is logged in and listens there (gateway.port, IBKR_PORT); "
+        "it is waited for, but with --no-wait"
     )
 
 
@@ -59,6 +60,7 @@ class Wire:
         self._first_id: int | None = None
         self._accounts: tuple[str, ...] = ()
         self._turned_away = ""
+        self._client_id = 0
         self._client = self._a_client()
 
     @property
@@ -73,6 +75,7 @@ class Wire:
             NoAnswer: why it did not come to that.
         """
         self._first_id, self._accounts, self._turned_away = None, (), ""
+        self._client_id = client_id
         # A new one each time: nothing of the connection before can reach into this one.
         self._client = self._a_client()
         closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -241,6 +244,7 @@ class Wire:
             price_increment=_decimal(details.minTick),
             size_increment=_decimal(details.sizeIncrement) if details.sizeIncrement else None,
             liquid_hours=details.liquidHours,
+            trading_hours=details.tradingHours,
             time_zone=details.timeZoneId,
         )
 
@@ -279,8 +283,18 @@ class Wire:
         elif kind == messages.MANAGED_ACCOUNTS:
             self._accounts = tuple(each for each in fields[2].split(",") if each)
         elif kind == messages.ERROR and not self.is_open:
-            self._turned_away = f"{fields[3]}: {fields[4]}"
+            self._turned_away = self._why_turned_away(messages.read_notice(fields))
         self._hear(kind, fields)
+
+    def _why_turned_away(self, notice: messages.Notice) -> str:
+        """Return why the gateway does not let us in; what it advises may be wrong for a daemon."""
+        if meaning(notice.code).link is not ForLink.CLIENT_ID_TAKEN:
+            return f"{notice.code}: {notice.text}"
+        return (
+            f"{notice.code}: client id {self._client_id} is in use at this gateway, by another "
+            "daemon or by a connection it has not given up yet: end that one; orders belong to "
+            "this id, so no other is tried"
+        )
 
     def _ended(self) -> None:
         self._lost("the gateway closed the connection")

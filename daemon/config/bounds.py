@@ -7,6 +7,7 @@ at once, each with the path of its key.
 import re
 from collections.abc import Mapping
 from decimal import Decimal
+from enum import StrEnum
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
@@ -182,9 +183,26 @@ def _leaf(
     if isinstance(value, Decimal):
         whole = plain is int and value == value.to_integral_value()
         value = int(value) if whole else float(value)
+    return _converted(value, kind, plain, path, problems)
+
+
+def _converted(
+    value: object,
+    kind: Any,  # noqa: ANN401 - a type form
+    plain: object,
+    path: str,
+    problems: Problems,
+) -> object:
+    """Return `value` as `kind`, which is `plain` under its annotations; say what is wanted else."""
+    if isinstance(plain, type) and issubclass(plain, StrEnum) and value not in list(plain):
+        choice = ", ".join(repr(each.value) for each in plain)
+        return problems.add(path, f"must be one of {choice}, not {_shown(value)}")
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
+        wanted = _described(kind)
+        if wanted:
+            return problems.add(path, f"must be {wanted}, not {_shown(value)}")
         return problems.add(path, f"{error} (it is {_shown(value)})")
 
 
@@ -246,6 +264,12 @@ def _unwrapped(kind: Any) -> tuple[Any, Mapping[str, int]]:  # noqa: ANN401 - a 
     for note in notes:
         bounds |= (note.extra or {}) if isinstance(note, Meta) else {}
     return plain, bounds
+
+
+def _described(kind: object) -> str:
+    """Return what is wanted in words, where a pattern of letters would say it to nobody."""
+    notes = get_args(kind)[1:] if get_origin(kind) is Annotated else ()
+    return next((note.description or "" for note in notes if isinstance(note, Meta)), "")
 
 
 def _join(path: str, name: object) -> str:

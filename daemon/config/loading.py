@@ -12,7 +12,7 @@ import msgspec
 
 from daemon.config.bounds import Problems, convert
 from daemon.config.options import StrategyConfig
-from daemon.strategies import Strategy
+from daemon.strategies import Schedule, Strategy
 from events import Symbol
 
 _LACKING = object()
@@ -111,8 +111,42 @@ def build_strategy(name: str, table: StrategyConfig, all_symbols: Sequence[Symbo
     except ValueError as error:
         message = f"{where}.params: {error}"
         raise LoadError(message) from error
+    except Exception as error:
+        raise LoadError(_raised(f"{where}.class: {table.strategy_class}.check", error)) from error
     _assert_comes_back(strategy, f"{where}.class: {table.strategy_class}")
+    _assert_can_start(strategy, f"{where}.class: {table.strategy_class}")
     return strategy
+
+
+def _raised(what: str, error: Exception) -> str:
+    return f"{what}() raised {type(error).__name__}: {error}"
+
+
+def _assert_can_start(strategy: Strategy, what: str) -> None:
+    """Refuse a strategy that cannot say what it needs before its first bar.
+
+    Raises:
+        LoadError: which of its methods raises, or returns something else.
+    """
+    try:
+        warmup = strategy.warmup()
+    except Exception as error:
+        raise LoadError(_raised(f"{what}.warmup", error)) from error
+    if type(warmup) is not int:
+        message = f"{what}.warmup() is no whole number of bars: {warmup!r}"
+        raise LoadError(message)
+    try:
+        schedules = tuple(strategy.schedules())
+    except Exception as error:
+        raise LoadError(_raised(f"{what}.schedules", error)) from error
+    for each in schedules:
+        if not isinstance(each, Schedule):
+            message = f"{what}.schedules() has {each!r}, which is no Schedule"
+            raise LoadError(message)
+    names = [each.name for each in schedules]
+    if len(set(names)) < len(names):
+        message = f"{what}.schedules() names two of them alike: {', '.join(names)}"
+        raise LoadError(message)
 
 
 def _assert_comes_back(strategy: Strategy, what: str) -> None:

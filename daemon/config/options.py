@@ -23,9 +23,23 @@ Seconds = Annotated[int, Meta(gt=0, le=86_400)]
 """A whole number of seconds, at most a day."""
 Expected = Annotated[int, Meta(ge=0, le=86_400)]
 """A whole number of seconds, at most a day; 0 for never."""
-StrategyName = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,39}\Z")]
+UserId = Annotated[int, Meta(ge=0, lt=2**32 - 1)]
+"""A user of the machine, by number."""
+StrategyName = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,39}\Z",
+        description="1 to 40 of A-Z, a-z, 0-9, '.', '_', '-', a letter or digit first",
+    ),
+]
 """How a strategy is called in the journal; no slash, which separates it from its schedules."""
-Alias = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9 ._-]{0,39}\Z")]
+Alias = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[A-Za-z0-9][A-Za-z0-9 ._-]{0,39}\Z",
+        description="1 to 40 of A-Z, a-z, 0-9, blank, '.', '_', '-', a letter or digit first",
+    ),
+]
 """A name that is also part of a file's name."""
 
 
@@ -179,7 +193,7 @@ class ControlConfig(_Table, frozen=True):
     """The operator's socket. `allowed_uids` may command besides the daemon's own user and root."""
 
     enabled: bool = True
-    allowed_uids: tuple[int, ...] = ()
+    allowed_uids: tuple[UserId, ...] = ()
 
 
 class BackupConfig(_Table, frozen=True):

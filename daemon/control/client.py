@@ -2,17 +2,25 @@
 
 import os
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from daemon.clock import monotonic_s, pause
-from daemon.control.address import socket_path
+from daemon.control.address import places
 from daemon.control.protocol import Answer, BadRequest, Request, decode_answer, encode_line
 
 ANSWER_S: Final = 15.0
 """How long an answer may take: longer than the daemon waits for its own loop."""
+PATIENCE_S: Final = 1.5
+"""How long an answer may take before whoever waits is told."""
+AGAIN_S: Final = 5.0
+"""How long until he is told once more."""
 _STEP_S: Final = 0.01
+
+StillWaiting = Callable[[float], None]
+"""Is told for how many seconds the answer will be waited for from here."""
 
 
 class NotRunning(Exception):
@@ -23,8 +31,17 @@ class NoAnswer(Exception):
     """The daemon took the command, or not: it has not said."""
 
 
-def call(journal: Path, request: Request, wait_s: float = ANSWER_S) -> Answer:
-    """Return the answer of the daemon of `journal`.
+def _in_silence(_left_s: float) -> None:
+    pass
+
+
+def call(
+    journal: Path,
+    request: Request,
+    wait_s: float = ANSWER_S,
+    still_waiting: StillWaiting = _in_silence,
+) -> Answer:
+    """Return the answer of the daemon of `journal`, and say meanwhile that it takes its time.
 
     Raises:
         NotRunning: nobody listens; the request went nowhere.
@@ -42,7 +59,10 @@ def call(journal: Path, request: Request, wait_s: float = ANSWER_S) -> Answer:
         except OSError as error:
             raise NoAnswer(f"the daemon of {journal} takes no call: {error}") from error
         try:
-            line = _ask(connection, encode_line(request))
+            line = _ask(connection, encode_line(request), monotonic_s() + wait_s, still_waiting)
+        except TimeoutError as error:
+            why = f"the daemon of {journal} has not answered within {wait_s:g} s"
+            raise NoAnswer(why) from error
         except OSError as error:
             raise NoAnswer(f"the daemon of {journal} does not answer: {error}") from error
     if not line:
@@ -67,13 +87,24 @@ def _connect(connection: socket.socket, path: str, wait_s: float) -> None:
             return
 
 
-def _ask(connection: socket.socket, asked: bytes) -> bytes:
+def _ask(
+    connection: socket.socket, asked: bytes, ends: float, still_waiting: StillWaiting
+) -> bytes:
     # Who is turned away unheard is answered all the same.
     with suppress(BrokenPipeError, ConnectionResetError):
         connection.sendall(asked)
-    line = b""
+    line, patience_s = b"", PATIENCE_S
     while not line.endswith(b"\n"):
-        more = connection.recv(65_536)
+        connection.settimeout(max(min(ends - monotonic_s(), patience_s), _STEP_S))
+        try:
+            more = connection.recv(65_536)
+        except TimeoutError:
+            left_s = ends - monotonic_s()
+            if left_s <= 0:
+                raise
+            still_waiting(left_s)
+            patience_s = AGAIN_S
+            continue
         if not more:
             break
         line += more
@@ -81,13 +112,15 @@ def _ask(connection: socket.socket, asked: bytes) -> bytes:
 
 
 def _listening(journal: Path) -> Path:
-    """Return the socket of `journal`: where this user's would be, else systemd's."""
-    own = socket_path(journal, os.environ)
-    systemd = socket_path(journal, {"RUNTIME_DIRECTORY": "/run/traded"})
-    try:
-        return systemd if not own.exists() and systemd.exists() else own
-    except PermissionError:
-        return own  # To be told so when it is called.
+    """Return the socket of `journal`: the first place where one is, or may be for all we see."""
+    found = places(journal, os.environ)
+    for path in found:
+        try:
+            if path.exists():
+                return path
+        except PermissionError:
+            return path  # To be told so when it is called.
+    return found[0]
 
 
 def _nobody_for(journal: Path) -> str:

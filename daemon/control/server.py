@@ -17,6 +17,7 @@ from typing import Final
 import msgspec
 
 from daemon.clock import monotonic_s, pause
+from daemon.control.access import let_connect
 from daemon.control.address import make_folder
 from daemon.control.protocol import (
     LINE_MAX,
@@ -54,9 +55,10 @@ class ControlServer:
         """Bind and listen. Whoever holds the journal's lock may replace a socket left behind.
 
         Raises:
-            OSError, UnsafeFolder: the socket cannot be made there.
+            OSError, UnsafeFolder, OutOfReach: the socket cannot be made there.
         """
-        make_folder(path)
+        guests = allowed_uids - own_and_root()
+        make_folder(path, guests)
         path.unlink(missing_ok=True)
         self.path = path
         self._allowed = allowed_uids
@@ -66,6 +68,8 @@ class ControlServer:
         # The folder keeps others out from the start; the mode says so once more.
         self._listener.bind(str(path))
         path.chmod(0o600)
+        if guests:
+            let_connect(path, guests)
         self._listener.listen(WAITING_MAX)
         self._inode = path.stat().st_ino
         self._closing = False

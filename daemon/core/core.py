@@ -21,6 +21,7 @@ from daemon.core.data_watch import (
 )
 from daemon.core.deadlines import Deadlines
 from daemon.core.hold_desk import HoldDesk
+from daemon.core.impaired_data import impaired_data
 from daemon.core.looks import ReconciliationTerms
 from daemon.core.operator_desk import OperatorDesk
 from daemon.core.order_desk import OrderDesk
@@ -53,6 +54,7 @@ from events import (
     HoldPlaced,
     IntentRefused,
     JournalRestored,
+    MarketDataImpaired,
     OperatorCommand,
     OrderUnknown,
     PermitLost,
@@ -64,6 +66,7 @@ from events import (
     SymbolResumed,
     TimerFired,
     TimerKind,
+    TradingHoursReported,
     Trip,
 )
 from events.codec import Input
@@ -152,8 +155,16 @@ class Core:
                 self._timer(event, at)
             case CorporateActionAnnounced():
                 self._announcement(event, at)
-            case ContractResolved() | ShortSaleReported() | AccountReported():
-                self.recorder.take(event, at)  # The gate reads it; nothing comes due by it.
+            case (
+                ContractResolved()
+                | ShortSaleReported()
+                | AccountReported()
+                | TradingHoursReported()
+            ):
+                self.recorder.take(event, at)  # It is read when asked; nothing comes due by it.
+            case MarketDataImpaired():
+                self.recorder.take(event, at)
+                self._emit_all(impaired_data(self.state, event, self.recorder.root))
             case SymbolHalted() | SymbolResumed():
                 self.recorder.take(event, at)
                 self.deadlines.restart()  # In a halt no bar is due, behind it they are again.

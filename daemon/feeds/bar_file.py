@@ -24,6 +24,7 @@ from events import BarClosed, SessionHours, Symbol
 INTRADAY_HEADER: Final = ["ts", "open", "high", "low", "close", "volume"]
 DAILY_HEADER: Final = ["date", "open", "high", "low", "close", "volume"]
 MANY_DAILY_HEADER: Final = ["Ticker", "Date", "Open", "High", "Low", "Close", "Volume", "Adj Close"]
+_HEADER_SHOWN: Final = 100
 HEADERS: Final = (
     INTRADAY_HEADER,
     [*INTRADAY_HEADER, "vwap"],
@@ -106,6 +107,8 @@ def inspect(path: Path, now: datetime) -> tuple[BarFile | None, list[Problem]]:
     problems: list[Problem] = []
     found = None
     try:
+        if path.exists() and not path.is_file():
+            return None, [Problem(path, 0, "cannot be read: it is no file")]
         stamp = _stamp(path)
         with _open(path) as text:
             found = _inspect_rows(path, text, now, stamp, problems)
@@ -213,7 +216,8 @@ def _wrong_header(path: Path, header: list[str] | None) -> Problem | None:
     if header is None:
         return Problem(path, 0, "is empty")
     if header not in HEADERS:
-        return Problem(path, 1, f"the header {','.join(header)!r} is none we know")
+        shown, known = ",".join(header)[:_HEADER_SHOWN], ",".join(INTRADAY_HEADER)
+        return Problem(path, 1, f"the header {shown!r} is none we know, such as {known}")
     named = symbol_of(path)
     if header != MANY_DAILY_HEADER and not is_symbol(named):
         return Problem(path, 0, f"the file name gives the symbol {named!r}, which is none")

@@ -1,7 +1,9 @@
 """Live bars of Interactive Brokers: five-second bars put together, gaps filled from history.
 
 What comes from history is marked as past: it is shown to the strategies and nothing is decided on
-it. Subscriptions are made anew with every connection, and where a symbol falls silent.
+it. Subscriptions are made anew with every connection, and where a symbol falls silent. Of each
+symbol there is one, however many strategies trade it. Why it is five-second bars and not history
+that is kept up to date: ops/decisions/0019.
 """
 
 import asyncio
@@ -9,6 +11,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -21,7 +24,7 @@ from daemon.brokers.gateway.pacing import Lane
 from daemon.brokers.gateway.session import GatewaySession
 from daemon.brokers.gateway.terms import Greeting, HistoryWanted
 from daemon.feeds.five_seconds import Builder, Gap, Part
-from events import BarClosed, BrokerDegraded, Symbol
+from events import BarClosed, BrokerDegraded, DataTrouble, MarketDataImpaired, Symbol
 
 BAR_SIZES: Final = {
     5: "5 secs",
@@ -53,7 +56,16 @@ WAITING_MAX: Final = 100_000
 SESSION_S: Final = 23_400
 DAY_S: Final = 86_400
 _LIVE: Final = 1
+_LIVE_OR_DELAYED: Final = 3
 _REALTIME: Final = frozenset({1, 2})
+_TROUBLES: Final = {
+    ForData.DELAYED: DataTrouble.DELAYED,
+    ForData.NO_PERMISSION: DataTrouble.NO_PERMISSION,
+    ForData.COMPETING_LOGIN: DataTrouble.ANOTHER_LOGIN,
+    ForData.LINES_USED_UP: DataTrouble.NO_LINE_LEFT,
+}
+_PERMISSION: Final = "permission"
+"""In the text of a refusal (162, 420) that is for good; the others are about the pace."""
 
 
 class _Stream(msgspec.Struct):
@@ -64,6 +76,7 @@ class _Stream(msgspec.Struct):
     newest: datetime | None = None
     heard_at: datetime | None = None
     silence: timedelta = SILENCE
+    is_delayed: bool = False
     is_filling: bool = False
     waiting: list[BarClosed] = []
     fill_at: datetime | None = None
@@ -86,20 +99,26 @@ class IbkrFeed:
         bar_seconds: int,
         warm_up_bars: int,
         regular_hours: bool,
+        takes_delayed: bool,
     ) -> None:
-        """Deliver bars of `bar_seconds`, the first `warm_up_bars` before now from history."""
+        """Deliver bars of `bar_seconds`, the first `warm_up_bars` before now from history.
+
+        Where the account may see data only with a delay, that is asked for and said where it
+        `takes_delayed`, else refused.
+        """
         self.session = session
         self._contracts = contracts
         self._span_s = bar_seconds
         self._warm_up = warm_up_bars
         self._regular_hours = regular_hours
+        self._takes_delayed = takes_delayed
         self._streams = {symbol: _Stream(Builder(symbol, bar_seconds)) for symbol in symbols}
         self._symbols: dict[int, Symbol] = {}
         self._bars: deque[BarClosed] = deque()
         self._come = asyncio.Event()
         self._filling: set[asyncio.Task[None]] = set()
         self._histories: deque[datetime] = deque()
-        self._complained: set[tuple[str, int]] = set()
+        self._complained: set[tuple[Symbol, str]] = set()
 
     async def blocks(self, newest: Mapping[Symbol, datetime]) -> AsyncIterator[Sequence[BarClosed]]:
         """Yield what has come, again and again."""
@@ -120,7 +139,8 @@ class IbkrFeed:
             await asyncio.sleep(1)
             now = self.session.now
             for symbol, stream in self._streams.items():
-                if stream.builder.is_due(now, GRACE):
+                # Delayed bars are all overdue: they are over when the next one begins.
+                if not stream.is_delayed and stream.builder.is_due(now, GRACE):
                     self._deliver(symbol, list(stream.builder.close()))
                 if stream.fill_at is not None and now >= stream.fill_at:
                     stream.fill_at = None
@@ -131,6 +151,7 @@ class IbkrFeed:
 
     def connected(self, greeting: Greeting) -> None:  # noqa: ARG002 - a listener's
         """Forget the subscriptions of the connection before."""
+        self._complained.clear()
         self._forget_subscriptions()
 
     def lost(self, unsent: Sequence[object]) -> None:  # noqa: ARG002 - as above
@@ -143,7 +164,8 @@ class IbkrFeed:
     async def ready(self) -> None:
         """Fill what was missed, and subscribe."""
         wire = self.session.wire
-        self.session.send(Lane.REQUEST, lambda: wire.ask_market_data_type(_LIVE))
+        kind = _LIVE_OR_DELAYED if self._takes_delayed else _LIVE
+        self.session.send(Lane.REQUEST, lambda: wire.ask_market_data_type(kind))
         for symbol, stream in self._streams.items():
             self._fill(symbol)
             if stream.request is None:
@@ -157,8 +179,7 @@ class IbkrFeed:
             case messages.ERROR:
                 self._notice(messages.read_notice(fields))
             case messages.MARKET_DATA_TYPE:
-                if int(fields[3]) not in _REALTIME:
-                    self._complain(int(fields[2]), 0, "the market data is delayed")
+                self._data_type(int(fields[2]), int(fields[3]))
             case _:
                 pass
 
@@ -168,6 +189,7 @@ class IbkrFeed:
         contract = self._contracts.of(symbol)
         wire = self.session.wire
         stream.heard_at = self.session.now
+        stream.is_delayed = False
         stream.request = self.session.subscribe(
             lambda request: wire.ask_bars(request, contract, regular_hours=self._regular_hours)
         )
@@ -186,6 +208,8 @@ class IbkrFeed:
         if symbol is None:
             return
         stream = self._streams[symbol]
+        if stream.is_delayed and not self._takes_delayed:
+            return  # It counts as silent: subscribed again, it may be live.
         stream.heard_at = self.session.now
         stream.silence = SILENCE
         start = datetime.fromtimestamp(int(fields[3]), UTC)
@@ -224,7 +248,7 @@ class IbkrFeed:
     def _notice(self, notice: messages.Notice) -> None:
         means = meaning(notice.code)
         if means.link is ForLink.SERVERS_BACK_DATA_LOST:
-            self._forget_subscriptions()
+            self._end_subscriptions()
             return
         symbol = self._symbols.get(notice.about)
         if symbol is None:
@@ -232,16 +256,53 @@ class IbkrFeed:
         if means.data is ForData.RESUBSCRIBE:
             self._subscribe_again(symbol, self._streams[symbol])
         elif means.data is not None:
-            self._complain(notice.about, notice.code, f"{notice.code}: {notice.text}")
+            self._impaired(symbol, means.data, f"{notice.code}: {notice.text}")
 
-    def _complain(self, request: int, code: int, what: str) -> None:
-        """Say, once a symbol and code, that there will be no bars. Delayed ones are refused."""
+    def _data_type(self, request: int, kind: int) -> None:
+        """Take which data a subscription gets: live or frozen, or with a delay."""
         symbol = self._symbols.get(request)
-        if symbol is None or (symbol, code) in self._complained:
+        if symbol is None:
             return
-        self._complained.add((symbol, code))
-        text = self.session.alias.text(f"no live bars of {symbol}: {what}")
-        self.session.report(BrokerDegraded(text))
+        self._streams[symbol].is_delayed = kind not in _REALTIME
+        if kind in _REALTIME:
+            self._complained.discard((symbol, DataTrouble.DELAYED))
+        else:
+            said = f"market data type {kind}"
+            self._say_once(symbol, DataTrouble.DELAYED, said)
+
+    def _impaired(self, symbol: Symbol, what: ForData, said: str) -> None:
+        """Take that there will be no live bars of a symbol, or none for now."""
+        trouble = _TROUBLES.get(what)
+        if trouble is None and _PERMISSION in said.lower():
+            trouble = DataTrouble.NO_PERMISSION
+        if trouble is DataTrouble.DELAYED:
+            self._streams[symbol].is_delayed = True
+        if trouble is not None:
+            self._say_once(symbol, trouble, said)
+        elif (symbol, said) not in self._complained:
+            self._complained.add((symbol, said))
+            text = self.session.alias.text(f"no live bars of {symbol}: {said}")
+            self.session.report(BrokerDegraded(text))
+
+    def _say_once(self, symbol: Symbol, trouble: DataTrouble, said: str) -> None:
+        """Put it on record, once a connection."""
+        if (symbol, trouble) in self._complained:
+            return
+        self._complained.add((symbol, trouble))
+        accepted = trouble is DataTrouble.DELAYED and self._takes_delayed
+        text = self.session.alias.text(said)
+        self.session.report(MarketDataImpaired(symbol, trouble, text, accepted))
+
+    def _end_subscriptions(self) -> None:
+        """Forget what the servers have lost.
+
+        What was asked for just before they came back they may have taken all the same: it would go
+        on beside the next one, and use up a line.
+        """
+        wire = self.session.wire
+        for request in self._symbols:
+            self.session.send(Lane.REQUEST, partial(wire.end_bars, request))
+        self._forget_subscriptions()
 
     def _forget_subscriptions(self) -> None:
         self._symbols.clear()

@@ -16,9 +16,10 @@ from daemon.clock import monotonic_s, pause
 from daemon.control.client import NoAnswer, NotRunning, call
 from daemon.control.protocol import VERSION, Request
 from daemon.stopping.permit import Permit, permit_path
+from daemon.stopping.reason import kept_reason
 from daemon.stopping.side_file import Offline, write_aside
 from events import CancelSending, OperatorCancelAsked, OperatorKilled
-from events.errors import JournalMissing
+from events.errors import JournalError, JournalMissing
 from events.lock import holder, lock_path
 
 LOCK_S: Final = 1.0
@@ -54,7 +55,8 @@ def stop_offline(journal: Path, verb: str, why: str) -> Iterator[str]:
         try:
             records = record(journal, command)
         except Exception as error:  # noqa: BLE001 - whatever it is, the command must not be lost
-            yield f"the journal cannot be written: {error}"
+            found = error.args[0] if isinstance(error, JournalError) else error
+            yield f"the journal cannot be written: {found}"
         else:
             asked = sum(isinstance(record.event, CancelSending) for record in records)
             yield f"recorded at {records[0].seq}; {asked} cancels leave at the next start"
@@ -79,7 +81,7 @@ def take_permit(journal: Path) -> str:
 def command_of_user(verb: str, why: str) -> Offline:
     """Return the command as the user of this process gives it."""
     uid, name = os.getuid(), user_name()
-    command_id = f"offline-{secrets.token_hex(8)}"
+    command_id, why = f"offline-{secrets.token_hex(8)}", kept_reason(why)
     if verb == "kill":
         return OperatorKilled(command_id, name, uid, why)
     return OperatorCancelAsked(command_id, name, uid, why)
@@ -108,7 +110,7 @@ def _ask(journal: Path, verb: str, why: str) -> tuple[str, ...]:
     try:
         if call(journal, Request(VERSION, "ping", command_id), wait_s=LOCK_S).exit_code:
             return ()
-        answer = call(journal, Request(VERSION, verb, command_id, why))
+        answer = call(journal, Request(VERSION, verb, command_id, kept_reason(why)))
     except (NotRunning, NoAnswer):
         return ()
     # Without the number of its record it has not got as far as the journal.

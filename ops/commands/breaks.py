@@ -1,21 +1,21 @@
 """`traded breaks`: where the broker's books and ours differ, and how earlier breaks ended."""
 
 import sys
+from collections.abc import Iterator
 from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
 
 import click
 import msgspec
 
 from daemon.exit_codes import ExitCode
-from events import BreakOpened, Resolution, utc_from_nanoseconds
+from events import BreakKind, BreakOpened, Difference, Resolution, utc_from_nanoseconds
 from ops.books import read_books
+from ops.moments import now_of
 from ops.opened import opened
 from ops.options import journal_option, json_option
-from ops.render import moment, print_json, print_table, quantity, say
-
-_TITLES = ("break", "what", "on", "here", "broker", "delta", "likely", "note", "opened")
+from ops.render import age, as_of, because, moment, money, one_line, print_json, quantity, say
+from projections.differences import difference_text
 
 
 class BreakLine(msgspec.Struct, frozen=True):
@@ -42,7 +42,8 @@ def command(*, journal: Path, history: int, as_json: bool) -> None:
     Example: traded breaks --history 10
     """
     with opened(journal) as reader:
-        book = read_books(reader).state.reconciliation
+        state, now = read_books(reader).state, now_of(reader)
+    book = state.reconciliation
     standing = [
         BreakLine(each, utc_from_nanoseconds(book.opened_at.get(each.break_id, 0)))
         for each in book.open.values()
@@ -61,40 +62,30 @@ def command(*, journal: Path, history: int, as_json: bool) -> None:
     if as_json:
         print_json({"open": standing, "history": past})
     else:
-        if standing:
-            print_table(_TITLES, [_row(each) for each in standing])
-        else:
+        say(as_of(state.seq, utc_from_nanoseconds(state.at), now), "")
+        if not standing:
             say("no break is open")
+        for each in standing:
+            say(*_lines(each, now))
         if past:
             say("", "over:")
-            rows = [
-                (
-                    *_row(each),
-                    moment(each.resolved_at),
-                    each.how or "",
-                    each.by or "",
-                    each.why or "",
-                )
-                for each in past
-            ]
-            print_table((*_TITLES, "over", "how", "by whom", "because"), rows)
+            for each in past:
+                say(*_lines(each, now))
     sys.exit(ExitCode.FINDINGS if standing else ExitCode.OK)
 
 
-def _row(line: BreakLine) -> tuple[str, ...]:
-    found = line.opened.difference
-    return (
-        line.opened.break_id,
-        f"{found.kind} {found.subject}".rstrip(),
-        found.symbol or "account",
-        _number(found.internal),
-        _number(found.broker),
-        _number(found.delta),
-        found.likely_cause,
-        found.note,
-        moment(line.opened_at),
-    )
+def _delta(found: Difference) -> str:
+    if found.kind is BreakKind.CASH:
+        return f"{money(found.delta)} USD"
+    return quantity(found.delta)
 
 
-def _number(number: Decimal | None) -> str:
-    return "none" if number is None else quantity(number)
+def _lines(line: BreakLine, now: datetime) -> Iterator[str]:
+    """Yield a break as a person reads it: what differs, since when, and how it ended."""
+    yield one_line(line.opened.break_id)
+    yield f"  {one_line(difference_text(line.opened.difference))}"
+    yield f"  what the broker has more: {_delta(line.opened.difference)}"
+    yield f"  opened {moment(line.opened_at)} UTC ({age(line.opened_at, now)})"
+    if line.resolved_at is not None:
+        by = f"{moment(line.resolved_at)} UTC ({line.how}) by {one_line(line.by or '')}"
+        yield f"  over since {because(by, line.why or '')}"

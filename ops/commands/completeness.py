@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from daemon.exit_codes import ExitCode
-from events import BarClosed, CalendarLoaded, ConfigLoaded, Record, SessionStarted, nanoseconds
+from events import BarClosed, CalendarLoaded, ConfigLoaded, SessionStarted, nanoseconds
 from events.journal import JournalReader
 from ops.chart import ASCII_MARKS, MARKS, strip
 from ops.opened import opened
@@ -83,9 +83,7 @@ def command(  # noqa: PLR0913 - one parameter an option
 
 def _set_up(reader: JournalReader) -> Completeness:
     """Return the fold with everything in it but the bars."""
-    records: list[Record] = []
-    for kind in _SET_UP:
-        records += reader.records_back(kind=kind)
+    records = list(reader.records_back(kinds=_SET_UP))
     records += list(next(([each] for each in reader.records_back()), []))
     book = Completeness()
     for record in sorted(records, key=lambda record: record.seq):

@@ -1,7 +1,6 @@
 """`traded decisions`: the trace of what was decided, by strategies and by the gate, in counts."""
 
-import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date
 from functools import lru_cache
 from itertools import islice
@@ -11,11 +10,12 @@ import click
 
 from events import (
     ClientOrderId,
+    DataMode,
     IntentApproved,
     IntentRefused,
     JournalOpened,
     OrderIntended,
-    Record,
+    SessionStarted,
     StrategyDeclined,
 )
 from events.journal import JournalReader
@@ -24,6 +24,7 @@ from ops.decision_counts import (
     SHADOW_MOVES,
     Counts,
     Decision,
+    SessionModes,
     ShadowTimes,
     counted,
     decisions_in,
@@ -45,11 +46,17 @@ _KINDS = (StrategyDeclined, IntentApproved, IntentRefused)
     "--top", type=click.IntRange(min=1), default=3, show_default=True, metavar="N",
     help="What stood in the way most often.",
 )  # fmt: skip
-@click.option("--by", "grouping", type=click.Choice(["day", "strategy", "symbol"]),
-              default="strategy", show_default=True, help="One line for each.")  # fmt: skip
+@click.option(
+    "--by", "grouping", type=click.Choice(["day", "strategy", "symbol", "data-mode"]),
+    default="strategy", show_default=True, help="One line for each.",
+)  # fmt: skip
 @click.option("--day", metavar="DATE", help="Only of this day, UTC.")
 @click.option("--strategy", metavar="NAME", help="Only of this strategy.")
 @click.option("--symbol", metavar="S", help="Only about this symbol.")
+@click.option(
+    "--data-mode", type=click.Choice([each.value for each in DataMode], case_sensitive=False),
+    help="Only of sessions of this data mode.",
+)  # fmt: skip
 @json_option
 def command(  # noqa: PLR0913 - one parameter an option
     *,
@@ -60,13 +67,16 @@ def command(  # noqa: PLR0913 - one parameter an option
     day: str | None,
     strategy: str | None,
     symbol: str | None,
+    data_mode: str | None,
     as_json: bool,
 ) -> None:
     """Show how often strategies declined and the gate refused, and the top reasons why.
 
     A decision is an answer of a strategy not to trade, or the gate's answer to an intent; an
     answer that was given again and again is one decision of many evaluations. Decisions in shadow
-    are counted apart; approved is there what would have been sent.
+    are counted apart; approved is there what would have been sent. The data mode says what was
+    decided on and where orders went: recorded bars (BACKTEST, REPLAY), or live ones with orders
+    inside the process (PAPER_LIVE), at a paper account (PAPER) or with real money (LIVE).
 
     Example: traded decisions --last 500 --top 3
     """
@@ -77,19 +87,24 @@ def command(  # noqa: PLR0913 - one parameter an option
             only in {None, decision.day}
             and strategy in {None, decision.strategy}
             and symbol in {None, decision.symbol}
+            and data_mode in {None, decision.data_mode}
         )
 
     with opened(journal) as reader:
         first = reader.record(1)
-        mode = first.event.mode if first and isinstance(first.event, JournalOpened) else NOTHING
-        every = decisions_in(_newest(reader), _intents(reader), _shadow_times(reader))
+        begun = first.event if first and isinstance(first.event, JournalOpened) else None
+        mode = begun.mode if begun else NOTHING
+        sessions = reversed(list(reader.records_back(kinds=(SessionStarted,))))
+        newest = reader.records_back(kinds=_KINDS)
+        modes = SessionModes(begun, sessions)
+        every = decisions_in(newest, _intents(reader), _shadow_times(reader), modes)
         decisions = list(islice(filter(is_wanted, every), count))
     groups = {name: counted(decisions, name, top) for name in GROUPINGS}
     if as_json:
         by = {name: found for name, found in groups.items() if name != "data"}
         print_json({"mode": mode, "decisions": len(decisions), "data": groups["data"], "by": by})
     elif decisions:
-        _print(decisions, groups["data"], grouping, str(mode))
+        _print(decisions, groups["data"], grouping.replace("-", "_"), str(mode))
     else:
         say("no such decision was made")
 
@@ -99,12 +114,6 @@ def _date(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise click.UsageError(f"--day {text!r} is no date: write 2024-07-03") from None
-
-
-def _newest(reader: JournalReader) -> Iterator[Record]:
-    """Yield all decisions, newest first, without reading what lies between them."""
-    kinds = [reader.records_back(kind=kind) for kind in _KINDS]
-    return heapq.merge(*kinds, key=lambda record: record.seq, reverse=True)
 
 
 def _intents(reader: JournalReader) -> Callable[[ClientOrderId], OrderIntended | None]:
@@ -117,9 +126,7 @@ def _intents(reader: JournalReader) -> Callable[[ClientOrderId], OrderIntended |
 
 
 def _shadow_times(reader: JournalReader) -> ShadowTimes:
-    moves = (reader.records_back(kind=kind) for kind in SHADOW_MOVES)
-    newest_first = heapq.merge(*moves, key=lambda record: record.seq, reverse=True)
-    return ShadowTimes(reversed(list(newest_first)))
+    return ShadowTimes(reversed(list(reader.records_back(kinds=SHADOW_MOVES))))
 
 
 def _print(decisions: list[Decision], data: list[Counts], grouping: str, mode: str) -> None:
@@ -154,9 +161,11 @@ def _print_blockers(counts: Counts) -> None:
 
 def _print_groups(groups: list[Counts], grouping: str) -> None:
     numbers = ("evaluations", "declined", "refused", "approved")
+    shows_modes = grouping != "data_mode"
     rows = [
         (
             each.group,
+            *([", ".join(each.data_modes)] if shows_modes else []),
             f"{each.evaluations:,}",
             f"{each.declined:,}",
             f"{each.refused:,}",
@@ -165,4 +174,5 @@ def _print_groups(groups: list[Counts], grouping: str) -> None:
         )
         for each in groups
     ]
-    print_table((grouping, *numbers, "most often"), rows, numbers)
+    titles = (grouping.replace("_", " "), *(["data mode"] if shows_modes else []))
+    print_table((*titles, *numbers, "most often"), rows, numbers)

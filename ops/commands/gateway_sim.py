@@ -57,6 +57,8 @@ class _FaultFile(msgspec.Struct, forbid_unknown_fields=True):
 @click.option("--state", type=_PATH, help="Keep the account there across restarts.")
 @click.option("--schedule", is_flag=True, help="Restart nightly, want a login weekly, as IB does.")
 @click.option("--read-only", is_flag=True, help="Refuse every order, with code 321.")
+@click.option("--no-data", multiple=True, metavar="S", help="The account may see no data of it.")
+@click.option("--twin", multiple=True, metavar="S", help="At AMEX another stock is called so.")
 @click.option("--reject-fast", is_flag=True, help="Answer more than 50 requests/s with code 100.")
 @click.option("--faults", type=_PATH, help="A TOML file of [[fault]] tables: kind, on, nth, ...")
 @click.option("--fault-seed", type=int, help="Faults made from this number: the same every time.")
@@ -73,6 +75,8 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     state: Path | None,
     schedule: bool,  # noqa: FBT001 - click's way
     read_only: bool,  # noqa: FBT001 - as above
+    no_data: tuple[str, ...],
+    twin: tuple[str, ...],
     reject_fast: bool,  # noqa: FBT001 - as above
     faults: Path | None,
     fault_seed: int | None,
@@ -88,7 +92,9 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     Example: traded gateway-sim --bars bars --port 4002 --speed 60 --clock gateway.time
     """
     # The exchange calendar behind it takes half a second to load.
-    from ops.gateway_sim.opening import open_floor  # noqa: PLC0415 - as said above
+    from ops.gateway_sim.contracts import american_twin  # noqa: PLC0415 - as below
+    from ops.gateway_sim.market_data import DataRules  # noqa: PLC0415 - as below
+    from ops.gateway_sim.opening import open_floor  # noqa: PLC0415 - see above
     from ops.gateway_sim.store import save  # noqa: PLC0415 - as above
 
     begins = _moment(start)
@@ -97,7 +103,10 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     if not bars and begins is None:
         raise click.UsageError("give --bars, or --start for a gateway without prices")
     plan = [*_faults_in(faults), *(plan_from_seed(fault_seed) if fault_seed is not None else ())]
-    floor = open_floor(bars or None, account, Decimal(str(cash)), begins, state)
+    rules = DataRules(forbidden=frozenset(no_data))
+    floor = open_floor(bars or None, account, Decimal(str(cash)), begins, state, data_rules=rules)
+    for symbol in twin:
+        floor.list_stock(american_twin(symbol))
 
     settings = Settings(read_only=read_only, reject_above_rate=reject_fast)
     _log_to(_json_line if as_json else _told)

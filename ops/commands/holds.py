@@ -1,5 +1,6 @@
 """`traded holds`: what stops orders, since when, by whom, and what ends it."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -8,12 +9,12 @@ import msgspec
 
 from events import KILL_SWITCH, HoldPlaced, utc_from_nanoseconds
 from ops.books import read_books
+from ops.moments import now_of
 from ops.opened import opened
 from ops.options import journal_option, json_option
-from ops.render import moment, print_json, print_table, say
+from ops.render import age, as_of, because, moment, one_line, print_json, say
+from ops.sentences import hold_text
 from ops.stops import breaker_text, is_killed, kill_text, trips_of
-
-_TITLES = ("hold", "on", "level", "cause", "by", "why", "lifts", "placed")
 
 
 class HoldLine(msgspec.Struct, frozen=True):
@@ -39,7 +40,7 @@ def command(*, journal: Path, history: int, as_json: bool) -> None:
     Example: traded holds --history 10
     """
     with opened(journal) as reader:
-        state = read_books(reader).state
+        state, now = read_books(reader).state, now_of(reader)
     books, trips, killed = state.holds, trips_of(state), is_killed(state)
     active = [
         HoldLine(hold, utc_from_nanoseconds(books.placed_at.get(hold.hold_id, 0)))
@@ -59,32 +60,23 @@ def command(*, journal: Path, history: int, as_json: bool) -> None:
         words = {"kill_switch_engaged": killed, "circuit_breaker_trips": trips}
         print_json({**words, "active": active, "history": past})
         return
+    say(as_of(state.seq, utc_from_nanoseconds(state.at), now), "")
     say(f"{KILL_SWITCH}: {kill_text(killed=killed)}", f"circuit breaker: {breaker_text(trips)}", "")
-    if active:
-        print_table(_TITLES, [_row(each) for each in active])
-    else:
+    if not active:
         say("nothing is held")
+    for each in active:
+        say(*_lines(each, now))
     if past:
         say("", "lifted:")
-        titles = (*_TITLES, "lifted", "by whom", "because")
-        print_table(
-            titles,
-            [
-                (*_row(each), moment(each.lifted_at), each.lifted_by or "", each.lifted_why or "")
-                for each in past
-            ],
-        )
+        for each in past:
+            say(*_lines(each, now))
 
 
-def _row(line: HoldLine) -> tuple[str, ...]:
-    hold = line.hold
-    return (
-        hold.hold_id,
-        hold.target or hold.scope,
-        hold.level,
-        hold.cause,
-        hold.by,
-        hold.why,
-        hold.lifts,
-        moment(line.placed_at),
-    )
+def _lines(line: HoldLine, now: datetime) -> Iterator[str]:
+    """Yield a hold as a person reads it: its name, what it does, when it came and went."""
+    yield one_line(line.hold.hold_id)
+    yield f"  {hold_text(line.hold)}"
+    yield f"  placed {moment(line.placed_at)} UTC ({age(line.placed_at, now)})"
+    if line.lifted_at is not None:
+        lifted = f"lifted {moment(line.lifted_at)} UTC by {one_line(line.lifted_by or '')}"
+        yield f"  {because(lifted, line.lifted_why or '')}"

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import click
 
-from events import IntentApproved, IntentRefused
+from events import IntentApproved, IntentRefused, utc_from_nanoseconds
 from ops.limit_use import Approach, limit_uses
 from ops.moments import now_of
 from ops.opened import opened
 from ops.options import journal_option, json_option
-from ops.render import NOTHING, moment, percent, print_json, print_table, quantity, say
+from ops.order_sentences import measure
+from ops.render import NOTHING, as_of, moment, percent, print_json, print_table, say
 
-_FINE, _COARSE = Decimal("0.0001"), Decimal("0.01")
+_STEP = Decimal("0.0001")
 
 
 @click.command()
@@ -30,10 +31,15 @@ def command(*, journal: Path, as_json: bool) -> None:
     with opened(journal) as reader:
         kinds = (reader.of_kind(IntentApproved), reader.of_kind(IntentRefused))
         decisions = merge(*kinds, key=lambda record: record.seq)
-        uses = limit_uses(decisions, now_of(reader).date())
+        now = now_of(reader)
+        uses = limit_uses(decisions, now.date())
+        head = reader.head().seq
+        last = reader.record(head)
     if as_json:
         print_json({"limits": uses})
         return
+    if last is not None:
+        say(as_of(head, utc_from_nanoseconds(last.at), now), "")
     if not uses:
         say("the gate was never asked")
         return
@@ -41,8 +47,8 @@ def command(*, journal: Path, as_json: bool) -> None:
     rows = [
         (
             use.name,
-            quantity(use.last.limit),
-            measured(use.last.value),
+            measured(use.name, use.last.limit),
+            measured(use.name, use.last.value),
             percent(use.last.share),
             _share(use.closest_today),
             _share(use.closest),
@@ -55,9 +61,9 @@ def command(*, journal: Path, as_json: bool) -> None:
     print_table(titles, rows, {"is", "last", "used", "today", "ever", "asked", "refused"})
 
 
-def measured(value: Decimal) -> str:
-    """Return a value of any unit: four places below one, two from there."""
-    return quantity(value.quantize(_FINE if abs(value) < 1 else _COARSE))
+def measured(name: str, value: Decimal) -> str:
+    """Return a value in its limit's own unit, as `traded status` shows it."""
+    return measure(name, value.quantize(_STEP))
 
 
 def _share(approach: Approach | None) -> str:

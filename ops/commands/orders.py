@@ -10,10 +10,11 @@ import msgspec
 
 from events import ClientOrderId, OrderType, Symbol, TimeInForce, utc_from_nanoseconds
 from ops.books import read_books
+from ops.moments import now_of
 from ops.opened import opened
 from ops.options import count_option, journal_option, json_option
 from ops.order_records import OrderRecords, newest_orders, order_records
-from ops.render import moment, money, price, print_json, print_table, quantity, say
+from ops.render import as_of, moment, money, price, print_json, print_table, quantity, say
 from projections.order_states import TERMINAL, OrderState
 
 
@@ -49,7 +50,7 @@ def command(*, journal: Path, only_open: bool, count: int, as_json: bool) -> Non
     Example: traded orders --open
     """
     with opened(journal) as reader:
-        state = read_books(reader).state
+        state, now = read_books(reader).state, now_of(reader)
         found = [order_records(reader, order_id) for order_id in state.orders.open]
         open_orders = [each for each in found if each is not None]
         over: list[OrderRecords] = []
@@ -59,7 +60,9 @@ def command(*, journal: Path, only_open: bool, count: int, as_json: bool) -> Non
     lines = sorted(map(line_of, (*open_orders, *over)), key=lambda line: line.seq)
     if as_json:
         print_json({"seq": state.seq, "orders": lines})
-    elif lines:
+        return
+    say(as_of(state.seq, utc_from_nanoseconds(state.at), now), "")
+    if lines:
         _print(lines)
     else:
         say("no open order" if only_open else "no order was ever intended")

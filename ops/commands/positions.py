@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 import msgspec
 
-from events import Symbol
+from events import DataMode, Symbol, utc_from_nanoseconds
 from ops.books import read_books
+from ops.moments import now_of
 from ops.opened import opened
 from ops.options import journal_option, json_option
-from ops.render import money, price, print_fields, print_json, print_table, quantity, say
+from ops.render import as_of, money, price, print_fields, print_json, print_table, quantity, say
 from projections import State
 
 _ZERO = Decimal(0)
@@ -33,6 +34,7 @@ class Account(msgspec.Struct, frozen=True):
     """The account after event `seq`. Equity = cash + receivables + the positions' value."""
 
     seq: int
+    data_mode: DataMode | None
     positions: list[PositionLine]
     value_usd: Decimal
     unrealised_usd: Decimal
@@ -55,10 +57,14 @@ def command(*, journal: Path, as_json: bool) -> None:
     Example: traded positions --json
     """
     with opened(journal) as reader:
-        account = account_of(read_books(reader).state)
+        state, now = read_books(reader).state, now_of(reader)
+    account = account_of(state)
     if as_json:
         print_json(account)
         return
+    if account.data_mode is not None:
+        say(f"data mode {account.data_mode}", "")
+    say(as_of(state.seq, utc_from_nanoseconds(state.at), now), "")
     if account.positions:
         _print_positions(account)
     else:
@@ -73,6 +79,7 @@ def account_of(state: State) -> Account:
     cash, equity = state.cash, state.pnl.equity
     return Account(
         seq=state.seq,
+        data_mode=state.identity.data_mode,
         positions=lines,
         value_usd=state.pnl.value,
         unrealised_usd=sum((line.unrealised_usd for line in lines), _ZERO),

@@ -8,7 +8,7 @@ import click
 from daemon.exit_codes import ExitCode
 from ops.options import journal_option, json_option
 from ops.readiness import DRY_RUN, checklist
-from ops.render import print_json, print_table, say
+from ops.render import print_fields, print_json, print_table, say
 
 
 @click.command()
@@ -28,15 +28,11 @@ def command(*, journal: Path, as_json: bool) -> None:
     if as_json:
         print_json({"ready": ready, "dry_run": dry_run, "points": points})
     else:
-        rows = [
-            (
-                "pass" if each.passed else "FAIL",
-                each.name,
-                each.found,
-                "" if each.passed else each.next,
-            )
-            for each in points
-        ]
-        print_table(("", "what", "found", "next"), rows)
+        rows = [("pass" if each.passed else "FAIL", each.name, each.found) for each in points]
+        print_table(("", "what", "found"), rows)
+        missing = [(each.name, each.next) for each in points if not each.passed]
+        if missing:
+            say("", "next:")
+            print_fields([(f"  {name}", what) for name, what in missing])
         say("", f"{'ready' if ready else 'NOT READY'}{f', {DRY_RUN}' if dry_run else ''}")
     sys.exit(ExitCode.OK if ready else ExitCode.FINDINGS)

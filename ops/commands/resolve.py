@@ -13,7 +13,7 @@ from ops.told import tell, telling
 @click.option("--adopt", is_flag=True, help="Take what the broker has into the books.")
 @click.option("--adjust", metavar="NUMBER", help="Change the books by so many shares or dollars.")
 @click.option("--price", metavar="PRICE", help="What the adjusted shares cost, dollars a share.")
-@telling(confirmed=True, why_option="--reason")
+@telling(confirmed=True)
 def command(  # noqa: PLR0913 - one parameter an option
     *,
     break_id: str | None,

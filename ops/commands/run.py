@@ -179,7 +179,8 @@ def summary(outcome: Outcome, config: Config) -> str:
         f"{dry}{state.market.bars} bars, {state.seq} events, {state.orders.fills} fills, "
         f"{state.orders.refused} refused; equity {money(state.pnl.equity)} USD, "
         f"fees {money(state.cash.fees)}, worst drawdown {percent(state.pnl.drawdown_max)}; "
-        f"{len(state.orders.open)} orders open; stopped: {outcome.reason}"
+        f"{len(state.orders.open)} orders open; {state.identity.data_mode}; "
+        f"stopped: {outcome.reason}"
     )
 
 
@@ -208,6 +209,7 @@ def as_json(outcome: Outcome, config: Config) -> dict[str, object]:
         "schema_version": 1,
         "reason": outcome.reason,
         "dry_run": config.is_dry_run,
+        "data_mode": state.identity.data_mode,
         "parting": outcome.parting,
         "state_hash": outcome.state_hash,
         "seq": state.seq,

@@ -1,6 +1,7 @@
 """`traded status`: how the daemon stands, now or at any past moment."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import assert_never
@@ -17,6 +18,7 @@ from ops.options import at_option, journal_option, json_option
 from ops.order_sentences import measure
 from ops.render import (
     age,
+    because,
     moment,
     money,
     one_line,
@@ -30,7 +32,7 @@ from ops.render import (
 )
 from ops.sentences import hold_text
 from ops.sessions_ahead import SessionStanding
-from ops.standing import DataAge, Status, StrategyStanding, status_of
+from ops.standing import BrokerStanding, DataAge, Status, StrategyStanding, status_of
 from ops.stops import breaker_text, kill_text
 from projections.calendar import ALWAYS_OPEN
 from projections.differences import difference_text
@@ -76,6 +78,7 @@ def command(*, journal: Path, at: str | None, as_json: bool) -> None:
     further = [
         *[line for each in status.strategies for line in _about_strategy(each)],
         *[(f"session {each.exchange}", session_text(each)) for each in status.sessions],
+        *[(f"HOURS {each.exchange}", one_line(each.text)) for each in status.hours_doubts],
     ]
     if further:
         say("")
@@ -122,9 +125,13 @@ def _about_the_daemon(status: Status) -> Iterator[tuple[str, str]]:
         yield "trouble", one_line(trouble)
     mode = status.mode or "none yet: the journal is empty"
     dry = ", DRY RUN: nothing is sent" if status.dry_run else ""
-    yield "mode", f"{mode}, account {one_line(status.account)}{dry}"
+    data = f", {status.data_mode}" if status.data_mode else ""
+    yield "mode", f"{mode}{data}, account {one_line(status.account)}{dry}"
     yield "journal", status.journal
     then = "" if daemon is None else f" ({age(status.at, status.now)})"
+    if not status.seq:
+        yield "last event", "none yet"
+        return
     yield "last event", f"{status.seq:,} at {moment(status.at)} UTC{then}"
 
 
@@ -160,6 +167,10 @@ def _past_text(status: Status) -> str:
 def _about_the_books(status: Status) -> Iterator[tuple[str, str]]:
     for hold in status.holds:
         yield "hold", hold_text(hold)
+    if status.permit_lost:
+        yield "permit", "GONE, so no order leaves: `traded resume` gives it again"
+    if status.broker is not None:
+        yield "broker", broker_text(status.broker, status.now)
     if status.disk.is_low:
         yield "disk", status.disk.text
     yield "equity", f"{money(status.equity_usd)} USD, the day's P&L {money(status.day_pnl_usd)}"
@@ -180,6 +191,15 @@ def _about_the_books(status: Status) -> Iterator[tuple[str, str]]:
         yield "margin", f"{use} of what there is{high}"
     if status.seq and status.limits_not_set:
         yield "limits", f"NOT SET, so no order passes: {', '.join(status.limits_not_set)}"
+
+
+def broker_text(broker: BrokerStanding, now: datetime) -> str:
+    """Return how the way to the broker is, since when, and what is wrong with it."""
+    since = "" if broker.since is None else f" since {moment(broker.since)} UTC"
+    if not broker.connected:
+        return because(f"NOT CONNECTED{since}", broker.reason)
+    ago = "" if broker.since is None else f" ({age(broker.since, now)})"
+    return because(f"connected{since}{ago}", broker.reason and f"last trouble: {broker.reason}")
 
 
 def _reconciled_text(status: Status) -> str:

@@ -126,8 +126,8 @@ def _newest(
     reader: JournalReader, wanted: Filter, symbols: Symbols, count: int, upto: int
 ) -> Iterator[Record]:
     """Yield the newest `count` records that are wanted, newest first."""
-    left = count
-    for record in reader.records_back(upto, after=wanted.after, kind=wanted.kind):
+    left, kinds = count, [wanted.kind] if wanted.kind else []
+    for record in reader.records_back(upto, after=wanted.after, kinds=kinds):
         if left == 0:
             return
         if _passes(record, wanted, symbols):

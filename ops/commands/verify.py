@@ -10,7 +10,7 @@ import msgspec
 
 from daemon.exit_codes import ExitCode
 from daemon.history.snapshots import SnapshotFolder
-from events.errors import JournalDamaged, JournalError, JournalMissing
+from events.errors import JournalDamaged, JournalError, JournalMissing, JournalOutOfReach
 from events.journal import Finding, Head, JournalReader
 from events.witness import Witness, read_witness, witness_path
 from ops.options import journal_option, json_option
@@ -52,7 +52,7 @@ def command(*, journal: Path, as_json: bool) -> None:
     try:
         with JournalReader(journal) as reader:
             verdict = _verdict(reader)
-    except JournalMissing:
+    except (JournalMissing, JournalOutOfReach):
         raise
     except JournalError as error:
         verdict = _unreadable(journal, error)

@@ -7,6 +7,7 @@ import logging
 import math
 from collections import deque
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 from ops.gateway_sim.answers import Answers
@@ -21,7 +22,7 @@ from ops.gateway_sim.reports import (
     Report,
 )
 from ops.gateway_sim.request_reading import parsed
-from ops.gateway_sim.requests import CancelOrder, PlaceOrder, Request, StartApi
+from ops.gateway_sim.requests import CancelOrder, PlaceOrder, RealTimeBars, Request, StartApi
 
 if TYPE_CHECKING:
     from ops.gateway_sim.gateway import Gateway
@@ -176,11 +177,18 @@ class ClientSession:
                     return True
                 case FaultKind.WARNED:
                     self._warn_later(self._about(request, fault.code))
+                case FaultKind.DELAYED if isinstance(request, RealTimeBars):
+                    self._gateway.after(0.0, partial(self._delay, request.request_id))
                 case FaultKind.FILLED_FIRST if isinstance(request, CancelOrder):
                     self._gateway.mishaps.fill_order(self.client_id, request.order_id)
                 case _:
                     pass
         return False
+
+    def _delay(self, request_id: int) -> None:
+        now = self._gateway.now()
+        told = self._gateway.floor.delay_bars(now, self.client_id, request_id)
+        self._gateway.deliver(told)
 
     def _warn_later(self, notice: Notice) -> None:
         # The order is there already when the warning comes.

@@ -92,6 +92,11 @@ def mexican_twin(listing: Listing) -> Listing:
     return Listing(listing.symbol, con_id, "MEXI", listing.name, "MXN", trades_smart=False)
 
 
+def american_twin(symbol: str) -> Listing:
+    """Return another US stock of that symbol: why one needs its primary exchange."""
+    return Listing(symbol, made_up_id(f"{symbol}.AMEX"), "AMEX", f"{symbol} HOLDINGS")
+
+
 def made_up_id(name: str) -> int:
     """Return a contract id for `name`, the same each time."""
     return _MADE_UP_IDS_FROM + crc32(name.encode()) % _MADE_UP_IDS

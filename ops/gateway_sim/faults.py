@@ -69,6 +69,8 @@ class FaultKind(StrEnum):
     """Every client is told `code`: 2103, 2105, 2157 and others of their kind."""
     DEACTIVATED = "deactivated"
     """The subscription this bar belongs to ends with 10225; 5-second bars and bars kept up."""
+    DELAYED = "delayed"
+    """The 5-second bars asked for come a quarter of an hour late, with 10167 and their type, 3."""
     REVISED = "revised"
     """The newest bars that are kept up to date are told again, a cent higher."""
     # With what is told of time.
@@ -102,6 +104,8 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("late needs messages or after_s: later than what?")
         if self.kind is FaultKind.EMPTY and self.on != "historicalData":
             raise ValueError(f"{self.on} has no bars to leave out")
+        if self.kind is FaultKind.DELAYED and self.on != "reqRealTimeBars":
+            raise ValueError(f"{self.on} asks for no 5-second bars")
         if self.kind is FaultKind.DEACTIVATED and self.on not in BARS:
             raise ValueError(f"{self.on} is no bar of a subscription")
         if self.kind in {FaultKind.REFUSED, FaultKind.WARNED, FaultKind.NOTICE} and not self.code:
@@ -208,6 +212,7 @@ CANCEL_REFUSALS: Final[Mapping[int, str]] = {
     10148: "OrderId {id} that needs to be cancelled cannot be cancelled, state: Cancelled.",
 }
 OTHER_REFUSALS: Final[Mapping[int, str]] = {
+    101: "Max number of tickers has been reached",
     162: "Historical Market Data Service error message:HMDS query returned no data",
     200: "No security definition has been found for the request",
     354: "Requested market data is not subscribed.",
@@ -216,6 +221,12 @@ OTHER_REFUSALS: Final[Mapping[int, str]] = {
     2105: "HMDS data farm connection is broken:ushmds",
     2110: "Connectivity between Trader Workstation and server is broken. It will be restored.",
     2157: "Sec-def data farm connection is broken:secdefnj",
+    10089: "Requested market data requires additional subscription for API.",
+    10090: "Part of requested market data is not subscribed.",
+    10167: "Requested market data is not subscribed. Displaying delayed market data.",
+    10168: "Requested market data is not subscribed. Delayed market data is not enabled.",
+    10186: "Requested market data is not subscribed. Delayed market data is not enabled.",
+    10197: "No market data during competing live session",
     10225: "Bust event occurred, current subscription is deactivated. Please resubscribe.",
 }
 

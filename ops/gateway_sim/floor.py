@@ -213,6 +213,10 @@ class Floor:
         service = "Historical Market Data Service error message"
         return next(oldest, None) or (162, f"{service}:No head time stamp")
 
+    def delay_bars(self, now: datetime, client_id: int, request_id: int) -> list[To]:
+        """Let the 5-second bars of a subscription come a quarter of an hour late."""
+        return self._data.delay_bars(self._at(now), (client_id, request_id))
+
     def stop_data(self, client_id: int, request_id: int) -> list[To]:
         """End a data subscription of any kind; an unknown one is error 300."""
         return self._data.stop((client_id, request_id))

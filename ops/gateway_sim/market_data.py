@@ -4,7 +4,7 @@ Ticks, 5-second bars and historical bars that are kept up to date, by client and
 """
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -61,6 +61,8 @@ _DELAYED_KINDS: Final = {
     OPEN: 76,
     LAST_TIME: 88,
 }
+DELAY: Final = timedelta(minutes=15)
+BAR_S: Final = 5
 _BBO: Final = "9c0001"
 _SNAPSHOT_PERMISSIONS: Final = 3
 
@@ -77,6 +79,8 @@ class _RealTimeBars(msgspec.Struct):
     con_id: int
     what: str
     regular_hours: bool
+    is_delayed: bool = False
+    withheld: list[Bar] = []
 
 
 class _KeptHistory(msgspec.Struct):
@@ -182,6 +186,17 @@ class MarketData:
         begins = history.begins(wanted, end, self._hours)
         return [To(key[0], History(key[1], begins, end, bars))]
 
+    def delay_bars(self, now: datetime, key: Key) -> list[To]:
+        """Let the 5-second bars of a subscription come late from now on, and say so."""
+        wanted = self._wanted.get(key)
+        if not isinstance(wanted, _RealTimeBars):
+            return []
+        wanted.is_delayed = True
+        wanted.withheld = list(self._market.history(wanted.con_id, now - DELAY, now, BAR_S))
+        client_id, request_id = key
+        told = (Notice(request_id, *DELAYED_SHOWN), MarketDataKind(request_id, DELAYED))
+        return [To(client_id, each) for each in told]
+
     def stop(self, key: Key) -> list[To]:
         """End a subscription."""
         wanted = self._wanted.pop(key, None)
@@ -235,7 +250,8 @@ class MarketData:
                     yield from self._ticks_of(request_id, wanted)
             case _RealTimeBars(what=what, regular_hours=regular):
                 if not regular or self._hours.is_regular(step.bar.at):
-                    yield RealTimeBar(request_id, next(history.shown([step.bar], what)))
+                    for bar in history.shown(_in_time(wanted, step.bar), what):
+                        yield RealTimeBar(request_id, bar)
             case _KeptHistory(wanted=asked):
                 if not asked.regular_hours or self._hours.is_regular(step.bar.at):
                     piece = next(history.shown([step.bar], asked.what))
@@ -253,6 +269,15 @@ class MarketData:
         if lines >= self.rules.lines:
             return TOO_MANY_TICKERS
         return self._contracts.resolve(contract)
+
+
+def _in_time(wanted: _RealTimeBars, bar: Bar) -> list[Bar]:
+    """Return `bar`, or in its place what is old enough by now where the data is delayed."""
+    if not wanted.is_delayed:
+        return [bar]
+    waiting = [*wanted.withheld, bar]
+    wanted.withheld = [each for each in waiting if each.at > bar.at - DELAY]
+    return [each for each in waiting if each.at <= bar.at - DELAY]
 
 
 def _moving_ticks(request_id: int, quote: Quote, *, is_delayed: bool) -> list[Report]:

@@ -87,11 +87,28 @@ def test_only_what_is_asked_for_is_counted(journal: Path, rows: Rows) -> None:
     assert shown("decisions", "--day", "2024-01-03", "--journal", journal)["decisions"] == 0
 
 
+def test_the_data_mode_is_shown_and_asked_for(journal: Path) -> None:
+    found = shown("decisions", "--last", "9999", "--journal", journal)
+    assert [each["group"] for each in found["by"]["data_mode"]] == ["REPLAY"]
+    assert {tuple(each["data_modes"]) for each in found["by"]["strategy"]} == {("REPLAY",)}
+    same = shown("decisions", "--last", "9999", "--data-mode", "replay", "--journal", journal)
+    assert same["decisions"] == found["decisions"] > 0
+    other = shown("decisions", "--last", "9999", "--data-mode", "PAPER_LIVE", "--journal", journal)
+    assert other["decisions"] == 0
+    done = traded("decisions", "--by", "data-mode", "--journal", journal)
+    assert "data mode" in done.stdout
+    for words in (("status",), ("positions",)):
+        assert shown(*words, "--journal", journal)["data_mode"] == "REPLAY"
+        assert "REPLAY" in traded(*words, "--journal", journal).stdout
+
+
 def test_people_see_the_top_reasons_and_a_line_for_each(journal: Path) -> None:
     done = traded("decisions", "--top", "1", "--by", "symbol", "--journal", journal)
     assert (done.returncode, done.stderr) == (0, "")
     text = done.stdout.splitlines()
     assert "mode paper" in text[0]
+    assert text[6].split()[:3] == ["symbol", "data", "mode"]
+    assert [line.split()[-8:].count("REPLAY") for line in text[7:]] == [1, 1, 1]
     assert text[2].startswith("live: ")
     assert "refused by the gate" in text[2]
     # Under the summary one blocker, under it one line for each of three symbols.

@@ -14,6 +14,7 @@ from daemon.brokers.gateway.account_lock import holding_account
 from daemon.brokers.gateway.settings import GatewaySettings
 from events.journal import JournalReader
 from tests.command_line import TRADED, environment, traded
+from tests.gateway_walk import Process
 
 ACCOUNT = "DU1234567"
 CONFIG = """
@@ -113,6 +114,16 @@ def test_a_second_daemon_of_the_account_is_refused_whichever_journal_it_has(tmp_
     assert not (tmp_path / "j.db").exists()
 
 
+def test_a_client_id_in_use_is_said_with_what_to_do_about_it_here(tmp_path: Path) -> None:
+    faults = tmp_path / "faults.toml"
+    faults.write_text('[[fault]]\nkind = "busy-id"\non = "nextValidId"\n')
+    with a_gateway(tmp_path, "--faults", str(faults)) as port:
+        run(tmp_path, port, account="DU7654321")  # Gone, and the gateway has not noticed.
+        code, said = run(tmp_path, port)
+    assert (code, "326: client id 1001 is in use at this gateway" in said) == (6, True)
+    assert "unique" not in said
+
+
 def test_another_account_than_the_logins_is_refused(tmp_path: Path, port: int) -> None:
     code, said = run(tmp_path, port, account="DU7654321")
     assert code == 78
@@ -124,6 +135,40 @@ def test_an_unknown_symbol_is_refused_with_its_name(tmp_path: Path, port: int) -
     code, said = run(tmp_path, port, symbols='[symbols.NOSUCH]\nexchange = "NASDAQ"')
     assert code == 78
     assert "symbols.NOSUCH: the gateway knows no US stock NOSUCH at NASDAQ" in said
+
+
+def test_an_ambiguous_symbol_is_refused_with_the_candidates_and_taken_once_it_is_clear(
+    tmp_path: Path,
+) -> None:
+    with a_gateway(tmp_path, "--twin", "AAPL") as port:
+        # At the exchange NYSE are the hours of Arca's and American's stocks, too.
+        code, said = run(tmp_path, port, "--set", "symbols.AAPL.exchange=NYSE")
+        assert code == 78
+        assert (
+            "symbols.AAPL: is 2 stocks; set primary_exchange to one of "
+            "NASDAQ (APPLE INC), AMEX (AAPL HOLDINGS)"
+        ) in said
+        home = ("--set", "symbols.AAPL.primary_exchange=AMEX")
+        words = ("run", "--config", "traded.toml", "--set", "symbols.AAPL.exchange=NYSE", *home)
+        with Process(words, tmp_path, {"IBKR_ACCOUNT": ACCOUNT}) as daemon:
+            daemon.wait_for("connected to")
+            assert daemon.stop()[0] == 0
+
+
+def test_a_symbol_without_data_permission_is_held_with_what_to_do(tmp_path: Path) -> None:
+    with a_gateway(tmp_path, "--no-data", "AAPL") as port:
+        (tmp_path / "traded.toml").write_text(
+            CONFIG.format(port=port, mode="broker-paper", symbols="")
+        )
+        words = ("run", "--config", "traded.toml")
+        with Process(words, tmp_path, {"IBKR_ACCOUNT": ACCOUNT}) as daemon:
+            daemon.wait_for("REDUCE on AAPL by core: MARKET_DATA_IMPAIRED: no permission: ")
+            daemon.wait_for("subscribe to its exchange's data at the broker, or drop it from [sym")
+            daemon.wait_for("(420: Invalid Real-time Query:No market data permissions")
+            daemon.wait_for("then: traded lift MARKET_DATA_IMPAIRED-AAPL-")
+            assert daemon.stop()[0] == 0
+    held = traded("holds", "--journal", tmp_path / "j.db")
+    assert "no permission: subscribe to its exchange's data at the broker" in held.stdout
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,8 @@ def test_a_hold_is_placed_shown_and_lifted(daemon: Daemon) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     hold_id = re.fullmatch(r"REDUCE on E: hold (operator-\d+)\n", done.stdout)[1]  # type: ignore[index] # it fits
     shown = daemon.traded("holds").stdout
-    assert re.search(rf"{hold_id}  E   REDUCE  operator  \w+ +a test +operator", shown)
+    who = r"REDUCE on E by \w+: operator: a test \(lifted by an operator\)"
+    assert re.search(rf"^{hold_id}\n  {who}\n  placed .* UTC \(.* ago\)$", shown, re.MULTILINE)
     done = confirmed(daemon, "lift", hold_id, *WHY)
     assert (done.returncode, done.stdout) == (0, f"lifted: {hold_id}\n")
     assert held(daemon) == {}
@@ -271,6 +272,30 @@ def test_what_is_wrong_is_said_and_changes_nothing(
     assert held(daemon) == {}
 
 
+def test_a_kill_is_never_refused_for_its_reason(daemon: Daemon) -> None:
+    done = daemon.traded("kill", "--why", "it went \x1b[31mwrong " + "x" * 600)
+    assert done.returncode == 0
+    assert done.stderr.startswith(r"note: the reason is kept as: it went \x1b[31mwrong xx")
+    (hold,) = [hold for hold in daemon.holds() if hold.cause == "kill switch"]
+    assert (len(hold.why), hold.why.isprintable()) == (500, True)
+    daemon.tell_surely("resume")
+    daemon.busy()
+
+
+@pytest.mark.parametrize("words", [["cancel", "\udcff"], ["hold", "all", "--why", "\udcff"]])
+def test_what_is_no_text_is_said_to_be_none(daemon: Daemon, words: list[str]) -> None:
+    done = daemon.traded(*words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert r"'\udcff' is no text: it is not UTF-8" in done.stderr
+
+
+def test_resolve_and_every_other_verb_takes_a_why_and_a_reason(daemon: Daemon) -> None:
+    for words in (["resolve", "--all", "--adopt"], ["lift", "hold-9"]):
+        said = [daemon.traded(*words, option, "x") for option in ("--why", "--reason")]
+        assert [done.returncode for done in said] == [5, 5]
+        assert said[0].stderr == said[1].stderr
+
+
 # Hung, and down.
 
 
@@ -289,6 +314,47 @@ def test_a_hung_daemon_is_said_to_be_hung_and_kill_takes_its_permit(daemon: Daem
     daemon.wait("kill", lambda: "kill switch" in held(daemon).values())
     daemon.tell_surely("resume")
     daemon.busy()
+
+
+def test_who_waits_for_a_hung_daemon_is_told_so_and_what_still_works(daemon: Daemon) -> None:
+    verbs = {"hold all": "kill", "cancel-all": "cancel-all"}
+    daemon.running.send_signal(signal.SIGSTOP)
+    try:
+        waiting = {verb: daemon.started(*verb.split(), *WHY, "--json") for verb in verbs}
+        # Told long before it is given up, after 15 s.
+        said = {verb: [each.stderr.readline() for _ in "12"] for verb, each in waiting.items()}  # type: ignore[union-attr] # it is a pipe
+        assert [each.poll() for each in waiting.values()] == [None, None]
+        heard = {verb: each.communicate(timeout=60) for verb, each in waiting.items()}
+    finally:
+        daemon.running.send_signal(signal.SIGCONT)
+    for verb, way_out in verbs.items():
+        first, second = said[verb]
+        assert first.startswith("the daemon does not answer: waiting 1")
+        assert second.startswith(f"  meanwhile: `traded {way_out} --offline`")
+        out, err = heard[verb]
+        assert "still no answer: waiting" in err
+        assert "has not answered within 15 s" in err
+        # What a machine reads is JSON to its end, and what is wrong stands in it.
+        answer: dict[str, Any] = json.loads(out)
+        assert (waiting[verb].returncode, answer["exit_code"], answer["schema_version"]) == (
+            1,
+            1,
+            1,
+        )
+        assert "has not answered within 15 s" in answer["lines"][0]
+    # Nobody waits for an answer any more, so nothing is done.
+    daemon.wait("answer", lambda: daemon.tell("ping").exit_code == 0)
+    assert held(daemon) == {}
+
+
+def test_a_loop_that_is_only_busy_is_said_to_be_hung_until_it_answers(daemon: Daemon) -> None:
+    daemon.hang(8)
+    done = daemon.traded("hold", "symbol", "H", *WHY)
+    assert done.returncode == 0
+    assert done.stderr.startswith("the daemon does not answer: waiting 1")
+    (hold,) = held(daemon)
+    assert done.stdout == f"HALT on H: hold {hold}\n"
+    daemon.tell_surely("lift", hold=hold)
 
 
 def test_a_loop_that_hangs_is_killed_all_the_same_and_others_are_told_so(daemon: Daemon) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from daemon.control.access import passing
+from daemon.control.address import make_folder
 from tests.live_desk import Daemon, a_daemon
 
 AS_NOBODY = """
@@ -39,10 +41,25 @@ def daemon() -> Iterator[Daemon]:
             assert found.permit.exists()
 
 
+@pytest.fixture
+def guests() -> Iterator[Daemon]:
+    """Make a daemon that nobody is a guest of; it is not started."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can become somebody else: run this file as root as well")
+    with tempfile.TemporaryDirectory(prefix="t-") as folder:
+        Path(folder).chmod(0o711)
+        found = Daemon(Path(folder) / "d", calm=True)
+        found.folder.chmod(0o711)
+        with (found.folder / "traded.toml").open("a", encoding="utf-8") as config:
+            config.write(f"[control]\nallowed_uids = [{pwd.getpwnam('nobody').pw_uid}]\n")
+        yield found
+        found.close()
+
+
 def by_nobody(
-    daemon: Daemon, *words: str | Path, **variables: str
+    daemon: Daemon, *words: str | Path, user: str = "nobody", **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    nobody = pwd.getpwnam("nobody")
+    nobody = pwd.getpwnam(user)
     script = AS_NOBODY.format(uid=nobody.pw_uid, gid=nobody.pw_gid)
     inherited = {name: text for name, text in daemon.environment.items() if "XDG" not in name}
     done = subprocess.run(
@@ -88,3 +105,55 @@ def test_stopping_offline_needs_the_folder_and_says_what_it_could_not_do(daemon:
     assert done.returncode == 1
     assert "the permit cannot be taken away" in done.stdout
     assert daemon.permit.exists()
+
+
+def test_a_guest_may_command_by_name_and_another_user_still_may_not(guests: Daemon) -> None:
+    folder = guests.socket.parent
+    folder.parent.chmod(0o711)
+    guests.start()
+    said = by_nobody(guests, "kill", "--why", "I may", RUNTIME_DIRECTORY=str(folder))
+    assert (said.returncode, said.stderr) == (0, "")
+    (killed,) = guests.rows("operator.killed")
+    assert '"by":"nobody"' in killed[6]
+    other = by_nobody(guests, "resume", "--why", "x", user="daemon", RUNTIME_DIRECTORY=str(folder))
+    assert other.returncode == 4
+    assert "is not this user's" in other.stderr
+    # Least privilege: others have nothing of either, guests may pass and call, not look or write.
+    assert (folder.stat().st_mode & 0o7007, folder.stat().st_mode & 0o070) == (0, 0o010)
+    assert (guests.socket.stat().st_mode & 0o7007, guests.socket.stat().st_mode & 0o070) == (
+        0,
+        0o060,
+    )
+
+
+def test_a_daemon_beside_it_leaves_the_guests_their_way_in(guests: Daemon) -> None:
+    guests.socket.parent.parent.chmod(0o711)
+    make_folder(guests.socket, {pwd.getpwnam("nobody").pw_uid})
+    make_folder(guests.socket)
+    assert passing(guests.socket.parent) == {pwd.getpwnam("nobody").pw_uid}
+    make_folder(guests.socket, {1})
+    assert passing(guests.socket.parent) == {1, pwd.getpwnam("nobody").pw_uid}
+    guests.socket.parent.chmod(0o755)
+    make_folder(guests.socket)
+    assert passing(guests.socket.parent) == set()
+    assert guests.socket.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_start_whose_guests_could_not_get_in_is_refused_without_a_trace(guests: Daemon) -> None:
+    closed = guests.socket.parent.parent
+    closed.chmod(0o700)
+    done = subprocess.run(
+        [sys.executable, "-m", "ops.cli", "run", "--config", "traded.toml"],
+        cwd=guests.folder,
+        env=guests.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, guests.journal.exists()) == (78, False)
+    uid = pwd.getpwnam("nobody").pw_uid
+    assert f"control.allowed_uids: user {uid} cannot get to {guests.socket.parent}: {closed}" in (
+        done.stderr
+    )
+    assert "next: give the daemon a folder that can be reached in RUNTIME_DIRECTORY" in done.stderr

@@ -63,7 +63,7 @@ def test_a_daemon_that_is_stopped_in_its_tracks_is_hung(daemon: Daemon) -> None:
 
 
 def test_a_loop_that_hangs_is_hung_though_its_socket_lives(daemon: Daemon) -> None:
-    daemon.hang(4)
+    daemon.hang(8)
     assert "HUNG" in first_line(daemon)
     daemon.busy(sent=1, resting=0)
     assert "running" in first_line(daemon)
@@ -165,3 +165,22 @@ def test_the_journal_of_another_account_is_no_damaged_one(tmp_path: Path) -> Non
     assert "is the journal of mine in mode paper" in other.stderr
     assert "next: set journal.path to another file, or mode and account back" in other.stderr
     assert traded(*words).returncode == 0
+
+
+def test_a_permit_that_is_gone_is_said_though_nobody_has_taken_note_of_it_yet(
+    daemon: Daemon,
+) -> None:
+    daemon.running.send_signal(signal.SIGSTOP)
+    try:
+        assert daemon.traded("kill", "--why", "it hangs").returncode == 1
+        done = daemon.traded("status")
+        assert shown(daemon)["permit_lost"] is True
+    finally:
+        daemon.running.send_signal(signal.SIGCONT)
+    assert (
+        "\npermit       GONE, so no order leaves: `traded resume` gives it again\n" in done.stdout
+    )
+    daemon.wait("kill", lambda: any(hold.cause == "kill switch" for hold in daemon.holds()))
+    daemon.tell_surely("resume")
+    assert shown(daemon)["permit_lost"] is False
+    daemon.busy(sent=1, resting=0)

@@ -158,7 +158,7 @@ def test_a_long_text_pushes_nothing_else_out_of_its_line() -> None:
         line = printed(line_of(Record(seq, 0, event)))
         assert len(line) < LINE_LONGEST, line[:100]
         if isinstance(event, HoldPlaced):
-            assert line.endswith("... (lifted by: operator)")
+            assert line.endswith("... (lifted by an operator)")
 
 
 # Errors.

@@ -14,7 +14,7 @@ from daemon.brokers.gateway.settings import GatewaySettings
 from daemon.brokers.gateway.windows import Windows
 from daemon.feeds import ibkr
 from daemon.feeds.ibkr import IbkrFeed
-from events import BarClosed, BrokerDegraded, Symbol
+from events import BarClosed
 from ops.gateway_sim.faults import Fault, FaultKind
 from ops.gateway_sim.server import RunningGateway
 from tests.adapter_desk import AAPL, QUICK, SYMBOLS, GatewayTime
@@ -27,7 +27,9 @@ PART_S = 5
 class Listening:
     """A feed for AAPL, and what it has delivered."""
 
-    def __init__(self, running: RunningGateway, warm_up: int = 0) -> None:
+    def __init__(
+        self, running: RunningGateway, warm_up: int = 0, *, takes_delayed: bool = False
+    ) -> None:
         self.running = running
         self.bars: list[BarClosed] = []
         self.reports: list[object] = []
@@ -43,6 +45,7 @@ class Listening:
             bar_seconds=60,
             warm_up_bars=warm_up,
             regular_hours=True,
+            takes_delayed=takes_delayed,
         )
         self.session.listeners = [contracts, self.feed]
 
@@ -147,15 +150,6 @@ async def test_data_that_is_lost_with_1101_is_subscribed_again() -> None:
         )
         await found.pass_parts(26)
         await until(lambda: found.live)
-
-
-async def test_a_missing_permission_is_said_once() -> None:
-    refused = Fault(FaultKind.REFUSED, "reqRealTimeBars", code=354)
-    async with a_gateway(refused) as running, listening(running) as found:
-        await until(lambda: any(isinstance(each, BrokerDegraded) for each in found.reports))
-        (said,) = [each for each in found.reports if isinstance(each, BrokerDegraded)]
-        assert said.reason.startswith("no live bars of AAPL: 354: ")
-        assert Symbol("AAPL") in said.reason
 
 
 async def test_a_minute_that_lacks_a_part_comes_whole_from_the_history() -> None:

@@ -14,11 +14,13 @@ from daemon.config.file import load
 from events import (
     BarClosed,
     BrokerConnected,
+    DataMode,
     Event,
     OrderFilled,
     OrderIntended,
     ReconcileCompleted,
     Record,
+    SessionStarted,
 )
 from events.journal import JournalReader
 from ops.gateway_sim.server import RunningGateway
@@ -79,11 +81,11 @@ class Running:
 
 @asynccontextmanager
 async def a_daemon(
-    folder: Path, gateway: RunningGateway, mode: str, broker: str
+    folder: Path, gateway: RunningGateway, mode: str, broker: str, more: str = ""
 ) -> AsyncIterator[Running]:
     found = Running(gateway)
     file = folder / "traded.toml"
-    file.write_text(CONFIG.format(mode=mode, broker=broker, port=gateway.port))
+    file.write_text(CONFIG.format(mode=mode, broker=broker, port=gateway.port) + more)
     task = asyncio.create_task(
         app.run(
             load(file, {}),
@@ -139,6 +141,25 @@ async def test_paper_on_live_data_warms_up_then_trades_and_sends_nothing(tmp_pat
         assert daemon.of(OrderFilled)[0].quantity == 5
         assert gateway.gateway.floor.positions() == []
         assert daemon.of(BrokerConnected)[0].sends is False
+
+
+async def test_two_strategies_on_one_symbol_share_one_subscription(tmp_path: Path) -> None:
+    second = """
+[strategies.also]
+class = "daemon.strategies.buy_and_hold:BuyAndHold"
+params = { shares = 7 }
+"""
+    async with (
+        a_day_begun() as gateway,
+        a_daemon(tmp_path, gateway, "paper", "paper", second) as daemon,
+    ):
+        while len(daemon.of(OrderFilled)) < 2:
+            await daemon.trade(12)
+        assert {each.quantity for each in daemon.of(OrderFilled)} == {5, 7}
+        data = gateway.gateway.floor._data  # noqa: SLF001 - asked by a test
+        assert len(data._wanted) == 1  # noqa: SLF001 - as above
+        (started,) = daemon.of(SessionStarted)
+        assert started.data_mode is DataMode.PAPER_LIVE
 
 
 async def test_the_account_number_is_in_no_byte_of_the_journal(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def test_the_same_seed_is_the_same_plan_and_every_kind_is_in_some_plan() -> None
     assert plan_from_seed(4) == plan_from_seed(4)
     assert plan_from_seed(4) != plan_from_seed(5)
     # What is scripted by hand only: it changes nothing that concerns an order.
-    by_hand = {FaultKind.BYTE_BY_BYTE}
+    by_hand = {FaultKind.BYTE_BY_BYTE, FaultKind.DELAYED}
     seeded = {fault.kind for seed in range(200) for fault in plan_from_seed(seed)}
     assert seeded == set(FaultKind) - by_hand
 
@@ -42,6 +42,7 @@ def test_the_same_seed_is_the_same_plan_and_every_kind_is_in_some_plan() -> None
         ({"kind": FaultKind.REFUSED, "on": "placeOrder"}, "needs the code"),
         ({"kind": FaultKind.EMPTY, "on": "orderStatus"}, "no bars"),
         ({"kind": FaultKind.DEACTIVATED, "on": "orderStatus"}, "no bar of a subscription"),
+        ({"kind": FaultKind.DELAYED, "on": "reqMktData"}, "no 5-second bars"),
         ({"kind": FaultKind.LATE, "on": "orderStatus"}, "later than what"),
     ],
 )

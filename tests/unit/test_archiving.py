@@ -87,8 +87,10 @@ QUESTIONS: dict[str, Callable[[JournalReader], Any]] = {
         it.verified_records(Head(2_100, it.hash_at(2_100) or b""))
     ),
     "backwards": lambda it: list(it.records_back()),
-    "fills backwards": lambda it: list(it.records_back(kind=OrderFilled)),
-    "fills backwards between": lambda it: list(it.records_back(4_000, after=900, kind=OrderFilled)),
+    "fills backwards": lambda it: list(it.records_back(kinds=[OrderFilled])),
+    "fills backwards between": lambda it: list(
+        it.records_back(4_000, after=900, kinds=[OrderFilled])
+    ),
     "one record": lambda it: [it.record(seq) for seq in (1, 2, 2_000, 2_001, 4_001, 99_999)],
     "a walk": lambda it: [it.traced(root) for root in (1, 140, 2_000)],
     "found": lambda it: [it.find(OrderIntended, f"o{n:02}") for n in range(ORDERS + 1)],
@@ -133,7 +135,7 @@ def test_a_journal_in_three_files_is_one_history(plain: Path, journal: Path) -> 
         assert [row[0] for row in rows] == list(range(1, last + 1 + 10 + 1 + 5 + 1))
         assert after.check() == []
         assert [row[2] for row in rows[last:]].count("journal.continued") == 2
-        bars = [record.seq for record in after.records_back(kind=BarClosed)]
+        bars = [record.seq for record in after.records_back(kinds=[BarClosed])]
         assert bars == [row[0] for row in reversed(rows) if row[2] == "bar.closed"]
 
 

@@ -146,6 +146,17 @@ def test_a_file_that_is_none_says_why(tmp_path: Path, text: str | bytes, what: s
     assert told.startswith(what)
 
 
+def test_a_header_nobody_knows_is_told_with_one_that_is_known(tmp_path: Path) -> None:
+    (told,) = problems(tmp_path, "time,o,h,l,c,v\n")
+    assert told.endswith("is none we know, such as ts,open,high,low,close,volume")
+
+
+def test_what_would_be_waited_for_for_ever_is_no_file_of_bars(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "SPY.csv")
+    found, (told,) = inspect(tmp_path / "SPY.csv", utc("2024-01-03T00:00"))
+    assert (found, str(told).endswith("SPY.csv: cannot be read: it is no file")) == (None, True)
+
+
 def test_a_line_of_ten_megabytes_does_not_fill_the_screen(tmp_path: Path) -> None:
     (told,) = problems(tmp_path, ",".join("x" * 5_000_000))
     assert told.startswith("1: the header 'x,x,x,")

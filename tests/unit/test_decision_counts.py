@@ -6,18 +6,30 @@ from events import (
     Check,
     ClientOrderId,
     ConfigLoaded,
+    DataMode,
     IntentApproved,
     IntentRefused,
+    JournalOpened,
+    Mode,
     OperatorShadowed,
     OrderIntended,
     Record,
+    SessionStarted,
     StrategyDeclined,
     StrategyPromoted,
     Symbol,
     nanoseconds,
 )
 from events.codec import JournalEvent
-from ops.decision_counts import Blocker, Decision, Outcome, ShadowTimes, counted, decisions_in
+from ops.decision_counts import (
+    Blocker,
+    Decision,
+    Outcome,
+    SessionModes,
+    ShadowTimes,
+    counted,
+    decisions_in,
+)
 from tests.builders import a_bar, an_intent, utc
 
 DAY = "2024-01-02T15:00"
@@ -41,7 +53,10 @@ def approved(order_id: str) -> IntentApproved:
 
 
 def decisions(
-    *events: JournalEvent, shadows: tuple[str, ...] = (), at: str = DAY
+    *events: JournalEvent,
+    shadows: tuple[str, ...] = (),
+    at: str = DAY,
+    mode: DataMode | None = DataMode.REPLAY,
 ) -> list[Decision]:
     """Return the decisions in `events`, newest first, as the command finds them."""
     intents = {event.client_order_id: event for event in events if isinstance(event, OrderIntended)}
@@ -49,7 +64,12 @@ def decisions(
         Record(seq, nanoseconds(utc(at)), event) for seq, event in enumerate(events, start=1)
     ]
     return list(
-        decisions_in(reversed(records), intents.get, lambda strategy, _seq: strategy in shadows)
+        decisions_in(
+            reversed(records),
+            intents.get,
+            lambda strategy, _seq: strategy in shadows,
+            lambda _seq: mode,
+        )
     )
 
 
@@ -183,3 +203,34 @@ def test_who_was_in_shadow_goes_by_the_moment_of_the_decision() -> None:
     assert shadow == [15, 45, 55, 75, 85]
     assert (was("trend", 9), was("trend", 10)) == (False, True)
     assert not was("other", 15)
+
+
+def test_decisions_on_recorded_and_on_live_bars_of_one_journal_are_told_apart() -> None:
+    replayed = decisions(declined("flat"), declined("long", 3))
+    live = decisions(declined("flat"), mode=DataMode.PAPER_LIVE)
+    before_any = decisions(declined("flat"), mode=None)
+    groups = counted([*replayed, *live, *before_any], "data_mode", 1)
+    assert [(each.group, each.evaluations) for each in groups] == [
+        ("-", 1),
+        ("PAPER_LIVE", 1),
+        ("REPLAY", 4),
+    ]
+    (trend,) = counted([*replayed, *live], "strategy", 1)
+    assert trend.data_modes == ["PAPER_LIVE", "REPLAY"]
+
+
+def test_the_data_mode_of_a_decision_is_that_of_the_session_it_was_made_in() -> None:
+    opened = JournalOpened("j", Mode.PAPER, "paper")
+    sessions = [
+        Record(10, 0, SessionStarted("1", {}, {}, data_mode=DataMode.REPLAY)),
+        # One that is older than the word has it from the mode and its feed.
+        Record(20, 0, SessionStarted("1", {}, {}, live_feed=True)),
+    ]
+    was = SessionModes(opened, sessions)
+    assert [was(seq) for seq in (9, 10, 19, 20, 99)] == [
+        None,
+        DataMode.REPLAY,
+        DataMode.REPLAY,
+        DataMode.PAPER_LIVE,
+        DataMode.PAPER_LIVE,
+    ]

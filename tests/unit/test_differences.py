@@ -277,5 +277,5 @@ def test_orders_others_made_or_changed_are_manual_and_ended_ones_lag() -> None:
 
 def test_a_difference_reads_as_a_sentence() -> None:
     found = the_one(Told(), a_look({"A": "60"}, LEFT))
-    text = "position: here 100, at the broker 60; likely unknown"
+    text = "position: here 100, at the broker 60; cause unknown"
     assert difference_text(found) == text

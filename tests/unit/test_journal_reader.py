@@ -20,9 +20,10 @@ from events import (
     Record,
     nanoseconds,
 )
-from events.errors import JournalDamaged, JournalMissing, UnknownEvent
+from events.errors import JournalDamaged, JournalMissing, JournalOutOfReach, UnknownEvent
 from events.journal import Finding, Head, JournalReader
 from tests.builders import MORNING, a_bar, a_deposit, a_fill, an_order, utc
+from tests.command_line import traded
 from tests.journals import OPENED, changed, raw_rows, unprotected, write, writing
 
 NOON = nanoseconds(utc(MORNING))
@@ -128,11 +129,13 @@ def test_a_long_one_is_read_page_by_page_without_a_seam(long: Path) -> None:
 
 def test_read_back_one_kind_only_is_found(long: Path) -> None:
     with JournalReader(long) as reader:
-        deposits = reader.records_back(kind=CashMoved)
+        deposits = reader.records_back(kinds=[CashMoved])
         assert seqs(deposits) == list(range(20_000, 0, -500))
-        assert seqs(reader.records_back(1_000, after=500, kind=CashMoved)) == [1_000]
-        assert seqs(reader.records_back(kind=JournalOpened)) == [1]
-        assert seqs(reader.records_back(kind=OrderFilled)) == []
+        assert seqs(reader.records_back(1_000, after=500, kinds=[CashMoved])) == [1_000]
+        assert seqs(reader.records_back(kinds=[JournalOpened])) == [1]
+        assert seqs(reader.records_back(kinds=[OrderFilled])) == []
+        both = reader.records_back(1_001, after=499, kinds=[OrderFilled, CashMoved])
+        assert seqs(both) == [1_000, 500]
 
 
 def test_whoever_reads_back_need_not_read_to_the_end(long: Path) -> None:
@@ -447,3 +450,20 @@ async def test_an_event_of_another_version_is_named_with_its_row(path: Path) -> 
             list(reader.records())
         # All before it can be read.
         assert list(reader.records(upto=12)) == STORY
+
+
+@pytest.mark.parametrize("verb", ["status", "verify", "tail"])
+def test_a_journal_where_nothing_may_be_written_is_out_of_reach_and_not_damaged(
+    tmp_path: Path, verb: str
+) -> None:
+    path = tmp_path / "j.db"
+    asyncio.run(write(path, a_bar()))
+    # As on a disk that is only read: SQLite cannot make the file it shares with a writer.
+    (tmp_path / "j.db-wal").mkdir()
+    with JournalReader(path) as reader, pytest.raises(JournalOutOfReach):
+        reader.head()
+    done = traded(verb, "--journal", path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"traded: {path} cannot be opened to be read: ")
+    assert "next: its folder has to be writable" in done.stderr
+    assert "DAMAGED" not in done.stderr

@@ -211,13 +211,45 @@ def test_all_wrong_parameters_are_listed_each_with_its_key(write: Write) -> None
         ({"shares": -1}, "strategies.mine.params.shares: must be above 0, it is -1"),
         ({"shares": True}, "strategies.mine.params.shares: must be a number, not True"),
         ({"shares": "ten"}, "strategies.mine.params.shares: must be a number, not 'ten'"),
-        ({"shares": 1, "time_in_force": "FOK"}, "strategies.mine.params.time_in_force: Invalid"),
+        (
+            {"shares": 1, "time_in_force": "FOK"},
+            "strategies.mine.params.time_in_force: must be one of 'DAY', 'GTC', 'IOC'",
+        ),
     ],
 )
 def test_parameters_out_of_bounds_or_at_odds_are_refused(
     params: dict[str, object], said: str
 ) -> None:
     assert refusal("daemon.strategies.buy_and_hold:BuyAndHold", **params).startswith(said)
+
+
+STARTING = """
+from daemon.strategies import Every, Schedule, Strategy
+
+OPEN = Schedule("open", Every.SESSION)
+
+class Own(Strategy):
+    {method}
+"""
+
+
+@pytest.mark.parametrize(
+    ("method", "said"),
+    [
+        ("def warmup(self): return 1 / 0", "warmup() raised ZeroDivisionError: division by zero"),
+        ("def warmup(self): return '3'", "warmup() is no whole number of bars: '3'"),
+        ("def schedules(self): return self.x", "schedules() raised AttributeError: 'Own' object"),
+        ("def schedules(self): return ['open']", "schedules() has 'open', which is no Schedule"),
+        ("def schedules(self): return OPEN, OPEN", "schedules() names two of them alike: open, op"),
+        ("def check(self, symbols): raise KeyError('A')", "check() raised KeyError: 'A'"),
+    ],
+)
+def test_a_strategy_that_cannot_begin_is_refused_with_the_method_that_is_wrong(
+    write: Write, method: str, said: str
+) -> None:
+    found = refusal(f"{write(STARTING.format(method=method))}:Own")
+    assert found.startswith("strategies.mine.class: ")
+    assert f":Own.{said}" in found
 
 
 STATEFUL = """

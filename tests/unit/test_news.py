@@ -53,7 +53,7 @@ def test_each_hold_only_a_person_lifts_names_the_command_that_does() -> None:
     assert 'traded lift L-7 --why "what you found"' in said(News(), hold("L-7", "DISK_LOW"))[-1]
     alone = said(News(), hold("D", "DATA_STALE", HoldLifts.CONDITION))
     assert len(alone) == 1
-    assert "lifted by: condition" in alone[0]
+    assert "(lifts by itself)" in alone[0]
 
 
 def test_the_end_of_the_last_hold_is_told_and_no_other() -> None:

@@ -1,6 +1,7 @@
 """What people see of reconciliation: sentences, status, the checklist, breaks and their history."""
 
 import json
+import re
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -51,7 +52,7 @@ def test_a_break_is_told_from_first_look_to_resolution() -> None:
     )
     name = f"break-{opened.cause}-1"
     assert sentence(opened.event) == (
-        f"break {name}: position: here 100, at the broker 60; likely unknown"
+        f"break {name}: position: here 100, at the broker 60; cause unknown"
     )
     assert symbol_of(opened.event) == "A"
     assert sentence(resolved.event) == (
@@ -145,7 +146,9 @@ def test_the_last_comparison_is_shown_from_the_journal(ran: Place) -> None:
 
 def test_without_a_break_there_is_nothing_to_show(ran: Place) -> None:
     shown = CliRunner().invoke(breaks.command, ["--journal", str(ran.journal)])
-    assert (shown.exit_code, shown.stdout) == (ExitCode.OK, "no break is open\n")
+    first, *rest = shown.stdout.splitlines()
+    assert (shown.exit_code, rest) == (ExitCode.OK, ["", "no break is open"])
+    assert re.fullmatch(r"as of event \d+, .* UTC \(.*\); amounts in USD, times in UTC", first)
     as_json = CliRunner().invoke(breaks.command, ["--journal", str(ran.journal), "--json"])
     found = json.loads(as_json.stdout)
     assert (found["open"], found["history"]) == ([], [])

@@ -36,6 +36,7 @@ from events.codec import JournalEvent
 from events.errors import JournalMissing
 from events.journal import JournalReader
 from events.lock import lock_path
+from events.operator import WHY_MAX
 from projections import State
 from tests.builders import a_bar, a_config, an_intent, an_order, utc
 from tests.core_desk import of
@@ -109,6 +110,35 @@ def test_a_kill_takes_the_permit_first_and_then_records_itself_and_its_cancels(
     assert len(of(records, CancelSending)) == 1
     assert began <= records[0].at <= time.time_ns()
     assert not side_file_path(journal).exists()
+
+
+@pytest.mark.parametrize("verb", ["kill", "cancel-all"])
+@pytest.mark.parametrize(
+    ("why", "kept"),
+    [
+        ("x" * 100_000, "x" * 497 + "..."),
+        ("\x1b[31mred\nline\u202e", r"\x1b[31mred\nline\u202e"),
+        ("\udcff\udcfe", r"\udcff\udcfe"),
+        ("\x1b" * 500, (r"\x1b" * 125)[:497] + "..."),
+    ],
+)
+def test_nobody_is_refused_a_stop_for_his_words(
+    journal: Path, verb: str, why: str, kept: str
+) -> None:
+    (command,) = [
+        each.event
+        for each in (list(stop_offline(journal, verb, why)), read(journal))[1]
+        if isinstance(each.event, OperatorKilled | OperatorCancelAsked)
+    ]
+    assert command.why == kept
+    assert len(command.why) <= WHY_MAX
+
+
+def test_what_stands_in_the_way_of_the_journal_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+    asyncio.run(begin(path))
+    steps = list(stop_offline(path, "kill", ""))
+    assert steps[1] == f"the journal cannot be written: {path} has no first event yet"
 
 
 def test_cancel_all_cancels_and_leaves_the_permit_where_it_is(journal: Path) -> None:

@@ -16,6 +16,7 @@ from events import (
     HoldScope,
     Trip,
 )
+from ops.recorded_config import LossLimits, RecordedConfig, recorded_config
 from ops.room import DiskRoom, disk_room
 from ops.stops import breaker_text, is_killed, kill_text, trips_of
 from projections import State
@@ -137,3 +138,21 @@ def test_the_levels_are_those_of_the_recorded_configuration(tmp_path: Path) -> N
 def test_a_disk_nobody_can_ask_has_no_room(tmp_path: Path) -> None:
     assert free_bytes(tmp_path / "journal.db") > 0
     assert free_bytes(tmp_path / "gone" / "journal.db") == 0
+
+
+def test_what_a_configuration_of_another_version_has_wrong_counts_as_not_set() -> None:
+    config: dict[str, object] = {
+        "limits": {"account": {"max_daily_loss_usd": "lots", "max_drawdown": "0.5"}},
+        "strategies": {"trend": {"symbols": ["A", 5]}, "odd": 7},
+        "journal": {"disk_warn_mb": "9", "disk_halt_mb": [1]},
+        "promotion": "never",
+        "reconciliation": {"every_s": {}},
+        "new": {"to": "us"},
+    }
+    found = recorded_config(config)
+    # What can be read beside it counts.
+    assert found.limits.account == LossLimits(None, Decimal("0.5"))
+    assert found.strategies["trend"].symbols == ("A",)
+    assert found.journal.disk_halt_mb == HALT_MB
+    assert found.reconciliation == RecordedConfig().reconciliation
+    assert recorded_config({"limits": 3, "strategies": []}) == RecordedConfig()

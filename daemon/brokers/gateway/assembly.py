@@ -13,6 +13,7 @@ from daemon.clock import Clock
 from daemon.config.file import ConfigError
 from daemon.config.options import Config
 from daemon.feeds.ibkr import BAR_SIZES, IbkrFeed
+from events import Mode
 
 DEFAULT_BAR_S = 60
 
@@ -57,4 +58,5 @@ def _feed(config: Config, session: GatewaySession, contracts: Contracts) -> Ibkr
         bar_seconds=bar_seconds,
         warm_up_bars=config.gateway.warm_up_bars,
         regular_hours=not config.sessions.allow_extended_hours,
+        takes_delayed=config.mode is not Mode.LIVE,
     )

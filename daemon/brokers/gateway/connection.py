@@ -66,7 +66,7 @@ class Connection:
         self.server_version = 0
         self.order_id_next = 0
         self.breaks = 0
-        self.missing: dict[Part, str] = {Part.SOCKET: "not connected yet"}
+        self.missing: dict[Part, str] = {Part.SOCKET: "not connected yet, as at every start"}
 
     @property
     def state(self) -> LinkState:

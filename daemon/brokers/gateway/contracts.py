@@ -1,15 +1,22 @@
 """Which contract is meant by each symbol: asked once a run, certain before anything is traded.
 
 A symbol that nobody knows, or that several contracts have, refuses the start with what there is.
+When each trades in the coming days is asked again with the first connection of every day.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Final
+
+import msgspec
 
 from daemon.brokers.gateway import messages
-from daemon.brokers.gateway.asking import RequestFailed
+from daemon.brokers.gateway.asking import ConnectionLost, RequestFailed
 from daemon.brokers.gateway.codes import ForData, meaning
 from daemon.brokers.gateway.connection import Part
+from daemon.brokers.gateway.hours import hours_report
 from daemon.brokers.gateway.session import GatewaySession
 from daemon.brokers.gateway.terms import ContractTerms, Greeting, StockContract
 from daemon.clock import monotonic_s
@@ -18,6 +25,8 @@ from daemon.config.options import Exchange, SymbolConfig
 from events import ContractResolved, Symbol
 from projections import State
 
+HOURS_EVERY: Final = timedelta(hours=12)
+"""The gateway tells the hours of about a week; a connection lasts a day at most."""
 _ROWS = frozenset({messages.CONTRACT_DETAILS})
 
 
@@ -31,6 +40,8 @@ class Contracts:
         self._state = State()
         self._unknown_since: dict[Symbol, float] = {}
         self._found: dict[Symbol, StockContract] = {}
+        self._hours_asked: datetime | None = None
+        self._asking_hours: asyncio.Task[None] | None = None
         self.terms: dict[Symbol, ContractTerms] = {}
         self.by_id: dict[int, Symbol] = {}
 
@@ -52,7 +63,15 @@ class Contracts:
         """Do nothing, as `connected`."""
 
     async def ready(self) -> None:
-        """Do nothing: there is no more to it."""
+        """Ask for the coming days' hours, where that was long ago; nothing waits for it."""
+        now = self._session.now
+        if self._hours_asked is None:
+            self._hours_asked = now  # They came with the contracts.
+        elif now - self._hours_asked >= HOURS_EVERY:
+            self._hours_asked = now
+            self._asking_hours = asyncio.get_running_loop().create_task(
+                self._ask_hours(), name="hours of the contracts"
+            )
 
     async def verify(self) -> None:
         """Resolve what is not resolved yet.
@@ -73,23 +92,36 @@ class Contracts:
             raise ConfigError(problems)
 
     async def _candidates(self, symbol: Symbol, terms: SymbolConfig) -> list[ContractTerms]:
-        wanted = StockContract(symbol.replace(".", " "), _home(terms))
-        wire = self._session.wire
         try:
-            rows = await self._session.ask(
-                lambda request: wire.ask_contract(request, wanted),
-                messages.CONTRACT_DETAILS_END,
-                _ROWS,
-            )
+            found = await self._asked(StockContract(symbol.replace(".", " "), _home(terms)))
         except RequestFailed as failed:
             is_none = meaning(failed.notice.code).data is ForData.NO_CONTRACT
             if not is_none or not self._is_believed(symbol):
-                raise
+                notice = failed.notice
+                named = msgspec.structs.replace(notice, text=f"{symbol}: {notice.text}")
+                raise RequestFailed(named) from failed
             return []
-        found = [wire.read_contract(fields) for _, fields in rows]
         stocks = [each for each in found if (each.security_type, each.currency) == ("STK", "USD")]
         # One contract is listed once an exchange it is routed to.
         return list({each.contract_id: each for each in stocks}.values())
+
+    async def _asked(self, wanted: StockContract) -> list[ContractTerms]:
+        wire = self._session.wire
+        rows = await self._session.ask(
+            lambda request: wire.ask_contract(request, wanted),
+            messages.CONTRACT_DETAILS_END,
+            _ROWS,
+        )
+        return [wire.read_contract(fields) for _, fields in rows]
+
+    async def _ask_hours(self) -> None:
+        try:
+            for symbol, contract in self._found.items():
+                for terms in await self._asked(contract):
+                    self._take_hours(symbol, terms)
+        except (ConnectionLost, TimeoutError, RequestFailed) as error:
+            self._hours_asked = datetime.min.replace(tzinfo=self._session.now.tzinfo)
+            self._session.told(f"the hours of the contracts did not come: {error}")
 
     def _is_believed(self, symbol: Symbol) -> bool:
         """Say whether the gateway may be right that there is no such contract.
@@ -112,6 +144,12 @@ class Contracts:
         resolved = ContractResolved(symbol, terms.contract_id, terms.price_increment, size_step)
         if self._state.instruments.contracts.get(symbol) != resolved:
             self._session.report(resolved)
+        self._take_hours(symbol, terms)
+
+    def _take_hours(self, symbol: Symbol, terms: ContractTerms) -> None:
+        report = hours_report(symbol, terms.liquid_hours, terms.trading_hours, terms.time_zone)
+        if self._state.instruments.hours.get(symbol) != report:
+            self._session.report(report)
 
 
 def _size_step(terms: ContractTerms, configured: SymbolConfig) -> Decimal:

@@ -353,6 +353,8 @@ class GatewaySession:
         if not self._attempts & (self._attempts - 1):
             # The first, second, fourth, eighth one: a night without a gateway is no page of it.
             self.told(f"{why}; trying again (attempt {self._attempts})")
+            if self._attempts == 1 and isinstance(error, NoAnswer):
+                self.told(f"next: {error.hint}")
         doubled = self._attempts >= TELL_AFTER and not self._attempts % TELL_AFTER
         count = self._attempts // TELL_AFTER
         if doubled and not count & (count - 1):

@@ -86,7 +86,10 @@ def assert_account(settings: GatewaySettings, managed: tuple[str, ...]) -> None:
     if settings.account and settings.account not in managed:
         count = "one account" if len(managed) == 1 else f"{len(managed)} accounts"
         login = f"the login at {settings.endpoint} has {count}"
-        raise ConfigError([f"{ACCOUNT}: {login}, and the one in the variable is none of them"])
+        what = "log in as the right user, or set the variable right"
+        raise ConfigError(
+            [f"{ACCOUNT}: {login}, and the one in the variable is none of them: {what}"]
+        )
 
 
 def _objections(config: Config, port: int, account: str) -> Iterator[str]:

@@ -34,6 +34,7 @@ class ContractTerms(msgspec.Struct, frozen=True):
     price_increment: Decimal | None
     size_increment: Decimal | None
     liquid_hours: str
+    trading_hours: str
     time_zone: str
 
 
