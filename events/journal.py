@@ -84,11 +84,11 @@ class JournalReader:
         self.sealed = Sealed(segments or segments_path(path))
         self._connection = sqlite3.connect(uri(path, "mode=ro"), uri=True)
         self._connection.execute("PRAGMA query_only = ON")
-        begins = self._ask("SELECT min(seq) FROM event")[0][0]
-        if begins is not None and begins > self.sealed.end.seq + 1:
+        try:
+            self.sealed.assert_followed(self._ask("SELECT min(seq) FROM event")[0][0])
+        except BaseException:
             self.close()
-            what = f"begins at event {begins}, and {self.sealed.folder} ends at"
-            raise JournalDamaged(f"{path} {what} {self.sealed.end.seq}: put what is missing back")
+            raise
 
     def __enter__(self) -> Self:
         """Return self."""

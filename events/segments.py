@@ -104,6 +104,16 @@ class Sealed:
             previous = bytes.fromhex(block.hash)
         self.end = index.end
 
+    def assert_followed(self, seq: int | None) -> None:
+        """Refuse a file whose first event is `seq`, where events are missing before it.
+
+        Raises:
+            JournalDamaged: they are.
+        """
+        if seq is not None and seq > self.end.seq + 1:
+            what = f"the journal's file begins at event {seq}, and {self.folder} ends at"
+            raise JournalDamaged(f"{what} {self.end.seq}: put what is missing back")
+
     def rows(self, after: int, upto: int) -> Iterator[Row]:
         """Yield the rows with `after` < seq <= `upto`, each made again from what is kept of it.
 
