@@ -28,6 +28,7 @@ from events.broker import (
     BrokerHeard,
     BrokerUnreachable,
     LinkEvent,
+    OrderNumbered,
 )
 from events.holds import (
     AT_START,
@@ -84,6 +85,7 @@ from events.orders import (
     IntentApproved,
     IntentRefused,
     OrderAcknowledged,
+    OrderAmended,
     OrderCancelled,
     OrderEvent,
     OrderExpired,
@@ -98,6 +100,7 @@ from events.orders import (
     TimeInForce,
 )
 from events.reconciliation import (
+    ADOPTED,
     BooksReported,
     BreakKind,
     BreakOpened,
@@ -142,6 +145,7 @@ from events.session import (
 from events.strategy import StrategyDeclined, StrategyFailed
 
 __all__ = [
+    "ADOPTED",
     "AT_START",
     "BY_HAND",
     "FLATTEN_FAILED",
@@ -224,11 +228,13 @@ __all__ = [
     "OperatorShadowed",
     "OrderAcknowledged",
     "OrderAdopted",
+    "OrderAmended",
     "OrderCancelled",
     "OrderEvent",
     "OrderExpired",
     "OrderFilled",
     "OrderIntended",
+    "OrderNumbered",
     "OrderRejected",
     "OrderSending",
     "OrderType",

@@ -23,6 +23,13 @@ class BrokerHeard(LinkEvent, frozen=True, tag="broker.heard"):
     order_id: int = 0
 
 
+class OrderNumbered(LinkEvent, frozen=True, tag="order.numbered"):
+    """The order leaves under this number at the broker, which is used for nothing else ever."""
+
+    client_order_id: ClientOrderId
+    order_id: int
+
+
 class BrokerConnected(LinkEvent, frozen=True, tag="broker.connected"):
     """From here on orders can be sent: the lists of the broker are there, each to its end.
 

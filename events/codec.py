@@ -18,6 +18,7 @@ from events.broker import (
     BrokerDisconnected,
     BrokerHeard,
     BrokerUnreachable,
+    OrderNumbered,
 )
 from events.errors import UnknownEvent
 from events.holds import HoldLifted, HoldPlaced
@@ -60,6 +61,7 @@ from events.orders import (
     IntentApproved,
     IntentRefused,
     OrderAcknowledged,
+    OrderAmended,
     OrderCancelled,
     OrderExpired,
     OrderFilled,
@@ -115,6 +117,7 @@ Input = (
     | OrderWithheld
     | OrderAcknowledged
     | OrderWorking
+    | OrderAmended
     | OrderRejected
     | OrderCancelled
     | OrderExpired
@@ -124,6 +127,7 @@ Input = (
     | CommissionCorrected
     | BrokerUnparsed
     | BrokerHeard
+    | OrderNumbered
     | BrokerConnected
     | BrokerDisconnected
     | BrokerDegraded

@@ -139,6 +139,22 @@ class OrderCancelled(OrderReport, frozen=True, tag="order.cancelled"):
     reason: str = ""
 
 
+class OrderAmended(OrderReport, frozen=True, tag="order.amended"):
+    """Somebody else has changed our order: at the broker it has these terms now.
+
+    Type and time in force are in our words where we have one for it, else in the broker's.
+    `quantity` is all of the order, signed, with what is filled of it; where `live_orders` are more
+    than one, it is that of all of them together, and the prices are the highest.
+    """
+
+    quantity: Decimal
+    order_type: str
+    time_in_force: str
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    live_orders: int = 1
+
+
 class OrderExpired(OrderReport, frozen=True, tag="order.expired"):
     """The order's time in force ran out."""
 
@@ -172,7 +188,7 @@ class OrderFilled(OrderReport, frozen=True, tag="order.filled"):
     """One execution. `execution_id` is the broker's; seeing it again is a repeat, not a fill.
 
     The id is without what a correction changes in it; `revision` is 1 unless what was seen first
-    was a correction already.
+    was a correction already. `is_liquidation`: the broker itself has closed something.
     """
 
     execution_id: ExecutionId
@@ -181,6 +197,7 @@ class OrderFilled(OrderReport, frozen=True, tag="order.filled"):
     price: Decimal
     executed_at: datetime
     revision: int = 1
+    is_liquidation: bool = False
 
     def key(self) -> str | None:
         """Return the execution id: one execution is one event for ever."""

@@ -8,14 +8,19 @@ positive bought and negative sold; money is US dollars.
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
 from events.base import ClientOrderId, Event, ExecutionId, Symbol
 from events.orders import OrderEvent, OrderIntended
 
-WITHOUT_REF = "permId-"
+WITHOUT_REF: Final = "permId-"
 """How the name of an order begins that bears no reference of anybody's: permId-1234."""
+
+
+ADOPTED: Final = "adopted|"
+"""How the cause of an order begins that an operator took into the books."""
 
 
 class LookWhy(StrEnum):
@@ -128,12 +133,25 @@ class BooksReported(Event, frozen=True, tag="broker.books-reported"):
     connected_since: datetime | None
     missing: dict[str, str] = msgspec.field(default_factory=dict)
 
+    @property
+    def lacking(self) -> list[BrokerList]:
+        """The lists that this look does not have."""
+        said = {
+            BrokerList.POSITIONS: self.positions,
+            BrokerList.CASH: self.cash.total if self.cash is not None else None,
+            BrokerList.OPEN_ORDERS: self.open_orders,
+            BrokerList.COMPLETED_ORDERS: self.completed_orders,
+            BrokerList.EXECUTIONS: self.executions,
+        }
+        return [name for name, found in said.items() if found is None]
+
 
 class BreakKind(StrEnum):
     """What differs between the broker's books and ours."""
 
     POSITION = "position"
     CASH = "cash"
+    SETTLED_CASH = "settled cash"
     FOREIGN_ORDER = "foreign order"
     MISSING_ORDER = "missing order"
     UNENDED_ORDER = "unended order"
@@ -148,6 +166,7 @@ class LikelyCause(StrEnum):
     LAG = "lag"
     FEE = "fee"
     DIVIDEND = "dividend"
+    INTEREST = "interest"
     SPLIT = "split"
     MANUAL_TRADE = "manual trade"
     MISSED_FILL = "missed fill"

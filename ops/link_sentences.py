@@ -9,17 +9,20 @@ from events import (
     BrokerDisconnected,
     BrokerHeard,
     BrokerUnreachable,
+    OrderNumbered,
 )
 from ops.render import because, moment, one_line
 from projections.broker import LinkNews
 
 
-def link_sentence(event: LinkNews) -> str:
+def link_sentence(event: LinkNews) -> str:  # noqa: PLR0911 - one branch a type
     """Return what became of the connection, or was heard over it."""
     match event:
         case BrokerHeard():
             said = " ".join(field for field in event.fields if field)
             return because(f"the broker says {one_line(event.kind)}", said)
+        case OrderNumbered():
+            return f"the order leaves under number {event.order_id}"
         case BrokerConnected():
             who = f"client {event.client_id}, version {event.server_version}"
             only = "" if event.sends else ", for data only"

@@ -5,7 +5,7 @@ from typing import cast
 
 import msgspec
 
-from events import BrokerHeard, ClientOrderId, MarginRequested, OrderIntended, Record
+from events import ClientOrderId, LinkEvent, MarginRequested, OrderIntended, Record
 from events.journal import JournalReader
 from ops.sentences import order_id_of
 from projections.orders import Order, OrderPathEvent, Orders
@@ -40,7 +40,7 @@ def order_records(reader: JournalReader, client_order_id: str) -> OrderRecords |
     for record in walk:
         event = record.event
         if order_id_of(event) == client_order_id:
-            if not isinstance(event, BrokerHeard):  # What it means stands behind it.
+            if not isinstance(event, LinkEvent):  # What it means stands behind it.
                 # Every other event with a client order id belongs to the order path.
                 book.apply(cast("OrderPathEvent", event), record.seq, record.at, record.trace)
         elif isinstance(event, MarginRequested) and client_order_id in event.orders:

@@ -13,6 +13,7 @@ from events import (
     IntentRefused,
     OrderAcknowledged,
     OrderAdopted,
+    OrderAmended,
     OrderCancelled,
     OrderExpired,
     OrderFilled,
@@ -61,13 +62,16 @@ def order_sentence(event: OrderPathEvent | FillCorrected | CommissionCorrected) 
         case CancelSending():
             return because("a cancel is leaving", event.reason)
         case OrderFilled():
-            return f"{_traded(event.quantity)} at {price(event.price)}"
+            by = ", A LIQUIDATION BY THE BROKER" if event.is_liquidation else ""
+            return f"{_traded(event.quantity)} at {price(event.price)}{by}"
         case CommissionCharged():
             return f"{money(event.amount)} commission"
         case CommissionCorrected():
             return f"{money(event.amount)} commission, corrected from {money(event.was)}"
         case FillCorrected():
             return _correction_text(event)
+        case OrderAmended():
+            return _amended_text(event)
         case OrderAdopted() | OrderWrittenOff():
             return reconciliation_sentence(event)
         case _:
@@ -121,6 +125,17 @@ def measure(name: str, value: Decimal) -> str:
 
 def _traded(shares: Decimal) -> str:
     return f"{'bought' if shares > 0 else 'sold'} {quantity(abs(shares))}"
+
+
+def _amended_text(event: OrderAmended) -> str:
+    side = "sell" if event.quantity.is_signed() else "buy"
+    of = f"{event.live_orders} live orders, together " if event.live_orders > 1 else ""
+    prices = (("limit", event.limit_price), ("stop", event.stop_price))
+    told = "".join(f", {name} {price(each)}" for name, each in prices if each is not None)
+    kind = one_line(f"{event.order_type} {event.time_in_force}")
+    return (
+        f"SOMEBODY ELSE HAS CHANGED IT: now {of}{side} {quantity(abs(event.quantity))} {kind}{told}"
+    )
 
 
 def _correction_text(event: FillCorrected) -> str:

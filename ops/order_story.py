@@ -27,6 +27,7 @@ from ops.lines import Line, causes_of, line_of, printed
 from ops.order_records import OrderRecords
 from ops.order_sentences import check_text, order_text
 from ops.render import moment, money, one_line, price, quantity
+from projections.amendments import amendment_text
 from projections.order_states import OrderState
 from projections.positions import Position, Positions
 
@@ -72,6 +73,7 @@ class OrderStory(msgspec.Struct, frozen=True):
     client_order_id: str
     state: OrderState
     reason: str
+    amended: str
     intent: OrderIntended
     because: list[Line]
     intended: Line
@@ -101,6 +103,7 @@ def order_story(reader: JournalReader, found: OrderRecords) -> OrderStory:
         client_order_id=order.client_order_id,
         state=order.state,
         reason=order.reason,
+        amended=amendment_text(order.intent, order.amended) if order.amended else "",
         intent=order.intent,
         because=[line_of(each) for each in causes_of(reader, found.intended)],
         intended=line_of(found.intended),
@@ -167,6 +170,8 @@ def told(story: OrderStory) -> Iterator[str]:
     reason = f" ({one_line(story.reason)})" if story.reason else ""
     yield f"{strategy} wanted to {order_text(intent)}, in {symbol}"
     yield f"it is {story.state}{reason}"
+    if story.amended:
+        yield f"somebody else has changed it: {one_line(story.amended)}"
     yield ""
     yield "because"
     for line in story.because:

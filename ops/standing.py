@@ -10,7 +10,15 @@ import msgspec
 from daemon.core.looks import is_overdue
 from daemon.gate.limits import not_set
 from daemon.stopping.permit import Permit, permit_path
-from events import BreakOpened, DataMode, HoldPlaced, Mode, Symbol, utc_from_nanoseconds
+from events import (
+    BreakOpened,
+    BrokerList,
+    DataMode,
+    HoldPlaced,
+    Mode,
+    Symbol,
+    utc_from_nanoseconds,
+)
 from ops.daemon_state import DaemonState, Running
 from ops.headroom import Headroom, MarginUse, headrooms, limits_of, margin_use
 from ops.recorded_config import RecordedStrategy, recorded_config
@@ -74,7 +82,8 @@ class Status(msgspec.Struct, frozen=True):
     """The daemon and its books after event `seq`. Ages count from `now`; money is US dollars.
 
     `daemon` is what the daemon does, None of a past moment. `data` has the stalest
-    first, `headroom` the tightest; without `limits_not_set` no order passes.
+    first, `headroom` the tightest; without `limits_not_set` no order passes. `look_lacks` are the
+    lists that the last look at the broker's books has not got.
     """
 
     journal: str
@@ -102,6 +111,7 @@ class Status(msgspec.Struct, frozen=True):
     permit_lost: bool
     reconciled_at: datetime | None
     reconcile_overdue: bool
+    look_lacks: list[BrokerList]
     breaks: list[BreakOpened]
     kill_switch_engaged: bool
     circuit_breaker_tripped: bool
@@ -164,6 +174,7 @@ def status_of(state: State, journal: Path, daemon: DaemonState | None, now: date
         if state.reconciliation.compared_at
         else None,
         reconcile_overdue=is_overdue(state, config.reconciliation, now),
+        look_lacks=state.reconciliation.last.lacking if state.reconciliation.last else [],
         breaks=list(state.reconciliation.open.values()),
         kill_switch_engaged=is_killed(state),
         circuit_breaker_tripped=bool(trips),

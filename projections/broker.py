@@ -11,6 +11,7 @@ from events import (
     BrokerDisconnected,
     BrokerHeard,
     BrokerUnreachable,
+    OrderNumbered,
 )
 
 DISCONNECTED = "BROKER_DISCONNECTED"
@@ -19,6 +20,7 @@ DISCONNECTED = "BROKER_DISCONNECTED"
 
 LinkNews = (
     BrokerHeard
+    | OrderNumbered
     | BrokerConnected
     | BrokerDisconnected
     | BrokerDegraded
@@ -32,7 +34,7 @@ class BrokerLink(msgspec.Struct):
 
     `reason` is why they cannot, or what else is missing. `unreachable` is the last word on attempts
     in vain, None once there is a connection. `order_id_max` is the highest number that an order of
-    anybody had.
+    anybody had, `order_id_sent` the highest that one of ours has left under.
     """
 
     connected: bool = False
@@ -40,6 +42,7 @@ class BrokerLink(msgspec.Struct):
     reason: str = ""
     unreachable: BrokerUnreachable | None = None
     order_id_max: int = 0
+    order_id_sent: int = 0
     heard: int = 0
 
     def apply(self, event: LinkNews, at: int) -> None:
@@ -47,6 +50,9 @@ class BrokerLink(msgspec.Struct):
         match event:
             case BrokerHeard():
                 self.heard += 1
+                self.order_id_max = max(self.order_id_max, event.order_id)
+            case OrderNumbered():
+                self.order_id_sent = max(self.order_id_sent, event.order_id)
                 self.order_id_max = max(self.order_id_max, event.order_id)
             case BrokerConnected():
                 self.connected, self.since, self.reason = True, at, ""

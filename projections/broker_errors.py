@@ -12,6 +12,7 @@ from events import (
     HoldPlaced,
     OrderAcknowledged,
     OrderAdopted,
+    OrderAmended,
     OrderCancelled,
     OrderExpired,
     OrderFilled,
@@ -46,8 +47,8 @@ class BrokerErrors(msgspec.Struct):
                 self.in_a_row = 0
             case OrderCancelled() | OrderExpired():
                 self.in_a_row = 0
-            case OrderWithheld() | OrderAdopted() | OrderWrittenOff():
-                pass  # Ours, or an operator's.
+            case OrderWithheld() | OrderAmended() | OrderAdopted() | OrderWrittenOff():
+                pass  # Ours, an operator's, or somebody else's.
             case OrderRejected():
                 self._count(f"an order was rejected: {event.reason}", at)
             case OrderUnknown():

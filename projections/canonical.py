@@ -61,7 +61,7 @@ def canonical_view(state: State) -> dict[str, object]:
 
 def _order(order: Order) -> dict[str, object]:
     return {
-        "intent": order.intent,
+        "intent": order.terms,
         "state": order.state,
         "filled": order.filled,
         "fill_value": order.fill_value,

@@ -18,14 +18,15 @@ from events import (
     Difference,
     ExecutionSeen,
     LikelyCause,
-    OrderIntended,
     Symbol,
     nanoseconds,
 )
+from projections.amendments import changes
 from projections.likely_causes import with_causes
 from projections.order_states import OrderState
 from projections.orders import Order
 from projections.positions import Position
+from projections.settled_cash import settled_cash
 from projections.state import State
 
 AT_BROKER: Final = frozenset(
@@ -54,8 +55,17 @@ class Comparison(msgspec.Struct, frozen=True):
     costs_differing: tuple[Symbol, ...]
 
 
-def compare(state: State, look: BooksReported, cash_tolerance_usd: Decimal) -> Comparison:
-    """Compare the books with `look`; cash within `cash_tolerance_usd` agrees."""
+def compare(
+    state: State,
+    look: BooksReported,
+    cash_tolerance_usd: Decimal,
+    *,
+    is_cash_account: bool = False,
+) -> Comparison:
+    """Compare the books with `look`; cash within `cash_tolerance_usd` agrees.
+
+    In a cash account what has settled is compared too: only that may be spent.
+    """
     checked = 0
     found: list[Difference] = []
     missing: list[BrokerList] = []
@@ -77,6 +87,9 @@ def compare(state: State, look: BooksReported, cash_tolerance_usd: Decimal) -> C
     else:
         checked += 1
         found += _cash(state, look.cash.total, cash_tolerance_usd)
+        if is_cash_account and look.cash.settled is not None:
+            checked += 1
+            found += _settled(state, look, look.cash.settled, cash_tolerance_usd)
     if look.open_orders is None:
         missing.append(BrokerList.OPEN_ORDERS)
     else:
@@ -101,6 +114,8 @@ def is_comparable(difference: Difference, look: BooksReported, state: State) -> 
             return look.positions is not None
         case BreakKind.CASH:
             return look.cash is not None and look.cash.total is not None
+        case BreakKind.SETTLED_CASH:
+            return look.cash is not None and look.cash.settled is not None
         case BreakKind.UNKNOWN_EXECUTION:
             # Lists of executions begin anew every day: that one has gone from it says nothing.
             return difference.subject in state.orders.executions.filled
@@ -148,6 +163,15 @@ def _cash(state: State, total: Decimal, tolerance: Decimal) -> Iterator[Differen
     least = balance - state.cash.uncharged_max - tolerance
     if not least <= total <= balance + tolerance:
         yield Difference(BreakKind.CASH, _NOTHING, "", balance, total)
+
+
+def _settled(
+    state: State, look: BooksReported, settled: Decimal, tolerance: Decimal
+) -> Iterator[Difference]:
+    """Compare what has settled: less than we count on is a difference, more waits for its time."""
+    ours = settled_cash(state, look.began_at)
+    if settled < ours - tolerance:
+        yield Difference(BreakKind.SETTLED_CASH, _NOTHING, "", ours, settled)
 
 
 def _sent_before(state: State, look: BooksReported) -> dict[ClientOrderId, Order]:
@@ -204,7 +228,7 @@ def _listed_order(state: State, name: ClientOrderId, there: list[BrokerOrder]) -
         return Difference(
             BreakKind.DOUBLE_ORDER, order.symbol, name, order.remaining, remaining, note=note
         )
-    changed = [*_amended(order.intent, first)]
+    changed = [*_changes(order, first)]
     if remaining != order.remaining or changed:
         note = ", ".join(changed)
         return Difference(
@@ -213,18 +237,13 @@ def _listed_order(state: State, name: ClientOrderId, there: list[BrokerOrder]) -
     return None
 
 
-def _amended(intent: OrderIntended, there: BrokerOrder) -> Iterator[str]:
-    """Yield which terms of an order the broker has differently; what is not said is the same."""
-    terms = (
-        ("symbol", intent.symbol, there.symbol),
-        ("type", intent.order_type.value, there.order_type),
-        ("time in force", intent.time_in_force.value, there.time_in_force),
-        ("limit", intent.limit_price, there.limit_price),
-        ("stop", intent.stop_price, there.stop_price),
-    )
-    for name, here, said in terms:
-        if said not in {None, ""} and here != said:
-            yield f"{name} {said} instead of {'none' if here is None else here}"
+def _changes(order: Order, there: BrokerOrder) -> Iterator[str]:
+    """Yield what of an order somebody else has changed, until an operator takes that over."""
+    if order.amended is not None and order.amended.quantity != order.intent.quantity:
+        yield f"quantity {order.amended.quantity:f} instead of {order.intent.quantity:f}"
+    if there.symbol != order.symbol:
+        yield f"symbol {there.symbol} instead of {order.symbol}"
+    yield from changes(order.intent, there)
 
 
 def _executions(state: State, seen: Sequence[ExecutionSeen]) -> Iterator[Difference]:

@@ -16,6 +16,8 @@ from events import (
     FreshnessMode,
     FreshnessTerms,
     Symbol,
+    SymbolHalted,
+    SymbolResumed,
     SymbolTerms,
     utc_from_nanoseconds,
 )
@@ -63,14 +65,13 @@ class Freshness(msgspec.Struct):
         self.missing[event.symbol] = event
         self.missed += 1
 
-    def halt(self, symbol: Symbol, moment: datetime) -> None:
-        """Expect nothing of `symbol`: its exchange has halted it."""
-        self.halted[symbol] = moment
-
-    def resume(self, symbol: Symbol, moment: datetime) -> None:
-        """Expect bars of `symbol` again, those after `moment`."""
-        if self.halted.pop(symbol, None) is not None:
-            self.excused[symbol] = moment
+    def halt(self, event: SymbolHalted | SymbolResumed, at: int) -> None:
+        """Expect nothing of a halted symbol, and bars after `at` of one that resumes."""
+        moment = utc_from_nanoseconds(at)
+        if isinstance(event, SymbolHalted):
+            self.halted[event.symbol] = moment
+        elif self.halted.pop(event.symbol, None) is not None:
+            self.excused[event.symbol] = moment
 
 
 class Books(Protocol):

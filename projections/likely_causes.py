@@ -18,6 +18,12 @@ _BROKEN_RATIOS: Final = ((3, 2), (2, 3), (5, 4), (4, 5), (5, 2), (2, 5))
 PRICE_SHARE_MAX: Final = Decimal("0.05")
 """How far from the last price a trade may have been that explains a difference in cash."""
 
+TAX_SHARE_MAX: Final = Decimal("0.30")
+"""What may be withheld of a dividend."""
+INTEREST_BY_DAY: Final = 10
+INTEREST_SHARE_MAX: Final = Decimal("0.01")
+"""Interest of a month is booked in the first days of the next, and is no more of the cash."""
+
 _ZERO: Final = Decimal(0)
 
 
@@ -33,6 +39,8 @@ def with_causes(
         match each.kind:
             case BreakKind.POSITION:
                 cause = _of_position(state, look, each, unknown, cash)
+            case BreakKind.SETTLED_CASH:
+                cause = LikelyCause.LAG
             case BreakKind.CASH:
                 cause = _of_cash(state, look, each, unknown, moved)
             case BreakKind.FOREIGN_ORDER | BreakKind.AMENDED_ORDER:
@@ -83,7 +91,7 @@ def _of_cash(
     delta = found.delta
     if unknown:
         return LikelyCause.MISSED_FILL
-    if delta in state.cash.receivables.values():
+    if any(_is_dividend(owed, delta) for owed in state.cash.receivables.values()):
         return LikelyCause.DIVIDEND
     if any(_is_paid_for(state, each.symbol, each.delta, delta) for each in moved):
         return LikelyCause.MANUAL_TRADE
@@ -91,7 +99,7 @@ def _of_cash(
         return LikelyCause.LAG
     if _is_fee(state, delta):
         return LikelyCause.FEE
-    return LikelyCause.UNKNOWN
+    return LikelyCause.INTEREST if _is_interest(state, look, delta) else LikelyCause.UNKNOWN
 
 
 def _of_order(look: BooksReported, found: Difference, unknown: Sequence[Difference]) -> LikelyCause:
@@ -127,6 +135,18 @@ def _is_split(here: Decimal, there: Decimal) -> bool:
         *_BROKEN_RATIOS,
     ]
     return any(0 <= abs(here) * new / old - abs(there) < 1 for new, old in ratios)
+
+
+def _is_dividend(owed: Decimal, delta: Decimal) -> bool:
+    """Say whether `delta` is a dividend that is owed, tax perhaps taken off."""
+    return owed * delta > 0 and (1 - TAX_SHARE_MAX) * abs(owed) <= abs(delta) <= abs(owed)
+
+
+def _is_interest(state: State, look: BooksReported, delta: Decimal) -> bool:
+    """Say whether `delta` is of the size, and the time of the month, that interest has."""
+    return look.began_at.day <= INTEREST_BY_DAY and abs(delta) <= INTEREST_SHARE_MAX * abs(
+        state.cash.balance
+    )
 
 
 def _is_fee(state: State, delta: Decimal) -> bool:

@@ -18,6 +18,7 @@ from events import (
     MarginRequested,
     OrderAcknowledged,
     OrderAdopted,
+    OrderAmended,
     OrderCancelled,
     OrderExpired,
     OrderFilled,
@@ -32,6 +33,7 @@ from events import (
     TimerFired,
     TimerKind,
 )
+from projections.amendments import worst_terms
 from projections.executions import Executions, Remembered
 from projections.order_states import RESERVED, TERMINAL, OrderState, next_state
 
@@ -46,6 +48,7 @@ OrderWord = (
     | OrderCancelled
     | OrderExpired
     | OrderUnknown
+    | OrderAmended
     | OrderAdopted
     | OrderWrittenOff
 )
@@ -67,6 +70,7 @@ OrderPathEvent = (
     | FillCorrected
     | CommissionCharged
     | CommissionCorrected
+    | OrderAmended
     | OrderAdopted
     | OrderWrittenOff
 )
@@ -79,9 +83,10 @@ class Order(msgspec.Struct, frozen=True):
     """One order as known. `filled` is signed like the intent; `fill_value` sums quantity x price.
 
     `cancel_requested` says that a cancel was sent, and that no sign of life has shown it to be lost
-    since. The fields from `trace` on say where in the journal it happened; they are no part of the
-    books. `cancel_sent_at` is 0 while no answer to a cancel is awaited; `cancel_after_over` says
-    that the time of `cancel_after_s` has come.
+    since. `amended` is what somebody else has made of it, None where nobody has, and `worst` the
+    terms to reckon with then. The fields from `trace` on say where in the journal it happened; they
+    are no part of the books. `cancel_sent_at` is 0 while no answer to a cancel is awaited;
+    `cancel_after_over` says that the time of `cancel_after_s` has come.
     """
 
     intent: OrderIntended
@@ -92,6 +97,8 @@ class Order(msgspec.Struct, frozen=True):
     executions: tuple[ExecutionId, ...] = ()
     cancel_requested: bool = False
     reason: str = ""
+    amended: OrderAmended | None = None
+    worst: OrderIntended | None = None
     trace: int = 0
     intended_seq: int = 0
     asked_seq: int = 0
@@ -111,14 +118,19 @@ class Order(msgspec.Struct, frozen=True):
         return self.intent.symbol
 
     @property
+    def terms(self) -> OrderIntended:
+        """What to reckon with: as intended, or the worst of that and what it was changed to."""
+        return self.worst or self.intent
+
+    @property
     def remaining(self) -> Decimal:
         """The signed quantity that may still fill if the order is alive."""
-        return self.intent.quantity - self.filled
+        return self.terms.quantity - self.filled
 
     @property
     def reserved(self) -> Decimal:
         """The signed quantity counted as exposure: what remains while it may still fill."""
-        return self.intent.quantity - self.filled if self.state in RESERVED else _ZERO
+        return self.remaining if self.state in RESERVED else _ZERO
 
     @property
     def average_fill_price(self) -> Decimal | None:
@@ -208,6 +220,8 @@ class Orders(msgspec.Struct):
                 self._move(event, reason=event.reason)
             case OrderWrittenOff():
                 self._move(event, reason=event.why)
+            case OrderAmended():
+                self._amend(event)
             case OrderAdopted():
                 self._adopt(event, seq, at)
             case _:
@@ -235,6 +249,15 @@ class Orders(msgspec.Struct):
             self.intended += 1
             self.open[event.client_order_id] = Order(event, intended_seq=seq, trace=trace)
 
+    def _amend(self, event: OrderAmended) -> None:
+        """Reckon with the worst of what was intended and what the order was changed to."""
+        order = self.open.get(event.client_order_id)
+        if order is None or event.quantity * order.intent.quantity <= 0:
+            self.impossible += 1
+            return
+        worst = worst_terms(order.intent, event)
+        self._put(msgspec.structs.replace(order, amended=event, worst=worst))
+
     def _adopt(self, event: OrderAdopted, seq: int, at: int) -> None:
         """Take an order as it is open at the broker; what is known of it already stays known."""
         known = self.find(event.client_order_id) or Order(
@@ -243,7 +266,13 @@ class Orders(msgspec.Struct):
         state = OrderState.PARTIALLY_FILLED if known.filled else OrderState.WORKING
         self._put(
             msgspec.structs.replace(
-                known, intent=event.intent, state=state, cancel_requested=False, cancel_sent_at=0
+                known,
+                intent=event.intent,
+                state=state,
+                amended=None,
+                worst=None,
+                cancel_requested=False,
+                cancel_sent_at=0,
             )
         )
 
@@ -258,7 +287,9 @@ class Orders(msgspec.Struct):
             return
         intent = order.intent
         filled = order.filled + event.quantity
-        wholly = filled >= intent.quantity if intent.quantity > 0 else filled <= intent.quantity
+        # An order ends with the quantity that the broker has it with.
+        whole = intent.quantity if order.amended is None else order.amended.quantity
+        wholly = filled >= whole if whole > 0 else filled <= whole
         state = next_state(order.state, OrderFilled, wholly_filled=wholly)
         is_other_side = (event.quantity > 0) != (intent.quantity > 0)
         if state is None or is_other_side or event.symbol != intent.symbol:

@@ -34,6 +34,7 @@ from events import (
     MarginRequested,
     MarginUnavailable,
     MarketDataImpaired,
+    OrderNumbered,
     PermitLost,
     PositionAdjusted,
     ReconcileCompleted,
@@ -54,6 +55,7 @@ RareEvent = (
     | BarMissing
     | BrokerUnparsed
     | BrokerHeard
+    | OrderNumbered
     | BrokerConnected
     | BrokerDisconnected
     | BrokerDegraded

@@ -1,7 +1,7 @@
 """The last look at the broker's books, the breaks it left open, and what there is elsewhere."""
 
 from decimal import Decimal
-from typing import assert_never
+from typing import Final, assert_never
 
 import msgspec
 
@@ -27,6 +27,8 @@ ACCEPTED_KEPT = 10_000
 """Executions signed off that are remembered; brokers list those of a day, or a week."""
 ELSEWHERE = "elsewhere"
 """Whose shares and orders those are that the broker has and the books have not."""
+INCOMPLETE: Final = "books incomplete"
+"""The cause of the hold that stands until a start has seen all of the broker's books."""
 NEEDED = frozenset({BrokerList.POSITIONS, BrokerList.CASH, BrokerList.OPEN_ORDERS})
 """The lists without which nobody can say that the books agree."""
 
@@ -134,7 +136,9 @@ def _elsewhere(
             | BreakKind.DOUBLE_ORDER
         ):
             surplus = _unreserved(difference.internal or _ZERO, difference.broker or _ZERO)
-        case BreakKind.CASH | BreakKind.MISSING_ORDER | BreakKind.UNKNOWN_EXECUTION:
+        case BreakKind.CASH | BreakKind.SETTLED_CASH:
+            return None
+        case BreakKind.MISSING_ORDER | BreakKind.UNKNOWN_EXECUTION:
             return None
         case _:
             assert_never(difference.kind)

@@ -43,6 +43,7 @@ from events import (
     OperatorShadowed,
     OrderAcknowledged,
     OrderAdopted,
+    OrderAmended,
     OrderCancelled,
     OrderExpired,
     OrderFilled,
@@ -176,6 +177,7 @@ class State(msgspec.Struct):
                 | OrderCancelled()
                 | OrderExpired()
                 | OrderUnknown()
+                | OrderAmended()
                 | OrderAdopted()
                 | OrderWrittenOff()
             ):
@@ -202,12 +204,9 @@ class State(msgspec.Struct):
                 self.broker.apply(event, record.at)
             case FillCorrected() | CommissionCorrected():
                 self._correct(event, record)
-            case SymbolHalted():
+            case SymbolHalted() | SymbolResumed():
                 self.halts.apply(event)
-                self.freshness.halt(event.symbol, utc_from_nanoseconds(record.at))
-            case SymbolResumed():
-                self.halts.apply(event)
-                self.freshness.resume(event.symbol, utc_from_nanoseconds(record.at))
+                self.freshness.halt(event, record.at)
             case ContractResolved() | ShortSaleReported() | TradingHoursReported():
                 self.instruments.apply(event)
             case AccountReported() | MarginReported() | MarginUnavailable():

@@ -67,7 +67,7 @@ QUICK = Timing(
     what_if=0.5,
     away=0.5,
 )
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 ALIAS = "main"
 
 Kind = TypeVar("Kind", bound=Event)

@@ -25,12 +25,15 @@ from events import (
     MarginUnavailable,
     MarketDataImpaired,
     OrderAcknowledged,
+    OrderAmended,
     OrderCancelled,
     OrderExpired,
     OrderFilled,
+    OrderNumbered,
     OrderRejected,
     OrderWithheld,
     OrderWorking,
+    ShortSaleReported,
     SymbolHalted,
     SymbolResumed,
     TradingHoursReported,
@@ -41,6 +44,7 @@ from events.codec import Input, decode, encode
 REPORTS: Final = (
     OrderAcknowledged,
     OrderWorking,
+    OrderAmended,
     OrderRejected,
     OrderCancelled,
     OrderExpired,
@@ -49,6 +53,7 @@ REPORTS: Final = (
     CommissionCharged,
     CashMoved,
     BrokerHeard,
+    OrderNumbered,
     BrokerConnected,
     BrokerDisconnected,
     BrokerDegraded,
@@ -63,6 +68,7 @@ REPORTS: Final = (
     MarginUnavailable,
     SymbolHalted,
     SymbolResumed,
+    ShortSaleReported,
     BooksReported,
 )
 """What a broker may report."""
@@ -104,9 +110,11 @@ def _wrong_numbers(report: object, now: int) -> str:
     match report:
         case OrderFilled():
             return next(_wrong_fill(report, now), "")
+        case OrderAmended():
+            return next(_wrong_terms(report), "")
         case CommissionCharged() | CashMoved():
             return "" if _is_number(report.amount) else f"its amount is {report.amount}"
-        case AccountReported() | MarginReported():
+        case AccountReported() | MarginReported() | ShortSaleReported():
             figures = [
                 each for each in msgspec.structs.astuple(report) if isinstance(each, Decimal)
             ]
@@ -127,6 +135,15 @@ def _wrong_fill(fill: OrderFilled, now: int) -> Iterator[str]:
         yield f"its price is {fill.price}"
     if fill.executed_at > utc_from_nanoseconds(now) + AHEAD_MAX:
         yield f"it was executed at {fill.executed_at}, in the future"
+
+
+def _wrong_terms(amended: OrderAmended) -> Iterator[str]:
+    for number in (amended.quantity, amended.limit_price, amended.stop_price):
+        if number is not None and not _is_number(number):
+            yield f"it has {number} for a number"
+    for text in (amended.order_type, amended.time_in_force):
+        if len(text) > TEXT_MAX or not text.isprintable():
+            yield "it has a name that is none"
 
 
 def _wrong_in_books(look: BooksReported, now: int) -> Iterator[str]:

@@ -159,6 +159,17 @@ class Wire:
         asked = _contract(contract)
         self._client.reqRealTimeBars(request, asked, 5, "TRADES", regular_hours, [])
 
+    def ask_ticks(self, request: int, contract: StockContract, wanted: str) -> None:
+        """Subscribe to ticks, those of `wanted` among them."""
+        self._client.reqMktData(
+            request,
+            _contract(contract),
+            wanted,
+            False,  # noqa: FBT003 - the protocol's: no snapshot
+            False,  # noqa: FBT003 - nor one that costs
+            [],
+        )
+
     def end_bars(self, request: int) -> None:
         """End a subscription to five-second bars."""
         self._client.cancelRealTimeBars(request)

@@ -171,7 +171,8 @@ class GatewayConfig(_Table, frozen=True):
 
     `restart` is when it restarts itself, by the clock of `restart_zone`. `login_zone` is the time
     zone it was logged in with: some times come without any. `warm_up_bars` is how many bars of the
-    past each symbol gets before the first that is traded on.
+    past each symbol gets before the first that is traded on. `watch_halts` follows halts and what
+    can be sold short, which takes a market-data line a symbol.
     """
 
     host: str = ""
@@ -181,6 +182,7 @@ class GatewayConfig(_Table, frozen=True):
     restart_zone: ZoneName = "America/New_York"
     login_zone: ZoneName = "UTC"
     warm_up_bars: Expected = 0
+    watch_halts: bool = True
 
 
 class CorporateActionsConfig(_Table, frozen=True):

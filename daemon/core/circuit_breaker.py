@@ -92,6 +92,14 @@ class CircuitBreaker:
                 why = f"no error of the broker for {self._trips.broker_quiet_s} s"
                 self._holds.lift(hold.hold_id, _BY, why)
 
+    def liquidated(self, name: str) -> None:
+        """Stop everything: the broker closes what is held, by the order or execution `name`."""
+        why = (
+            f"the broker is liquidating: {name}; see at the broker why (margin), then "
+            "`traded reconcile --now` and lift this"
+        )
+        self._trip(Trip.LIQUIDATION, why, level=HoldLevel.HALT, subject=name)
+
     def clock_jumped(self, event: ClockJumped) -> None:
         """Stop everything: when things are due is in doubt."""
         now = utc_from_nanoseconds(self._state.at)

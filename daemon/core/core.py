@@ -38,6 +38,7 @@ from daemon.core.start_doubts import (
 from daemon.core.strategy_desk import StrategyDesk
 from daemon.core.strategy_runs import StrategyRun
 from daemon.gate import Limits
+from daemon.gate.limits import AccountType
 from events import (
     AT_START,
     AccountReported,
@@ -114,7 +115,11 @@ class Core:
             settings.promotion,
             settings.reconciliation,
         )
-        self.reconciliation = ReconciliationDesk(self.recorder, self.holds, settings.reconciliation)
+        self.reconciliation = ReconciliationDesk(
+            self.recorder, self.holds, self.breaker, settings.reconciliation
+        )
+        self._take_account_type(settings.limits)
+        self.operator.after_adjustment = self.desk.on_adjusted
         self.reports = ReportDesk(
             self.recorder,
             self.deadlines,
@@ -131,7 +136,11 @@ class Core:
         self.orders.limits = settings.limits
         self.operator.rule = settings.promotion
         self.breaker.use(settings.limits)
+        self._take_account_type(settings.limits)
         self.deadlines.broker_quiet_s = settings.limits.trips.broker_quiet_s
+
+    def _take_account_type(self, limits: Limits) -> None:
+        self.reconciliation.is_cash_account = limits.margin.account_type is AccountType.CASH
 
     def step(self, event: Input, at: int) -> None:
         """Take one input at wall time `at` (ns UTC). A repeat of what is known changes nothing."""

@@ -52,7 +52,7 @@ def written_off(state: State, look: BooksReported) -> Iterator[tuple[Order, Orde
 def _session_close(state: State, order: Order) -> datetime | None:
     """Return the close of the one session that `order` could live in, None where nobody knows."""
     terms = state.symbols.get(order.symbol)
-    if order.state not in AT_BROKER or order.intent.time_in_force not in _ONE_SESSION:
+    if order.state not in AT_BROKER or order.terms.time_in_force not in _ONE_SESSION:
         return None
     if terms is None or terms.exchange == ALWAYS_OPEN:
         return None

@@ -96,6 +96,12 @@ class HoldDesk:
         if hold_id in self._state.holds.active:
             self._recorder.emit(HoldLifted(hold_id, by, why, new_peak))
 
+    def lift_on(self, cause: str, subject: str, by: str, why: str) -> None:
+        """Lift what stands for `cause` on `subject`."""
+        for hold in list(self._state.holds.active.values()):
+            if (hold.cause, hold.subject) == (cause, subject):
+                self.lift(hold.hold_id, by, why)
+
     def lift_of_the_day(self) -> None:
         """Lift what ends with the next session: a day has just been closed."""
         for hold in list(self._state.holds.active.values()):
@@ -128,14 +134,14 @@ def increasing(
     """
     room = {symbol: position.quantity for symbol, position in positions.account.items()}
     found = []
-    for order in sorted(orders, key=lambda order: order.intent.order_type not in _STOPS):
+    for order in sorted(orders, key=lambda order: order.terms.order_type not in _STOPS):
         left = room.get(order.symbol, _ZERO)
         after = left + order.reserved
         is_opposite = left * order.intent.quantity < 0
         # Within the position it comes nearer to zero, and does not pass it.
         if is_opposite and left * after >= 0:
             room[order.symbol] = after
-        elif is_opposite and protect and order.intent.order_type in _STOPS and _mostly(left, after):
+        elif is_opposite and protect and order.terms.order_type in _STOPS and _mostly(left, after):
             room[order.symbol] = _ZERO
         else:
             found.append(order)

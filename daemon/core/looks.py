@@ -10,6 +10,7 @@ from msgspec import Meta
 from daemon.config.bounds import Age, Window
 from events import LookWhy, TimerKind, utc_from_nanoseconds
 from projections import State
+from projections.reconciliation import INCOMPLETE
 
 BOOKS: Final = "books"
 """What the timer for a look is about."""
@@ -56,7 +57,8 @@ def _next_look(state: State, terms: ReconciliationTerms) -> tuple[datetime, Look
     dues = [(last + timedelta(seconds=terms.every_s), LookWhy.SCHEDULE)]
     if book.unsettled_since:
         dues.append((utc_from_nanoseconds(book.unsettled_since) + settle, LookWhy.AFTER_FILL))
-    if book.completed is not None and book.completed.waiting:
+    is_waiting = book.completed is not None and book.completed.waiting
+    if is_waiting or state.holds.stands(INCOMPLETE, ""):
         dues.append((last + settle, LookWhy.SECOND_LOOK))
     return min(dues)
 

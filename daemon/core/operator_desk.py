@@ -44,6 +44,7 @@ from events import (
     OperatorShadowed,
     OrderIntended,
     PermitLost,
+    PositionAdjusted,
     StrategyPromoted,
     Symbol,
     Trip,
@@ -72,7 +73,10 @@ class OperatorDesk:
         rule: PromotionRule,
         reconciliation: ReconciliationTerms,
     ) -> None:
-        """Answer with `recorder`; `strategies` are the names there are, `rule` lets them out."""
+        """Answer with `recorder`; `strategies` are the names there are, `rule` lets them out.
+
+        `after_adjustment` is called with what a command has changed in a position.
+        """
         self._recorder = recorder
         self._state = recorder.state
         self._orders = orders
@@ -80,6 +84,7 @@ class OperatorDesk:
         self._strategies = strategies
         self.rule = rule
         self._reconciliation = reconciliation
+        self.after_adjustment = _nothing
 
     def take(self, command: Command, at: int) -> None:  # noqa: C901, PLR0912 - one flat branch a command
         """Record and carry out one command; the same one again changes nothing."""
@@ -112,7 +117,8 @@ class OperatorDesk:
                 look_id = look_id_of(self._recorder.root)
                 self._recorder.effects.append(LookAtBooks(look_id, LookWhy.OPERATOR))
             case OperatorResolveAsked():
-                resolve(self._recorder, self._holds, command, self._reconciliation)
+                for change in resolve(self._recorder, self._holds, command, self._reconciliation):
+                    self.after_adjustment(change)
             case _:
                 assert_never(command)
 
@@ -388,3 +394,7 @@ class OperatorDesk:
 
     def _refuse(self, command: Command, why: str) -> None:
         self._recorder.emit(CommandRefused(command.command_id, why))
+
+
+def _nothing(_change: PositionAdjusted, /) -> None:
+    pass

@@ -6,6 +6,7 @@ between them: what brokers say they hold lags behind what they say they did. Not
 
 from typing import Final
 
+from daemon.core.circuit_breaker import CircuitBreaker
 from daemon.core.end_of_life import written_off
 from daemon.core.hold_desk import HoldDesk
 from daemon.core.looks import ReconciliationTerms, why_now
@@ -20,18 +21,17 @@ from events import (
     HoldLifts,
     HoldPlaced,
     HoldScope,
+    LookWhy,
     ReconcileCompleted,
     Resolution,
     Suspect,
     Trip,
-    WorkingOrders,
     nanoseconds,
 )
 from projections.differences import compare, difference_text, is_comparable
 from projections.orders import Order
+from projections.reconciliation import INCOMPLETE
 
-LIQUIDATION: Final = "LIQUIDATION"
-"""The cause of the hold behind an order or trade by which the broker itself closes something."""
 PATIENCE: Final = 300 * 10**9
 """A difference that has stood in every look for so long (ns) is no lag, whatever was filled."""
 _MICROSECOND: Final = 1_000
@@ -43,12 +43,23 @@ _NO_LAG: Final = frozenset({BreakKind.FOREIGN_ORDER, BreakKind.DOUBLE_ORDER})
 class ReconciliationDesk:
     """Compares each look with the books, and records what comes of it."""
 
-    def __init__(self, recorder: Recorder, holds: HoldDesk, terms: ReconciliationTerms) -> None:
-        """Record with `recorder`; breaks are held with `holds`, by `terms`."""
+    def __init__(
+        self,
+        recorder: Recorder,
+        holds: HoldDesk,
+        breaker: CircuitBreaker,
+        terms: ReconciliationTerms,
+    ) -> None:
+        """Record with `recorder`; breaks are held with `holds`, by `terms`.
+
+        In what `is_cash_account` the settled cash is compared as well.
+        """
         self._recorder = recorder
         self._state = recorder.state
         self._holds = holds
+        self._breaker = breaker
         self.terms = terms
+        self.is_cash_account = False
 
     def ask(self) -> None:
         """Have the broker's books looked at: the time for that has come."""
@@ -70,11 +81,14 @@ class ReconciliationDesk:
             self._recorder.emit(event, order)
             ended.append(order)
         self._compare(look, suspects, at)
+        self._see_whole(look)
         return ended
 
     def _compare(self, look: BooksReported, suspects: tuple[Suspect, ...], at: int) -> None:
         state = self._state
-        found = compare(state, look, self.terms.cash_tolerance_usd)
+        found = compare(
+            state, look, self.terms.cash_tolerance_usd, is_cash_account=self.is_cash_account
+        )
         standing = {each.difference.about: each for each in state.reconciliation.open.values()}
         known = {suspect.difference.about: suspect for suspect in suspects}
         news: list[Difference] = []
@@ -164,25 +178,34 @@ class ReconciliationDesk:
             )
         )
 
-    def _see_liquidation(self, before: BooksReported | None, look: BooksReported) -> None:
-        """Hold everything where the broker has begun to close what is held."""
-        known = set(_liquidations(before)) if before is not None else set()
-        for name in dict.fromkeys(_liquidations(look)):
-            if name in known or self._state.holds.stands(LIQUIDATION, name):
-                continue
-            self._holds.place(
-                HoldPlaced(
-                    hold_id=f"{LIQUIDATION}-{self._recorder.root}-{name}",
-                    scope=HoldScope.ALL,
-                    level=HoldLevel.HALT,
-                    cause=LIQUIDATION,
-                    by=_BY,
-                    why=f"the broker is liquidating: {name}",
-                    lifts=HoldLifts.OPERATOR,
-                    working=WorkingOrders.CANCEL_INCREASING,
-                    subject=name,
-                )
+    def _see_whole(self, look: BooksReported) -> None:
+        """Let nothing be sent behind a start that has not seen all there is, until it has."""
+        lacking = look.lacking
+        if not lacking:
+            self._holds.lift_on(INCOMPLETE, "", _BY, f"look {look.look_id} has every list")
+            return
+        if look.why is not LookWhy.START or self._state.holds.stands(INCOMPLETE, ""):
+            return
+        why = "; ".join(f"{name}: {look.missing.get(name, 'not said')}" for name in lacking)
+        self._holds.place(
+            HoldPlaced(
+                hold_id=f"{INCOMPLETE}-{self._recorder.root}",
+                scope=HoldScope.ALL,
+                level=HoldLevel.HALT,
+                cause=INCOMPLETE,
+                by=_BY,
+                why=f"the start did not see all of the broker's books ({why}); they are asked for "
+                f"again every {self.terms.settle_s} s",
+                lifts=HoldLifts.CONDITION,
             )
+        )
+
+    def _see_liquidation(self, before: BooksReported | None, look: BooksReported) -> None:
+        """Trip where the broker has begun to close what is held."""
+        known = set(_liquidations(before)) if before is not None else set()
+        for name in _liquidations(look):
+            if name not in known:
+                self._breaker.liquidated(name)
 
 
 def _liquidations(look: BooksReported) -> list[str]:

@@ -30,14 +30,17 @@ from events import (
     MarginReported,
     MarginUnavailable,
     OrderAcknowledged,
+    OrderAmended,
     OrderCancelled,
     OrderExpired,
     OrderFilled,
+    OrderNumbered,
     OrderRejected,
     OrderWithheld,
     OrderWorking,
 )
 from events.codec import TAGS, encode
+from projections.amendments import AMENDED, amendment_text
 from projections.order_states import OrderState, next_state
 from projections.orders import Order
 
@@ -50,6 +53,7 @@ BrokerReport = (
     OrderFilled
     | CommissionCharged
     | OrderReport
+    | OrderAmended
     | FillCorrected
     | CommissionCorrected
     | CashMoved
@@ -57,6 +61,7 @@ BrokerReport = (
     | MarginUnavailable
     | BooksReported
     | BrokerHeard
+    | OrderNumbered
     | BrokerConnected
     | BrokerDisconnected
     | BrokerUnparsed
@@ -105,7 +110,9 @@ class ReportDesk:
                 | OrderWithheld()
             ):
                 self._report(report, at)
-            case BrokerHeard():
+            case OrderAmended():
+                self._amended(report, at)
+            case BrokerHeard() | OrderNumbered():
                 order = self._state.orders.find(report.client_order_id)
                 self._recorder.take(report, at, order)
             case MarginReported() | MarginUnavailable():
@@ -132,6 +139,8 @@ class ReportDesk:
         impossible = orders.impossible
         self._recorder.take(fill, at, order)
         self._suspect_fill(fill, order, is_impossible=orders.impossible > impossible)
+        if fill.is_liquidation:
+            self._breaker.liquidated(fill.execution_id)
         if order is not None and order.state is OrderState.UNKNOWN:
             self._watch_again(order)
         strategy = orders.strategy_of(fill.client_order_id)
@@ -151,6 +160,8 @@ class ReportDesk:
         now = self._state.orders.find(order_id)
         if order is None or now is None:
             whose = self._state.orders.strategy_of(order_id)
+            if whose is None and fill.is_liquidation:
+                return  # That is a trip of its own.
             if whose is None:
                 why = f"{fill.execution_id} is of no order of ours"
                 self._holds.doubt_broker("foreign fill", why, order_id)
@@ -162,7 +173,7 @@ class ReportDesk:
         elif is_impossible:
             why = f"{order_id} is not of {fill.quantity} {fill.symbol}"
             self._holds.doubt_broker("impossible fill", why, order_id)
-        elif abs(now.filled) > abs(now.intent.quantity):
+        elif abs(now.filled) > abs(now.terms.quantity):
             self._holds.doubt_broker("over-fill", f"{order_id} filled {now.filled}", order_id)
 
     def _watch_again(self, was_unknown: Order) -> None:
@@ -190,6 +201,23 @@ class ReportDesk:
         if order is not None:
             self._operator.after_order(order.client_order_id, order.symbol)
 
+    def _amended(self, report: OrderAmended, at: int) -> None:
+        """Take what somebody else has made of an order of ours: its symbol is an operator's now."""
+        order_id = report.client_order_id
+        order = self._state.orders.find(order_id)
+        if order is not None and order.amended == report:
+            self._recorder.repeats_dropped += 1
+            return
+        impossible = self._state.orders.impossible
+        self._recorder.take(report, at, order)
+        if order is None or self._state.orders.impossible > impossible:
+            why = f"order.amended for {order_id}, which is {order.state if order else 'not ours'}"
+            self._holds.doubt_broker("impossible report", why, order_id)
+            return
+        changed = amendment_text(order.intent, report)
+        why = f"somebody else has changed {order_id}: {changed}"
+        self._holds.halt_symbol(order.symbol, AMENDED, why, order_id)
+
     def _commission(self, charge: CommissionCharged, at: int) -> None:
         if self._state.orders.is_repeat(charge):
             self._reported_again(charge, at)
@@ -210,7 +238,7 @@ class ReportDesk:
         order = self._state.orders.find(corrected.client_order_id)
         self._recorder.take(corrected, at, order)
         now = self._state.orders.find(corrected.client_order_id)
-        if now is not None and abs(now.filled) > abs(now.intent.quantity):
+        if now is not None and abs(now.filled) > abs(now.terms.quantity):
             order_id = corrected.client_order_id
             self._holds.doubt_broker("over-fill", f"{order_id} filled {now.filled}", order_id)
 

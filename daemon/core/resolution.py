@@ -14,6 +14,7 @@ from daemon.core.hold_desk import HoldDesk
 from daemon.core.looks import ReconciliationTerms, look_id_of
 from daemon.core.recorder import LookAtBooks, Recorder
 from events import (
+    ADOPTED,
     BY_HAND,
     BreakKind,
     BreakOpened,
@@ -35,6 +36,7 @@ from events import (
     Trip,
 )
 from projections import State
+from projections.amendments import AMENDED
 from projections.orders import Order
 
 _ZERO: Final = Decimal(0)
@@ -73,27 +75,30 @@ def plans(
 
 def resolve(
     recorder: Recorder, holds: HoldDesk, command: OperatorResolveAsked, terms: ReconciliationTerms
-) -> None:
+) -> list[PositionAdjusted]:
     """Carry `command` out: all of it, or nothing where any part of it cannot be.
 
-    The broker's books are looked at again behind it.
+    The broker's books are looked at again behind it. Returns what was changed in positions.
     """
     planned, refusal = plans(recorder.state, command, terms)
     objections = [f"{each.opened.break_id}: {each.objection}" for each in planned if each.objection]
     if refusal or objections:
         recorder.emit(CommandRefused(command.command_id, refusal or "; ".join(objections)))
-        return
+        return []
     how = Resolution.ADOPTED if command.adjust is None else Resolution.ADJUSTED
     for plan in planned:
         break_id = plan.opened.break_id
         if plan.change is not None:
             recorder.emit(plan.change)
+        if isinstance(plan.change, OrderAdopted):
+            # Whoever takes the order over as it is has looked at what was changed.
+            holds.lift_on(AMENDED, plan.change.client_order_id, command.by, command.why)
         if plan.is_over:
             recorder.emit(BreakResolved(break_id, how, command.by, command.why))
-            for hold in list(recorder.state.holds.active.values()):
-                if (hold.cause, hold.subject) == (Trip.RECONCILIATION_BREAK, break_id):
-                    holds.lift(hold.hold_id, command.by, f"{break_id} is resolved: {command.why}")
+            why = f"{break_id} is resolved: {command.why}"
+            holds.lift_on(Trip.RECONCILIATION_BREAK, break_id, command.by, why)
     recorder.effects.append(LookAtBooks(look_id_of(recorder.root), LookWhy.OPERATOR))
+    return [each.change for each in planned if isinstance(each.change, PositionAdjusted)]
 
 
 def plan_text(state: State, plan: Plan) -> str:
@@ -142,6 +147,9 @@ def _plan(  # noqa: PLR0911 - one branch a kind
             return _cash(state, command, opened, terms)
         case _ if command.adjust is not None:
             return Plan(opened, objection=f"a {difference.kind} is adopted, not adjusted")
+        case BreakKind.SETTLED_CASH:
+            # It is over when the broker has settled: there is nothing to book.
+            return Plan(opened, is_over=False)
         case BreakKind.UNKNOWN_EXECUTION:
             return Plan(opened)
         case BreakKind.MISSING_ORDER:
@@ -242,7 +250,7 @@ def _intent(
         # Of a kind we have no word for it counts as the kind that can do most.
         types.get(first.order_type, OrderType.MARKET),
         times.get(first.time_in_force, TimeInForce.GTC),
-        cause_key=f"adopted|{break_id}",
+        cause_key=f"{ADOPTED}{break_id}",
         leg=0,
         limit_price=_highest(each.limit_price for each in listed),
         stop_price=_highest(each.stop_price for each in listed),

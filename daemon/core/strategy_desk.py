@@ -30,6 +30,7 @@ from events import (
     IntentRefused,
     OrderFilled,
     OrderIntended,
+    PositionAdjusted,
     StrategyDeclined,
     StrategyFailed,
     Symbol,
@@ -133,15 +134,15 @@ class StrategyDesk:
 
     def on_split(self, action: CorporateActionApplied) -> None:
         """Let every strategy of the symbol restate what it remembers."""
-        for run in self.runs.values():
-            if action.symbol not in run.symbols or (run.failed and not self._is_forgiven(run)):
-                continue
-            try:
-                self._apart[run.name].run(run.strategy.on_split, action)
-            except KeyboardInterrupt:
-                raise
-            except BaseException as error:  # noqa: BLE001 - a strategy may fail, the daemon not
-                self._fail(run, error)
+        for run in self._of(action.symbol):
+            self._tell(run, run.strategy.on_split, action)
+
+    def on_adjusted(self, change: PositionAdjusted) -> None:
+        """Tell every strategy of the symbol that an operator has changed what the account holds."""
+        for run in self._of(change.symbol):
+            view = self._views[run.name]
+            view.now = utc_from_nanoseconds(self._state.at)
+            self._tell(run, run.strategy.on_adjusted, change, view)
 
     def fail_strategy(self, name: str, why: str) -> None:
         """Stop asking a strategy and hold its orders until an operator lifts that."""
@@ -152,6 +153,20 @@ class StrategyDesk:
             run.failed = True  # The books know of it, and of the hold.
         else:
             self._stop(run, why)
+
+    def _of(self, symbol: Symbol) -> list[StrategyRun]:
+        """Return the strategies of `symbol` that are asked."""
+        runs = [run for run in self.runs.values() if symbol in run.symbols]
+        return [run for run in runs if not run.failed or self._is_forgiven(run)]
+
+    def _tell(self, run: StrategyRun, tell: Callable[..., None], *what: object) -> None:
+        """Tell a strategy what wants no answer."""
+        try:
+            self._apart[run.name].run(tell, *what)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - a strategy may fail, the daemon not
+            self._fail(run, error)
 
     def _begin(self, run: StrategyRun, happened: datetime) -> None:
         """Turn to an input that is no bar. Ids go by when it happened, never by when we heard."""

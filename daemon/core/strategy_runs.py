@@ -108,6 +108,10 @@ class StateView:
         position = book.get(symbol) if book else None
         return _ZERO if position is None else position.quantity
 
+    def account_quantity(self, symbol: Symbol) -> Decimal:
+        """Return the account's signed position in `symbol`."""
+        return self._state.positions.held(symbol).quantity
+
     def pending(self, symbol: Symbol) -> Decimal:
         """Return the signed quantity this strategy's open orders in `symbol` may still fill."""
         orders = self._state.orders.open

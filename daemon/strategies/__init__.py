@@ -22,6 +22,7 @@ from events import (
     IntentRefused,
     OrderFilled,
     OrderType,
+    PositionAdjusted,
     Symbol,
     TimeInForce,
     TimerFired,
@@ -113,6 +114,10 @@ class View(Protocol):
         """Return this strategy's signed position in `symbol`."""
         ...
 
+    def account_quantity(self, symbol: Symbol) -> Decimal:
+        """Return the account's signed position: every strategy's, and what operators changed."""
+        ...
+
     def pending(self, symbol: Symbol) -> Decimal:
         """Return the signed quantity this strategy's open orders in `symbol` may still fill."""
         ...
@@ -166,3 +171,10 @@ class Strategy(msgspec.Struct):
 
     def on_split(self, action: CorporateActionApplied) -> None:
         """Restate remembered prices (x old / new) and quantities (x new / old) after a split."""
+
+    def on_adjusted(self, change: PositionAdjusted, view: View) -> None:
+        """Take note that an operator has brought in or taken out shares of the account.
+
+        They are nobody's trade: `view.quantity` stays what the strategy itself has traded, and
+        `view.account_quantity` is what there is now.
+        """

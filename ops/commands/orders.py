@@ -14,12 +14,26 @@ from ops.moments import now_of
 from ops.opened import opened
 from ops.options import count_option, journal_option, json_option
 from ops.order_records import OrderRecords, newest_orders, order_records
-from ops.render import as_of, moment, money, price, print_json, print_table, quantity, say
+from ops.render import (
+    as_of,
+    moment,
+    money,
+    one_line,
+    price,
+    print_json,
+    print_table,
+    quantity,
+    say,
+)
+from projections.amendments import amendment_text
 from projections.order_states import TERMINAL, OrderState
 
 
 class OrderLine(msgspec.Struct, frozen=True):
-    """One order. Quantities are signed, prices dollars a share; `at` is when it was intended."""
+    """One order. Quantities are signed, prices dollars a share; `at` is when it was intended.
+
+    `amended` says what somebody else has made of it, empty where nobody has.
+    """
 
     client_order_id: ClientOrderId
     at: datetime
@@ -37,6 +51,7 @@ class OrderLine(msgspec.Struct, frozen=True):
     average_fill_price: Decimal | None
     commission_usd: Decimal
     reason: str
+    amended: str
 
 
 @click.command()
@@ -88,6 +103,7 @@ def line_of(found: OrderRecords) -> OrderLine:
         average_fill_price=order.average_fill_price,
         commission_usd=order.commission,
         reason=order.reason,
+        amended=amendment_text(intent, order.amended) if order.amended else "",
     )
 
 
@@ -113,3 +129,7 @@ def _print(lines: list[OrderLine]) -> None:
         for line in lines
     ]
     print_table((*titles, "filled", "average", "fees", "order"), rows, numbers)
+    for line in lines:
+        if line.amended:
+            name = one_line(line.client_order_id)
+            say(f"{name}: CHANGED by somebody else: {one_line(line.amended)}")

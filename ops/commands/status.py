@@ -204,6 +204,8 @@ def broker_text(broker: BrokerStanding, now: datetime) -> str:
 
 def _reconciled_text(status: Status) -> str:
     overdue = ", OVERDUE: `traded reconcile --now`" if status.reconcile_overdue else ""
+    if status.look_lacks:
+        overdue += f", the last look LACKS {', '.join(status.look_lacks)}"
     if status.reconciled_at is None:
         return f"not yet{overdue}"
     at = moment(status.reconciled_at)

@@ -37,6 +37,7 @@ from ops.gateway_sim.terms import (
     OrderTerms,
     Side,
     Status,
+    WhatIf,
 )
 from ops.gateway_sim.working_orders import BY_SYSTEM, BookRules, WorkingOrders
 
@@ -358,7 +359,8 @@ class Book:
             return 201, "Order rejected - reason:There is no price to weigh the order with."
         signed = terms.quantity if terms.action == Side.BUY else -terms.quantity
         prices = self._market.last_prices
-        self._out.open_order(line, weigh(self._ledger.money, prices, contract, signed, price))
+        found = weigh(self._ledger.money, prices, contract, signed, price)
+        self._out.open_order(line, found if self.rules.weighs else WhatIf())
         return None
 
     def _bind(self, order: Working) -> None:

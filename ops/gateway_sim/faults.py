@@ -60,6 +60,10 @@ class FaultKind(StrEnum):
     """A person places an order for 1 share of the newest order's contract."""
     AMENDED = "amended"
     """A person changes the newest working order: twice the quantity."""
+    HALTED = "halted"
+    """The exchange halts the newest order's contract, for `after_s`; 0 is for ever."""
+    DOUBLED = "doubled"
+    """A change of the newest working order leaves two live ones under its reference."""
     CANCELLED = "cancelled"
     """IB cancels the newest working order."""
     PARTIAL_FILL = "partial-fill"
@@ -126,6 +130,7 @@ SAID: Final[Mapping[str, str]] = {
     "11": "execDetails",
     "15": "managedAccounts",
     "17": "historicalData",
+    "45": "tickGeneric",
     "46": "tickString",
     "49": "currentTime",
     "50": "realtimeBar",
@@ -306,7 +311,7 @@ _SEEDED_MOMENTS: Final[Mapping[FaultKind, Sequence[str]]] = {
     FaultKind.SPELLED_BARE: ("execDetails",),
     FaultKind.SPELLED_UTC: ("execDetails",),
 }
-"""Where faults of a seeded plan strike; what is not here does not befall an order."""
+"""Where faults of a seeded plan strike; what is not here befalls no order, or looks like ours."""
 _NTH_MAX: Final = 12
 _LATE_MESSAGES_MAX: Final = 6
 _AFTER_S: Final = (0.2, 1.0, 5.0)

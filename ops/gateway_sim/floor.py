@@ -171,7 +171,8 @@ class Floor:
             cause = f"Incorrect generic tick list of {generic_ticks}."
             text = f"Error validating request.-'bO' : cause - {cause}"
             return [To(client_id, Notice(request_id, 321, text))]
-        return self._data.ticks(client_id, request_id, contract, snapshot=snapshot)
+        wanted = frozenset(tick.strip() for tick in generic_ticks.split(",") if tick)
+        return self._data.ticks((client_id, request_id), contract, wanted, snapshot=snapshot)
 
     def market_data_type(self, client_id: int, kind: int) -> list[To]:
         """Note which market data the client accepts: 1 live, 2 frozen, 3 delayed, 4 both."""
@@ -237,7 +238,8 @@ class Floor:
         for step in self._market.advance(self._at(now)):
             if not step.is_traded:
                 told += self._book.meet(step)
-            told += self._data.step(step)
+            if step.con_id not in self._market.halted:
+                told += self._data.step(step)
         told += self._book.pass_time(now)
         if now >= self._account_told + ACCOUNT_EVERY:
             self._account_told = now
@@ -261,6 +263,26 @@ class Floor:
         told = self._book.pass_time(self._at(now))
         step = self._market.set_price(now, con_id, last, bid, ask, size)
         return [*told, *self._book.meet(step), *self._data.quote(con_id)]
+
+    def halt(self, now: datetime, symbol: str, kind: int = 1) -> list[To]:
+        """Halt a symbol (1 by the exchange, 2 for its volatility): nothing of it trades."""
+        self._at(now)
+        con_id = self._con_id(symbol)
+        self._market.halted[con_id] = kind
+        return list(self._data.halt(con_id))
+
+    def resume(self, now: datetime, symbol: str, *, telling: bool = True) -> list[To]:
+        """Let a symbol trade again; the real gateway does not say so to everybody."""
+        self._at(now)
+        con_id = self._con_id(symbol)
+        self._market.halted.pop(con_id, None)
+        return list(self._data.halt(con_id)) if telling else []
+
+    def lend(self, symbol: str, shares: Decimal | None) -> list[To]:
+        """Let so many shares be there to borrow; None: nobody says."""
+        con_id = self._con_id(symbol)
+        self._market.to_borrow[con_id] = shares
+        return list(self._data.lend(con_id))
 
     def revise_bars(self, symbol: str, by: Decimal) -> list[To]:
         """Tell who keeps history up to date another close of the newest bar, `by` dollars away."""

@@ -22,6 +22,7 @@ from ops.gateway_sim.reports import (
     RealTimeBar,
     Report,
     SnapshotEnd,
+    TickGeneric,
     TickPrice,
     TickRequestParameters,
     TickSize,
@@ -46,6 +47,11 @@ DELAYED_SHOWN: Final = (
 NO_SUCH_TICKER: Final = (300, "Can't find EId with tickerId:{}")
 BID, ASK, LAST, HIGH, LOW, CLOSE, OPEN = 1, 2, 4, 6, 7, 9, 14
 BID_SIZE, ASK_SIZE, LAST_SIZE, VOLUME, LAST_TIME = 0, 3, 5, 8, 45
+SHORTABLE, HALTED, SHORTABLE_SHARES = 46, 49, 89
+BORROWING: Final = "236"
+"""The generic tick that asks how much can be borrowed."""
+PLENTY: Final = Decimal(10_000_000)
+EASY, NONE_LEFT = Decimal(3), Decimal(1)
 
 _DELAYED_KINDS: Final = {
     BID: 66,
@@ -73,6 +79,7 @@ Key = tuple[int, int]
 class _Ticks(msgspec.Struct):
     con_id: int
     is_delayed: bool
+    wants_borrowing: bool
 
 
 class _RealTimeBars(msgspec.Struct):
@@ -121,10 +128,10 @@ class MarketData:
         self._kinds[client_id] = kind
 
     def ticks(
-        self, client_id: int, request_id: int, contract: Contract, *, snapshot: bool
+        self, key: Key, contract: Contract, wanted: frozenset[str], *, snapshot: bool
     ) -> list[To]:
-        """Answer reqMktData."""
-        key = (client_id, request_id)
+        """Answer reqMktData with the ticks that always come, and those `wanted` besides."""
+        client_id, request_id = key
         found = self._admitted(key, contract)
         if not isinstance(found, Contract):
             return [_error(key, found)]
@@ -140,10 +147,14 @@ class MarketData:
         quote = self._market.quotes.get(found.con_id)
         if quote is not None:
             told += _all_ticks(request_id, quote, is_delayed=is_delayed)
+        following = _Ticks(found.con_id, is_delayed, BORROWING in wanted)
+        if found.con_id in self._market.halted:
+            told += self._halt_tick(request_id, following)
+        told += self._borrowing_ticks(request_id, following)
         if snapshot:
             told.append(SnapshotEnd(request_id))
         else:
-            self._follow(key, _Ticks(found.con_id, is_delayed))
+            self._follow(key, following)
         return [To(client_id, each) for each in told]
 
     def real_time_bars(
@@ -226,6 +237,14 @@ class MarketData:
                 for report in self._ticks_of(request_id, wanted):
                     yield To(client_id, report)
 
+    def halt(self, con_id: int) -> Iterator[To]:
+        """Yield what a halt, or its end, tells those who follow the contract's ticks."""
+        yield from self._to_followers(con_id, self._halt_tick)
+
+    def lend(self, con_id: int) -> Iterator[To]:
+        """Yield what there is to borrow to those who follow that."""
+        yield from self._to_followers(con_id, self._borrowing_ticks)
+
     def revise(self, con_id: int, by: Decimal) -> Iterator[To]:
         """Yield what history that is kept up to date says after its newest close moved `by`."""
         for (client_id, request_id), wanted in self._following.get(con_id, {}).items():
@@ -261,6 +280,28 @@ class MarketData:
     def _ticks_of(self, request_id: int, wanted: _Ticks) -> list[Report]:
         quote = self._market.quotes[wanted.con_id]
         return _moving_ticks(request_id, quote, is_delayed=wanted.is_delayed)
+
+    def _to_followers(
+        self, con_id: int, ticks: Callable[[int, _Ticks], list[Report]]
+    ) -> Iterator[To]:
+        for (client_id, request_id), wanted in self._following.get(con_id, {}).items():
+            if isinstance(wanted, _Ticks):
+                for report in ticks(request_id, wanted):
+                    yield To(client_id, report)
+
+    def _halt_tick(self, request_id: int, wanted: _Ticks) -> list[Report]:
+        kind = self._market.halted.get(wanted.con_id, 0)
+        return [TickGeneric(request_id, HALTED, Decimal(kind))]
+
+    def _borrowing_ticks(self, request_id: int, wanted: _Ticks) -> list[Report]:
+        shares = self._market.to_borrow.get(wanted.con_id, PLENTY)
+        if not wanted.wants_borrowing or shares is None:
+            return []
+        ease = EASY if shares else NONE_LEFT
+        return [
+            TickGeneric(request_id, SHORTABLE, ease),
+            TickSize(request_id, SHORTABLE_SHARES, shares),
+        ]
 
     def _admitted(self, key: Key, contract: Contract) -> Contract | Error:
         if key in self._wanted:

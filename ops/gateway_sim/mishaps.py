@@ -20,6 +20,7 @@ from ops.gateway_sim.reports import (
     HistoryUpdate,
     Notice,
     RealTimeBar,
+    TickGeneric,
     TickPrice,
     TickSize,
     TickString,
@@ -72,7 +73,11 @@ CENT: Final = Decimal("0.01")
 IDS_LOST: Final = 4
 """How far the next valid id goes back when orders were written into a dying socket."""
 
-_DATA: Final = (TickPrice, TickSize, TickString, RealTimeBar, HistoryUpdate)
+_DATA: Final = (TickPrice, TickSize, TickGeneric, TickString, RealTimeBar, HistoryUpdate)
+_SPELLINGS: Final = {
+    FaultKind.SPELLED_BARE: TimeSpelling.BARE,
+    FaultKind.SPELLED_UTC: TimeSpelling.UTC,
+}
 _BREAKS_OFF: Final = frozenset(
     {
         FaultKind.RESET,
@@ -216,6 +221,27 @@ class Mishaps:
             now = self._gateway.now()
             self._gateway.deliver(self._gateway.floor.modify_by_hand(now, order.perm_id, terms))
 
+    def halt_newest(self, seconds: float = 0.0) -> None:
+        """Halt what the newest working order trades, for so many seconds of the wall."""
+        order = self.newest_working()
+        if order is None:
+            return
+        gateway, symbol = self._gateway, order.contract.symbol
+        gateway.deliver(gateway.floor.halt(gateway.now(), symbol))
+        if seconds:
+            gateway.after(
+                seconds, lambda: gateway.deliver(gateway.floor.resume(gateway.now(), symbol))
+            )
+
+    def double_newest(self) -> None:
+        """Leave two live orders under the newest working order's reference, as a change may."""
+        order = self.newest_working()
+        if order is not None:
+            now = self._gateway.now()
+            self._gateway.deliver(
+                self._gateway.floor.place_by_hand(now, order.contract, order.terms)
+            )
+
     def cancel_newest(self, reason: str = "") -> None:
         """Cancel the newest working order from IB's side."""
         order = self.newest_working()
@@ -309,10 +335,10 @@ class Mishaps:
                 self.restart(fault.after_s)
             case FaultKind.NOTICE:
                 self.say(fault.code)
-            case FaultKind.SPELLED_BARE:
-                session.spell(TimeSpelling.BARE)
-            case FaultKind.SPELLED_UTC:
-                session.spell(TimeSpelling.UTC)
+            case FaultKind.HALTED:
+                self.halt_newest(fault.after_s)
+            case FaultKind.SPELLED_BARE | FaultKind.SPELLED_UTC:
+                session.spell(_SPELLINGS[fault.kind])
             case _:
                 self._strike_account(fault.kind)
 
@@ -328,6 +354,8 @@ class Mishaps:
                 self.place_by_hand()
             case FaultKind.AMENDED:
                 self.amend_newest()
+            case FaultKind.DOUBLED:
+                self.double_newest()
             case FaultKind.CANCELLED:
                 self.cancel_newest()
             case FaultKind.PARTIAL_FILL:

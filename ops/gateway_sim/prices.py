@@ -78,6 +78,10 @@ class Market:
         self._scripted: dict[int, list[Bar]] = {}
         self._by_hand: dict[int, Bar] = {}
         self.quotes: dict[int, Quote] = {}
+        self.halted: dict[int, int] = {}
+        """What the exchange has halted, and how."""
+        self.to_borrow: dict[int, Decimal | None] = {}
+        """The shares there are to borrow, where that is not as many as anybody wants."""
         self.last_prices: dict[int, Decimal] = {}
         """The last price of every contract that has one."""
         streams = []

@@ -26,6 +26,7 @@ from ops.gateway_sim.reports import (
     RealTimeBar,
     Report,
     SnapshotEnd,
+    TickGeneric,
     TickPrice,
     TickRequestParameters,
     TickSize,
@@ -357,6 +358,13 @@ _WRITTEN: Final[Mapping[type, Callable[[Any, Manner], list[str]]]] = {
         str(report.request_id),
         str(report.kind),
         size(report.size),
+    ],
+    TickGeneric: lambda report, _: [
+        "45",
+        "6",
+        str(report.request_id),
+        str(report.kind),
+        double(report.value),
     ],
     TickString: lambda report, _: [
         "46",

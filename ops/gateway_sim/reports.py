@@ -102,6 +102,14 @@ class TickSize(msgspec.Struct, frozen=True):
     size: Decimal
 
 
+class TickGeneric(msgspec.Struct, frozen=True):
+    """A tickGeneric message (46 is how easily shares can be borrowed, 49 is a halt)."""
+
+    request_id: int
+    kind: int
+    value: Decimal
+
+
 class TickString(msgspec.Struct, frozen=True):
     """A tickString message (45 is the time of the last trade)."""
 
@@ -167,6 +175,7 @@ Report = (
     | AccountMoved
     | TickPrice
     | TickSize
+    | TickGeneric
     | TickString
     | MarketDataKind
     | TickRequestParameters

@@ -60,6 +60,8 @@ class BookRules(msgspec.Struct, frozen=True, kw_only=True):
     fills_by_itself: bool = True
     cancel_takes: timedelta = timedelta(0)
     """How long an order is PendingCancel, and may still fill."""
+    weighs: bool = True
+    """Off, what-if orders are answered without figures."""
     master_client_id: int | None = None
     """A client that is told of everybody's orders."""
 
@@ -266,6 +268,8 @@ class WorkingOrders:
     def may_trade(self, order: Working, at: datetime) -> bool:
         """Tell whether an order can trade in the five seconds from `at` on."""
         if not self.rules.fills_by_itself or at < order.works_from or at >= order.ends_at:
+            return False
+        if order.line.contract.con_id in self._market.halted:
             return False
         if order.line.terms.type in AT_CLOSE:
             return False

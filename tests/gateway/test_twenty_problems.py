@@ -162,7 +162,7 @@ async def test_06_07_without_the_end_of_a_list_nothing_is_sent_and_it_is_asked_f
 async def test_08_completed_orders_that_come_after_their_time_do_no_harm() -> None:
     late = Fault(FaultKind.LATE, "completedOrdersEnd", after_s=QUICK.answer + 0.3)
     async with a_gateway(late) as running, a_trader(running) as trader:
-        # Completed orders may be missing: it is said, and trading goes on without them.
+        # They may be missing: that is said, the connection stands, and what comes late is no harm.
         assert list(trader.all(BooksReported)[0].missing) == ["completed orders"]
         await asyncio.sleep(0.5)
         await trader.until_state(trader.place("10"), OrderState.FILLED)

@@ -29,12 +29,11 @@ from events import (
     Resolution,
     SessionStarted,
     Symbol,
-    WorkingOrders,
     nanoseconds,
 )
 from projections import State
 from tests.builders import a_fill, utc
-from tests.core_desk import OPENING, CoreDesk, kinds, of
+from tests.core_desk import OPENING, CoreDesk, Scripted, kinds, of
 from tests.looks import a_look, listed, seen
 from tests.operators import Told, said, why_refused
 
@@ -45,8 +44,8 @@ LIVE = (*OPENING, SessionStarted("v", {}, {}, live_feed=True))
 class Looking(Told):
     """A core on a live feed, with the looks it has taken."""
 
-    def __init__(self, **parts: Any) -> None:  # noqa: ANN401 - the desk's
-        super().__init__(**({"opening": LIVE} | parts))
+    def __init__(self, *strategies: Scripted, **parts: Any) -> None:  # noqa: ANN401 - the desk's
+        super().__init__(*strategies, **({"opening": LIVE} | parts))
 
     def look(
         self,
@@ -314,18 +313,6 @@ def test_an_execution_that_is_counted_after_all_ends_its_break_and_a_new_day_doe
     at.step(_fill_of(order_id, "e-lost"), "2024-01-02T17:00:05")
     at.look({"A": "105"}, "17:00:20", cash=None, executions=())
     assert at.breaks == []
-
-
-def test_a_liquidation_stops_everything_once() -> None:
-    at = Looking()
-    liquidating = listed("", "-100", is_liquidation=True)
-    taken = at.look({"A": "100"}, "16:00:00", orders=[liquidating])
-    (hold,) = [each for each in of(taken, HoldPlaced) if each.cause == "LIQUIDATION"]
-    assert (hold.scope, hold.level) == (HoldScope.ALL, HoldLevel.HALT)
-    assert hold.working is WorkingOrders.CANCEL_INCREASING
-    at.step(said(OperatorLifted, hold.hold_id))
-    again = at.look({"A": "100"}, "16:10:00", orders=[liquidating])
-    assert of(again, HoldPlaced) == []
 
 
 def test_a_flatten_is_refused_while_the_broker_has_it_differently() -> None:

@@ -8,6 +8,7 @@ from daemon.brokers.gateway.broker import IbkrBroker
 from daemon.brokers.gateway.contracts import Contracts
 from daemon.brokers.gateway.session import GatewaySession
 from daemon.brokers.gateway.settings import find_settings
+from daemon.brokers.gateway.symbol_watch import SymbolWatch
 from daemon.brokers.gateway.windows import Windows
 from daemon.clock import Clock
 from daemon.config.file import ConfigError
@@ -42,7 +43,8 @@ def build_gateway(config: Config, environment: Mapping[str, str], clock: Clock) 
     contracts = Contracts(session, config.symbols)
     broker = IbkrBroker(session, contracts, table.login_zone) if sends else None
     feed = _feed(config, session, contracts) if config.feed.kind == "ibkr" else None
-    session.listeners = [each for each in (contracts, broker, feed) if each is not None]
+    watch = SymbolWatch(session, contracts, config.symbols) if table.watch_halts else None
+    session.listeners = [each for each in (contracts, broker, feed, watch) if each is not None]
     return GatewayParts(session, contracts, broker, feed, found.notices)
 
 

@@ -12,6 +12,7 @@ from typing import Final
 from daemon.brokers import Inbox
 from daemon.brokers.gateway import messages, translate
 from daemon.brokers.gateway.account import AccountFigures
+from daemon.brokers.gateway.amendments import Amendments
 from daemon.brokers.gateway.asking import ConnectionLost
 from daemon.brokers.gateway.codes import meaning
 from daemon.brokers.gateway.contracts import Contracts
@@ -33,6 +34,7 @@ from events import (
     ClientOrderId,
     CorporateActionApplied,
     OrderIntended,
+    OrderNumbered,
     OrderWithheld,
     nanoseconds,
 )
@@ -62,6 +64,7 @@ class IbkrBroker:
         self._zone = login_zone
         self._alias = session.alias
         self._names = OrderNames(session.settings.client_id)
+        self._amendments = Amendments()
         self._state = State()
         self._inbox: Inbox
         self._books: BooksReader
@@ -146,7 +149,13 @@ class IbkrBroker:
             order.state in {OrderState.SENDING, OrderState.UNKNOWN}
             for order in self._state.orders.open.values()
         )
+        # A process that was killed may have sent those without putting their numbers on record.
         highest = self._state.broker.order_id_max + unanswered
+        sent = max(self._state.broker.order_id_sent, self._names.sent_max)
+        if greeting.order_id_next <= sent:
+            back = f"the gateway's order numbers went back to {greeting.order_id_next}"
+            what = f"{back}: {sent} is used, so it may have lost orders; no number is used again"
+            self._inbox(BrokerDegraded(what))
         self._names.connected(greeting.order_id_next, highest)
         self.session.connection.order_id_next = self._names.next_id
 
@@ -156,6 +165,7 @@ class IbkrBroker:
             assert isinstance(order_id, str), "orders wait by their names"
             self._withhold(ClientOrderId(order_id), "the connection ended before it left")
         self._names.disconnected()
+        self._amendments.disconnected()
         self._what_ifs.lost()
         if self._looking is not None:
             self._looking.cancel()
@@ -216,6 +226,10 @@ class IbkrBroker:
         order = self._state.orders.find(order_id) if order_id else None
         if order is None or order_id is None:
             return
+        if status.status in translate.CANCELLED and self._amendments.ended(
+            order_id, status.perm_id
+        ):
+            return  # Of two live orders under one reference one is over.
         self._report(translate.of_status(status, order_id))
         if translate.wants_look(status, abs(order.filled)):
             self._look_up_later()
@@ -230,8 +244,12 @@ class IbkrBroker:
             return
         order_id = self._names.learn_line(line)
         self._record(kind, fields, order_id, order_id, line.order_id)
-        if self._state.orders.find(order_id) is not None:
-            self._report(translate.of_line(line, order_id))
+        order = self._state.orders.find(order_id)
+        if order is None or (line.is_over and self._amendments.ended(order_id, line.perm_id)):
+            return
+        if not line.is_over:
+            self._report(self._amendments.take(line, order))
+        self._report(translate.of_line(line, order_id))
 
     def _execution(self, fields: Sequence[str]) -> None:
         execution = messages.read_execution(fields)
@@ -288,7 +306,7 @@ class IbkrBroker:
         if order is None:
             return
         reports = translate.of_notice(notice, meaning(notice.code), order)
-        if reports is None:
+        if reports is None or (reports and self._amendments.has_other(order_id, notice.about)):
             self._look_up_later()
         else:
             self._report(reports)
@@ -344,6 +362,7 @@ class IbkrBroker:
         )
         contract = self.contracts.of(intent.symbol)
         number = self._names.number(order_id)
+        self._inbox(OrderNumbered(order_id, number))
         try:
             self.session.wire.place(number, contract, terms)
         except ConnectionError as error:
@@ -353,6 +372,7 @@ class IbkrBroker:
         loop = asyncio.get_running_loop()
         loop.call_later(self.session.timing.unanswered, self._look_for, order_id)
         self._names.forget(self._state)
+        self._amendments.forget(self._state)
 
     def _look_for(self, order_id: ClientOrderId) -> None:
         order = self._state.orders.open.get(order_id)

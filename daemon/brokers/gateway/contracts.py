@@ -34,10 +34,10 @@ class Contracts:
     """A listener of the session: the contracts of the configured symbols."""
 
     def __init__(self, session: GatewaySession, symbols: Mapping[Symbol, SymbolConfig]) -> None:
-        """Resolve `symbols`."""
+        """Resolve `symbols`; `state` are the books, once they are known."""
         self._session = session
         self._symbols = symbols
-        self._state = State()
+        self.state = State()
         self._unknown_since: dict[Symbol, float] = {}
         self._found: dict[Symbol, StockContract] = {}
         self._hours_asked: datetime | None = None
@@ -47,7 +47,7 @@ class Contracts:
 
     def know(self, state: State) -> None:
         """Put nothing on record that the books of `state` have already."""
-        self._state = state
+        self.state = state
 
     def of(self, symbol: Symbol) -> StockContract:
         """Return the contract of a configured symbol; it is there once the session is verified."""
@@ -131,7 +131,7 @@ class Contracts:
         """
         if Part.DEFINITIONS in self._session.connection.missing:
             return False
-        if symbol in self._state.instruments.contracts:
+        if symbol in self.state.instruments.contracts:
             return False
         first = self._unknown_since.setdefault(symbol, monotonic_s())
         return monotonic_s() - first >= self._session.timing.verify_again
@@ -142,13 +142,13 @@ class Contracts:
         self.by_id[terms.contract_id] = symbol
         size_step = _size_step(terms, self._symbols[symbol])
         resolved = ContractResolved(symbol, terms.contract_id, terms.price_increment, size_step)
-        if self._state.instruments.contracts.get(symbol) != resolved:
+        if self.state.instruments.contracts.get(symbol) != resolved:
             self._session.report(resolved)
         self._take_hours(symbol, terms)
 
     def _take_hours(self, symbol: Symbol, terms: ContractTerms) -> None:
         report = hours_report(symbol, terms.liquid_hours, terms.trading_hours, terms.time_zone)
-        if self._state.instruments.hours.get(symbol) != report:
+        if self.state.instruments.hours.get(symbol) != report:
             self._session.report(report)
 
 

@@ -14,7 +14,7 @@ from daemon.brokers.gateway.alias import Alias
 from daemon.brokers.gateway.asking import RequestFailed, Row
 from daemon.brokers.gateway.messages import Execution, OrderLine, Unreadable
 from daemon.brokers.gateway.session import GatewaySession
-from daemon.brokers.gateway.translate import symbol_of
+from daemon.brokers.gateway.translate import our_words, symbol_of
 from events import ExecutionId, Symbol
 from events.reconciliation import (
     BooksReported,
@@ -31,8 +31,6 @@ Thing = TypeVar("Thing")
 _STATUS: Final = messages.ORDER_STATUS
 _NAME_MAX: Final = 100
 _COST_STEP: Final = Decimal("1e-8")
-
-_ENDED: Final = frozenset({"Cancelled", "ApiCancelled", "Filled", "Inactive"})
 
 
 class Lists:
@@ -159,15 +157,16 @@ class BooksReader:
         statuses = (messages.read_status(row) for kind, row in rows if kind == _STATUS)
         left = {each.perm_id: each.remaining for each in statuses}
         for line in self._lines([row for row in rows if row[0] == messages.OPEN_ORDER]):
-            if line.status in _ENDED:
+            if line.is_over:
                 continue
+            kind, time_in_force = our_words(line)
             yield BrokerOrder(
                 order_ref=_name(line.order_ref),
                 symbol=self._symbol(line),
                 quantity=line.quantity,
                 remaining=_remaining(line, left.get(line.perm_id)),
-                order_type=line.order_type,
-                time_in_force=line.time_in_force,
+                order_type=kind,
+                time_in_force=time_in_force,
                 limit_price=line.limit_price or None,
                 stop_price=line.stop_price or None,
                 status=line.status,

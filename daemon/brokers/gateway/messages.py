@@ -16,6 +16,7 @@ UNSET_FROM: Final = Decimal("1e300")
 """Prices and sizes from here on say that nothing is set (1.797e308)."""
 UNSET_INTEGER: Final = 2_147_483_647
 
+TICK_SIZE: Final = 2
 ORDER_STATUS: Final = 3
 ERROR: Final = 4
 OPEN_ORDER: Final = 5
@@ -25,6 +26,8 @@ CONTRACT_DETAILS: Final = 10
 EXECUTION: Final = 11
 MANAGED_ACCOUNTS: Final = 15
 HISTORICAL_DATA: Final = 17
+TICK_GENERIC: Final = 45
+TICK_STRING: Final = 46
 CURRENT_TIME: Final = 49
 REAL_TIME_BAR: Final = 50
 CONTRACT_DETAILS_END: Final = 52
@@ -39,6 +42,9 @@ HISTORICAL_UPDATE: Final = 90
 ORDER_BOUND: Final = 100
 COMPLETED_ORDER: Final = 101
 COMPLETED_ORDERS_END: Final = 102
+
+ENDED: Final = frozenset({"Cancelled", "ApiCancelled", "Filled", "Inactive"})
+"""Statuses of an order that does not work."""
 
 KINDS: Final = {
     ORDER_STATUS: "orderStatus",
@@ -156,6 +162,11 @@ class OrderLine(msgspec.Struct, frozen=True):
     status: str
     completed_status: str = ""
     warning: str = ""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing of it can fill any more; Inactive may be over, or not."""
+        return bool(self.completed_status) or self.status in ENDED
 
 
 def read_status(fields: Sequence[str]) -> Status:

@@ -21,11 +21,15 @@ def name_of(order_ref: str, perm_id: int) -> ClientOrderId:
 
 
 class OrderNames:
-    """What is known of who is who. `next_id` is the number the next order gets."""
+    """What is known of who is who.
+
+    `next_id` is the number the next order gets, `sent_max` the highest that one has got.
+    """
 
     def __init__(self, client_id: int) -> None:
         """Know nobody yet."""
         self.next_id = 0
+        self.sent_max = 0
         self._client_id = client_id
         self._by_number: dict[tuple[int, int], ClientOrderId] = {}
         self._numbers: dict[ClientOrderId, int] = {}
@@ -43,7 +47,7 @@ class OrderNames:
 
     def number(self, order: ClientOrderId) -> int:
         """Return a new number for `order`, which is registered before anything is sent."""
-        order_id = self.next_id
+        order_id = self.sent_max = self.next_id
         self.next_id += 1
         self._learn_number(self._client_id, order_id, order)
         return order_id

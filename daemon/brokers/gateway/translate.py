@@ -37,7 +37,9 @@ from events.orders import OrderIntended
 from projections.order_states import OrderState
 from projections.orders import Order
 
-_CANCELLED: Final = frozenset({"Cancelled", "ApiCancelled"})
+CANCELLED: Final = frozenset({"Cancelled", "ApiCancelled"})
+_AT_CLOSE: Final = {"MOC": OrderType.MARKET, "LOC": OrderType.LIMIT}
+"""Taking part in the close is a type of order there, not a time in force."""
 _TIME_MAY_BE_OFF: Final = timedelta(days=1)
 """An execution that was told of live happened within that of now, whatever its time says."""
 
@@ -84,7 +86,7 @@ def of_completed(line: OrderLine, order: ClientOrderId) -> list[Input]:
         return []
     if "expire" in said.lower():
         return [OrderExpired(order, said)]
-    if line.status in _CANCELLED:
+    if line.status in CANCELLED:
         return [OrderCancelled(order, said)]
     return [OrderRejected(order, said)] if line.status == "Inactive" else []
 
@@ -119,6 +121,7 @@ def of_execution(
         execution.price,
         executed_at,
         revision=execution.revision,
+        is_liquidation=bool(execution.liquidation),
     )
 
 
@@ -152,10 +155,16 @@ def symbol_of(
 def order_words(intent: OrderIntended) -> tuple[str, str]:
     """Return order type and time in force in the protocol's words."""
     if intent.time_in_force is TimeInForce.CLS:
-        # Taking part in the close is a type of order there, not a time in force.
-        kind = "MOC" if intent.order_type is OrderType.MARKET else "LOC"
+        kind = next(name for name, kind in _AT_CLOSE.items() if kind is intent.order_type)
         return kind, "DAY"
     return intent.order_type.value, intent.time_in_force.value
+
+
+def our_words(line: OrderLine) -> tuple[str, str]:
+    """Return order type and time in force in our words, where we have one for it."""
+    if line.order_type in _AT_CLOSE:
+        return _AT_CLOSE[line.order_type].value, TimeInForce.CLS.value
+    return line.order_type, line.time_in_force
 
 
 def _perm(perm_id: int) -> str:

@@ -9,6 +9,7 @@ from daemon.gate.limits import AccountType
 from events import Check, MarginUnavailable
 from projections.cash import COMMISSION_FLOOR_USD, COMMISSION_SHARE_MAX
 from projections.margin import MarginAnswer
+from projections.settled_cash import settled_cash
 
 NOT_ASKED = "the broker has to be asked"
 LEFT_UNSET = "the broker left the margin unset"
@@ -23,7 +24,12 @@ def settled_usd(question: Question) -> Check:
         return _NO_NEED
     if question.standing.is_sale:
         return passes("settled_usd", "a sale costs nothing")
-    return within("settled_usd", _cost_of_buys(question), _settled(question), "")
+    return within(
+        "settled_usd",
+        _cost_of_buys(question),
+        settled_cash(question.state, question.moment.now),
+        "",
+    )
 
 
 def _cost_of_buys(question: Question) -> Decimal | None:
@@ -38,18 +44,6 @@ def _cost_of_buys(question: Question) -> Decimal | None:
         usd = reserved * dearest(last, intent)
         cost += usd + max(COMMISSION_FLOOR_USD, usd * COMMISSION_SHARE_MAX)
     return cost
-
-
-def _settled(question: Question) -> Decimal:
-    state = question.state
-    sessions = state.calendar.exchanges.get(state.calendar.day_exchange)
-    proceeds = state.settlement.proceeds
-    waiting = (
-        state.settlement.unsettled(sessions, question.moment.now)
-        if sessions is not None
-        else sum(proceeds.values(), _ZERO)
-    )
-    return state.cash.balance - question.money.uncharged - waiting
 
 
 def margin_usd(question: Question) -> Check:

@@ -127,7 +127,7 @@ class Question:
         for order in self.state.orders.open.values():
             # What is open and only intended is judged at this very moment. Everything else counts,
             # whatever became of it since, but for the batch itself, back with its margin.
-            state, intent = order.state, order.intent
+            state, intent = order.state, order.terms
             if state is _INTENDED or (state is _ASKED and self._is_of_batch(intent)):
                 continue
             if state is _UNKNOWN and intent.symbol == gone:
