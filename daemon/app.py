@@ -218,6 +218,7 @@ def listening(
         yield
     finally:
         server.close()
+        dispatch.close()
 
 
 async def _trade(

@@ -85,7 +85,9 @@ from events.reconciliation import (
 from events.session import (
     CalendarLoaded,
     ConfigLoaded,
+    JournalContinued,
     JournalOpened,
+    JournalRestored,
     SessionEnded,
     SessionStarted,
     SessionStopping,
@@ -145,6 +147,8 @@ Input = (
     | MarginUnavailable
     | BooksReported
     | JournalOpened
+    | JournalContinued
+    | JournalRestored
     | SessionStarted
     | SessionStopping
     | SessionEnded

@@ -87,6 +87,16 @@ class JournalLocked(JournalError):
         self.pid = pid
 
 
+class JournalShared(JournalError):
+    """Another program checkpoints the file, which this version of SQLite does not bear."""
+
+    hint = (
+        "run traded on SQLite 3.51.3 or newer (3.50.7, 3.44.6) and Litestream on a build with the "
+        "same fix; or stop Litestream, remove its folder beside the journal, and its tables: "
+        "`sqlite3 JOURNAL 'DROP TABLE _litestream_seq; DROP TABLE _litestream_lock'`"
+    )
+
+
 class JournalWriteFailed(JournalError):
     """An append raised: its events may or may not be in the file, so this process must stop."""
 

@@ -1,4 +1,4 @@
-"""Writing the journal and reading it: the only file that knows SQLite.
+"""Writing the journal and reading it; only `events.journal_file`, which makes it, knows SQLite too.
 
 Writing is one connection, in its own thread, one transaction a turn, durable when `append`
 returns. Reading is by other connections, read-only, in short transactions. Nothing is ever
@@ -6,11 +6,11 @@ repaired in place: a journal that contradicts itself is refused.
 """
 
 import sqlite3
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain as flatten
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import aiosqlite
 
@@ -21,21 +21,28 @@ from events.errors import (
     JournalDamaged,
     JournalError,
     JournalForeign,
-    JournalNewer,
     JournalWriteFailed,
     unreadable,
 )
-from events.files import assert_nothing_left, assert_there, schema, statements
+from events.files import assert_there, schema, statements
+from events.journal_file import (
+    ROWS_A_STATEMENT,
+    SQLITE_VERSION,
+    check_identity,
+    create_missing,
+    uri,
+)
 from events.lock import FileLock, lock_path
 from events.record import Record
 from events.rows import Finding, Head, proved_records, records_in, rows_after
-from events.session import JournalOpened
+from events.second_checkpointer import LITESTREAM_TABLES, assert_no_second_checkpointer
+from events.segments import Sealed, segments_path
+from events.session import JournalContinued, JournalOpened, JournalRestored
 from events.witness import (
     Witness,
     WitnessFile,
     check_witness,
     first_witness,
-    fsync_folder,
     read_witness,
     witness_path,
 )
@@ -43,13 +50,6 @@ from events.write_ahead_log import grow_log
 
 __all__ = ["Finding", "Head", "Journal", "JournalReader"]
 
-APPLICATION_ID = 0x54524144
-"""The letters TRAD, in the SQLite header."""
-USER_VERSION = 1
-SQLITE_VERSION = sqlite3.sqlite_version
-PAGE_BYTES = 4096
-"""With the append-only trigger small pages insert a fifth faster than 16k ones (measured)."""
-ROWS_A_STATEMENT = 250
 PAGE_ROWS = 10_000
 CHECKPOINT_PAGES = 8_000
 PAGES_A_COMMIT = 4
@@ -58,9 +58,13 @@ ROWS_A_PAGE = 8
 
 _UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)
 """What a damaged file makes SQLite raise; it quotes damaged text, which need not be UTF-8."""
+_BEGINS_EPOCH = JournalOpened | JournalContinued | JournalRestored
 _LAST = 2**63 - 1  # No row has a greater seq.
 _COLUMNS = "seq, at, type, key, trace, cause, body, hash"
 _ONE = "(?, ?, ?, nullif(?, ''), nullif(?, 0), nullif(?, 0), ?, ?)"
+_LAST_RESTORE = (
+    "SELECT body FROM event WHERE type = ? AND key IS NOT NULL ORDER BY seq DESC LIMIT 1"
+)
 _INSERT = f"INSERT INTO event VALUES {_ONE}"  # noqa: S608 - constants
 _INSERT_MANY = f"INSERT INTO event VALUES {', '.join([_ONE] * ROWS_A_STATEMENT)}"  # noqa: S608 - constants
 
@@ -68,17 +72,23 @@ _INSERT_MANY = f"INSERT INTO event VALUES {', '.join([_ONE] * ROWS_A_STATEMENT)}
 class JournalReader:
     """Reads a journal, written to or not, without ever standing in the writer's way."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the journal at `path` read-only.
+    def __init__(self, path: Path, segments: Path | None = None) -> None:
+        """Open the journal at `path` read-only, its sealed part in `segments` or beside it.
 
         Raises:
             JournalMissing, JournalForeign, JournalNewer, JournalDamaged: it cannot be read.
         """
         assert_there(path)
-        _check_identity(path)
+        check_identity(path)
         self.path = path
-        self._connection = sqlite3.connect(_uri(path, "mode=ro"), uri=True)
+        self.sealed = Sealed(segments or segments_path(path))
+        self._connection = sqlite3.connect(uri(path, "mode=ro"), uri=True)
         self._connection.execute("PRAGMA query_only = ON")
+        try:
+            self.sealed.assert_followed(self._ask("SELECT min(seq) FROM event")[0][0])
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         """Return self."""
@@ -95,23 +105,28 @@ class JournalReader:
     def head(self) -> Head:
         """Return where the journal ends now."""
         found = self._ask("SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1")
-        return Head(*found[0]) if found else Head()
+        return Head(*found[0]) if found else self.sealed.end
 
     def hash_at(self, seq: int) -> bytes | None:
         """Return the hash of the row at `seq`, None when there is no such row."""
         if seq == 0:
             return GENESIS
         found = self._ask("SELECT hash FROM event WHERE seq = ?", seq)
-        return found[0][0] if found else None
+        return found[0][0] if found else self.sealed.hash_at(seq)
 
     def seq_at(self, at: int) -> int:
         """Return the last seq recorded at or before `at` (ns UTC), 0 when there is none."""
         found = self._ask("SELECT max(seq) FROM event WHERE at <= ?", at)
-        return found[0][0] or 0
+        return found[0][0] or self.sealed.seq_at(at)
 
     def rows(self, after: int = 0, upto: int | None = None) -> Iterator[Row]:
         """Yield the rows with `after` < seq <= `upto`, each page in a transaction of its own."""
-        last = upto if upto is not None else _LAST
+        yield from self.sealed.rows(after, _LAST if upto is None else upto)
+        yield from self._own_rows(after, upto)
+
+    def _own_rows(self, after: int, upto: int | None) -> Iterator[Row]:
+        """Yield the rows that are in the file and not sealed."""
+        after, last = max(after, self.sealed.end.seq), _LAST if upto is None else upto
         while page := self._ask(
             f"SELECT {_COLUMNS} FROM event WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",  # noqa: S608 - constants
             after,
@@ -123,7 +138,8 @@ class JournalReader:
 
     def records(self, after: int = 0, upto: int | None = None) -> Iterator[Record]:
         """Yield the records with `after` < seq <= `upto`, as far as the journal goes now."""
-        return records_in(self.path, self.rows(after, upto))
+        yield from self.sealed.records(after, _LAST if upto is None else upto)
+        yield from records_in(self.path, self._own_rows(after, upto))
 
     def verified_records(self, start: Head, upto: int | None = None) -> Iterator[Record]:
         """Yield the records after `start`, each only once its place in the chain is proved.
@@ -131,7 +147,14 @@ class JournalReader:
         Raises:
             JournalDamaged: a row is missing, was changed, or is not what its type says.
         """
-        return proved_records(self.path, self.rows(start.seq, upto), start)
+        if start.seq < self.sealed.end.seq:
+            if self.hash_at(start.seq) != start.hash:
+                raise JournalDamaged(f"{self.path}: row {start.seq} is another than it should be")
+            # A block is proved whole before its first row is there.
+            last = _LAST if upto is None else upto
+            yield from records_in(self.path, self.sealed.rows(start.seq, last))
+            start = self.sealed.end
+        yield from proved_records(self.path, self._own_rows(start.seq, upto), start)
 
     def records_back(
         self, upto: int | None = None, *, after: int = 0, kinds: Collection[type[Event]] = ()
@@ -141,9 +164,11 @@ class JournalReader:
         tags = [TAGS[kind] for kind in kinds]
         chosen = f"AND type IN ({', '.join('?' * len(tags))})" if tags else ""
         where = f"seq > ? AND seq <= ? {chosen} ORDER BY seq DESC LIMIT 500"
-        while page := self._select(where, after, last, *tags):
-            yield from page
-            last = page[-1].seq - 1
+        query = f"SELECT {_COLUMNS} FROM event WHERE {where}"  # noqa: S608 - constants
+        while page := self._ask(query, after, last, *tags):
+            yield from records_in(self.path, page)
+            last = page[-1][0] - 1
+        yield from records_in(self.path, self.sealed.rows_back(after, last, tags))
 
     def record(self, seq: int) -> Record | None:
         """Return the record at `seq`, None when there is no such row."""
@@ -151,11 +176,13 @@ class JournalReader:
 
     def traced(self, root: int) -> list[Record]:
         """Return the walk that starts at `root`: that record and all that followed from it."""
-        return self._select("seq = ? OR trace = ? ORDER BY seq", root, root)
+        sealed = self.sealed.where(None, lambda row: root in {row[0], row[4]}, after=root - 1)
+        return self._select(sealed, "(seq = ? OR trace = ?)", root, root)
 
     def find(self, kind: type[Event], key: str) -> Record | None:
         """Return the record of `kind` whose natural identity is `key`, None when there is none."""
-        return next(iter(self._select("type = ? AND key = ?", TAGS[kind], key)), None)
+        sealed = self.sealed.where(TAGS[kind], lambda row: row[3] == key)
+        return next(iter(self._select(sealed, "type = ? AND key = ?", TAGS[kind], key)), None)
 
     def of_kind(self, kind: type[Event], upto: int | None = None) -> list[Record]:
         """Return the records of `kind` up to row `upto`, in order.
@@ -164,8 +191,8 @@ class JournalReader:
         kind that has none there are none here.
         """
         last = upto if upto is not None else _LAST
-        where = "type = ? AND key IS NOT NULL AND seq <= ? ORDER BY seq"
-        return self._select(where, TAGS[kind], last)
+        sealed = self.sealed.where(TAGS[kind], lambda row: row[3] is not None, upto=last)
+        return self._select(sealed, "type = ? AND key IS NOT NULL AND seq <= ?", TAGS[kind], last)
 
     def keys_of(self, kind: type[Event], start: str, limit: int) -> list[str]:
         """Return, in order, up to `limit` natural identities of `kind` that begin with `start`."""
@@ -176,7 +203,14 @@ class JournalReader:
             start + "\U0010ffff",
             limit,
         )
-        return [key for (key,) in found]
+        sealed = self.sealed.where(TAGS[kind], lambda row: (row[3] or "").startswith(start))
+        return sorted({*(key for (key,) in found), *(str(row[3]) for row in sealed)})[:limit]
+
+    def epoch(self) -> int:
+        """Return the epoch the journal is in: one more with each restore."""
+        begun = self.of_kind(JournalRestored)[-1:] or list(self.records(upto=1))
+        epochs = (each.event.epoch for each in begun if isinstance(each.event, _BEGINS_EPOCH))
+        return next(epochs, 0)
 
     def follow(self, after: int, wait: Callable[[], bool]) -> Iterator[Record]:
         """Yield records after `after` as they come; `wait` pauses and says whether to go on."""
@@ -213,9 +247,15 @@ class JournalReader:
         found = [text for (text,) in self._ask("PRAGMA integrity_check(10)") if text != "ok"]
         if found:
             raise JournalDamaged(f"SQLite finds: {'; '.join(found)}")
-        built = [str(text) for (text,) in self._ask("SELECT sql FROM sqlite_master")]
+        made = self._ask("SELECT tbl_name, sql FROM sqlite_master")
+        built = [str(sql) for table, sql in made if table not in LITESTREAM_TABLES]
         if statements(*built) != statements(schema()):
             raise JournalDamaged(f"{self.path}: its tables or triggers are not a journal's")
+
+    def tables(self) -> frozenset[str]:
+        """Return the names of all tables in the file, also of those that are not the journal's."""
+        found = self._ask("SELECT name FROM sqlite_master WHERE type = 'table'")
+        return frozenset(str(name) for (name,) in found)
 
     def assert_witnessed(self) -> None:
         """Refuse a journal whose end is not the one its witness remembers, or lies before it.
@@ -227,9 +267,12 @@ class JournalReader:
         witness = read_witness(witness_path(self.path))
         check_witness(self.path, witness, self.head(), self.hash_at)
 
-    def _select(self, where: str, *values: object) -> list[Record]:
-        rows = self._ask(f"SELECT {_COLUMNS} FROM event WHERE {where}", *values)  # noqa: S608 - constants
-        return list(records_in(self.path, rows))
+    def _select(self, sealed: Iterable[Row], where: str, *values: object) -> list[Record]:
+        """Return the records of the `sealed` rows, and of those behind them `where` it is so."""
+        # The plus keeps SQLite from walking along `seq` where an index is the way.
+        query = f"SELECT {_COLUMNS} FROM event WHERE +seq > ? AND {where} ORDER BY seq"  # noqa: S608 - constants
+        rows = self._ask(query, self.sealed.end.seq, *values)
+        return list(records_in(self.path, flatten(sealed, rows)))
 
     def _ask(self, query: str, *values: object) -> list[Any]:
         try:
@@ -258,18 +301,20 @@ class Journal:
         Raises:
             JournalLocked: another process writes it.
             JournalForeign, JournalNewer, JournalDamaged, JournalTailLost: it cannot be trusted.
+            JournalShared: another program checkpoints it, which this SQLite does not bear.
         """
         lock = FileLock(lock_path(path))
         try:
-            _create_missing(path)
+            create_missing(path)
             with JournalReader(path) as reader:
                 head, seen = reader.head(), read_witness(witness_path(path))
                 check_witness(path, seen, head, reader.hash_at)
+                assert_no_second_checkpointer(path, reader.tables(), SQLITE_VERSION)
             if seen is None:
                 # From the start, so that no two crashes in a row leave rows without a witness.
                 first_witness(path, head)
             connection = await aiosqlite.connect(
-                _uri(path, "mode=rw"),
+                uri(path, "mode=rw"),
                 uri=True,
                 isolation_level=None,
                 factory=partial(_Connection, witness=WitnessFile(witness_path(path))),
@@ -315,6 +360,12 @@ class Journal:
             raise JournalWriteFailed(message) from error
         self.head = Head(rows[-1][0], bytes(rows[-1][7]))
         self._pages_logged += PAGES_A_COMMIT + len(rows) // ROWS_A_PAGE
+
+    async def rows(self, after: int, upto: int, limit: int) -> list[Row]:
+        """Return the next `limit` rows with `after` < seq <= `upto`, in one hop to the thread."""
+        query = f"SELECT {_COLUMNS} FROM event WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?"  # noqa: S608 - constants
+        found = await self._connection.execute_fetchall(query, (after, upto, limit))
+        return cast("list[Row]", list(found))
 
     @property
     def checkpoint_due(self) -> bool:
@@ -388,59 +439,11 @@ class _Connection(sqlite3.Connection):
         super().close()
 
     def _read_identity(self) -> tuple[str, int]:
-        (body,) = self.execute("SELECT body FROM event WHERE seq = 1").fetchone()
+        (body,) = self.execute("SELECT body FROM event ORDER BY seq LIMIT 1").fetchone()
         opened = decode(body)
-        assert isinstance(opened, JournalOpened), "event 1 names the journal"
-        self._identity = (opened.journal_id, opened.epoch)
+        assert isinstance(opened, JournalOpened | JournalContinued), "it names the journal"
+        found = self.execute(_LAST_RESTORE, (TAGS[JournalRestored],)).fetchone()
+        restored = decode(found[0]) if found else opened
+        assert isinstance(restored, _BEGINS_EPOCH), "found by its tag"
+        self._identity = (opened.journal_id, restored.epoch)
         return self._identity
-
-
-def _create_missing(path: Path) -> None:
-    """Make an empty journal where there is none, whole or not at all."""
-    if path.exists():
-        return
-    assert_nothing_left(path)
-    made = path.with_name(path.name + ".new")
-    made.unlink(missing_ok=True)
-    connection = sqlite3.connect(made, isolation_level=None)
-    connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.executescript(schema())
-    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version = {USER_VERSION}")
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.close()
-    made.chmod(0o600)
-    made.rename(path)
-    fsync_folder(path.parent)
-
-
-def _check_identity(path: Path) -> None:
-    """Refuse what is not a journal of ours, without touching it.
-
-    `immutable` keeps SQLite from making files beside it; the header is there since the beginning.
-    `writable_schema` lets it be ahead of the file: so it is in the middle of a checkpoint.
-    """
-    try:
-        connection = sqlite3.connect(_uri(path, "immutable=1"), uri=True)
-        try:
-            connection.execute("PRAGMA writable_schema = ON")
-            (application_id,) = connection.execute("PRAGMA application_id").fetchone()
-            (user_version,) = connection.execute("PRAGMA user_version").fetchone()
-        finally:
-            connection.close()
-    except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
-            message = f"{path} is not a journal: {error}"
-            raise JournalForeign(message) from error
-        raise unreadable(path, error) from error
-    if application_id != APPLICATION_ID or user_version < 1:
-        message = f"{path} is another application's file ({application_id:#x}, form {user_version})"
-        raise JournalForeign(message)
-    if user_version > USER_VERSION:
-        message = f"{path} has form {user_version}, this traded knows up to {USER_VERSION}"
-        raise JournalNewer(message)
-
-
-def _uri(path: Path, how: str) -> str:
-    return f"{path.resolve().as_uri()}?{how}"

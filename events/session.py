@@ -47,6 +47,39 @@ class JournalOpened(Event, frozen=True, tag="journal.opened"):
     simulated_time: bool = False
 
 
+class JournalContinued(Event, frozen=True, tag="journal.continued"):
+    """What came before is sealed, up to event `sealed`; the file goes on from here.
+
+    It is the first event in the file, and names the journal as `journal.opened` did.
+    """
+
+    journal_id: str
+    epoch: int
+    sealed: int
+
+    def key(self) -> str | None:
+        """Return where what is sealed ends: it ends there once."""
+        return str(self.sealed)
+
+
+class JournalRestored(Event, frozen=True, tag="journal.restored"):
+    """The journal was restored from a backup, and an `epoch` of its own begins: nothing may leave.
+
+    `backup` is the name of its file. `lost` counts the events that the journal is known to have had
+    behind it. What was done outside in them, orders included, only the broker knows.
+    """
+
+    epoch: int
+    backup: str
+    lost: int
+    by: str
+    why: str
+
+    def key(self) -> str | None:
+        """Return the epoch: each begins once."""
+        return str(self.epoch)
+
+
 class SessionStarted(Event, frozen=True, tag="session.started"):
     """A daemon process took the journal over. `strategies` maps each name to its code's hash.
 

@@ -51,6 +51,10 @@ GROUPS: Final[dict[str, dict[str, str]]] = {
         "reconcile": "What the last comparison with the broker came to; --now makes one.",
         "resolve": "End a break: take what the broker has, or adjust the books.",
         "verify": "Read the whole journal against its hash chain and its witness.",
+        "backup": "The journal and what it ran under, in one file that was read back.",
+        "restore": "A journal out of a backup, on HALT.",
+        "archive": "Older events into a sealed segment; every command still sees them.",
+        "drill": "Rehearse the worst: `drill restore` restores the newest backup, elsewhere.",
         "replay": "Rebuild the state from the journal; --redecide makes every decision again.",
     },
     "Configure it": {

@@ -75,6 +75,38 @@ def default_journal() -> Path:
     return found
 
 
+def kept_option(command: Command) -> Command:
+    """Add `--journal FILE` and `--config FILE` of a verb that uses both, each as far as given."""
+    text = "The journal. [default: the one the configuration names]"
+    path = click.Path(dir_okay=False, path_type=Path)
+    return click.option("--journal", type=path, metavar="FILE", help=text)(config_option(command))
+
+
+def kept(journal: Path | None, config_file: Path | None) -> tuple[Path, Path | None]:
+    """Return the journal meant, and the configuration that names it, None where none does.
+
+    Raises:
+        click.UsageError: neither a journal nor a configuration is to be found.
+        ConfigError: the configuration does not say which journal it is.
+    """
+    from daemon.config.file import ConfigError, find_config, named_journal  # noqa: PLC0415 - as above
+
+    found = find_config(config_file, os.environ, Path.cwd())
+    if journal is None:
+        if config_file is None:
+            return default_journal(), found
+        return named_journal(required_config(config_file), os.environ)[0], found
+    try:
+        named = named_journal(found, os.environ)[0] if found is not None else journal
+    except ConfigError as error:
+        say(f"note: the configuration is left out: {error.problems[0]}", err=True)
+        return journal, None
+    if named.resolve() != journal.resolve():
+        say(f"note: {found} is of another journal: it is left out", err=True)
+        return journal, None
+    return journal, found
+
+
 def config_option(command: Command) -> Command:
     """Add `--config FILE`, which the command gets as `config_file`."""
     return click.option(

@@ -13,7 +13,9 @@ from daemon.stopping.permit import Permit, permit_path
 from events import KILL_SWITCH, Mode, utc_from_nanoseconds
 from events.errors import JournalError
 from events.journal import JournalReader
+from events.journal_file import SQLITE_VERSION
 from events.lock import holder, lock_path
+from events.second_checkpointer import checkpointer_of, has_wal_reset_bug
 from ops.books import read_books
 from ops.daemon_state import Running, daemon_state
 from ops.headroom import headrooms, limits_of, margin_use
@@ -62,6 +64,18 @@ def checklist(journal: Path) -> list[Point]:
 def _disk(journal: Path, state: State, _now: datetime) -> Iterator[Point]:
     room = disk_room(state, journal)
     yield Point("disk", not room.is_low, room.text, "make room")
+
+
+def _sqlite(journal: Path, _state: State, _now: datetime) -> Iterator[Point]:
+    with JournalReader(journal) as reader:
+        beside = checkpointer_of(journal, reader.tables())
+    found, bears = SQLITE_VERSION, not has_wal_reset_bug(SQLITE_VERSION)
+    if beside:
+        found = f"{found}, and Litestream beside it"
+    if not bears:
+        found = f"{found}: one connection is safe with it, a second program that writes is not"
+    hint = "stop Litestream, or run traded on SQLite 3.51.3 or newer"
+    yield Point("sqlite", bears or not beside, found, hint)
 
 
 def _clock(_journal: Path, state: State, now: datetime) -> Iterator[Point]:
@@ -246,6 +260,7 @@ def _broker(journal: Path, state: State, _now: datetime) -> Iterator[Point]:
 _EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 _LOOKS: Final[tuple[Callable[[Path, State, datetime], Iterator[Point]], ...]] = (
     _disk,
+    _sqlite,
     _clock,
     _calendar,
     _hours,

@@ -28,7 +28,9 @@ from events import (
     HoldLifts,
     HoldPlaced,
     HoldScope,
+    JournalContinued,
     JournalOpened,
+    JournalRestored,
     LinkEvent,
     MarginReported,
     MarginRequested,
@@ -107,7 +109,14 @@ def sentence(event: JournalEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one 
             return because(stage, event.reason)
         case StrategyFailed():
             return because(f"{one_line(event.strategy)} failed and is asked no more", event.error)
-        case JournalOpened() | SessionStarted() | SessionStopping() | SessionEnded():
+        case (
+            JournalOpened()
+            | JournalContinued()
+            | JournalRestored()
+            | SessionStarted()
+            | SessionStopping()
+            | SessionEnded()
+        ):
             return _session_text(event)
         case ConfigLoaded():
             dry = ", DRY RUN" if event.config.get("dry_run") is True else ""
@@ -143,11 +152,24 @@ def _lifted_text(event: HoldLifted) -> str:
     return because(lifted, event.why)
 
 
-def _session_text(event: JournalOpened | SessionStarted | SessionStopping | SessionEnded) -> str:
+def _session_text(
+    event: JournalOpened
+    | JournalContinued
+    | JournalRestored
+    | SessionStarted
+    | SessionStopping
+    | SessionEnded,
+) -> str:
     match event:
         case JournalOpened():
             account = f"account {one_line(event.account)}, mode {event.mode}"
             return f"journal {one_line(event.journal_id)} of {account}"
+        case JournalContinued():
+            return f"events up to {event.sealed:,} are sealed, the journal goes on"
+        case JournalRestored():
+            lost = f", {event.lost:,} events lost" if event.lost else ""
+            what = f"restored from {one_line(event.backup)}{lost}, epoch {event.epoch}"
+            return because(f"{what}, by {one_line(event.by)}", event.why)
         case SessionStarted():
             named = one_line(", ".join(event.strategies)) or "no strategy"
             mode = f", {event.data_mode}" if event.data_mode else ""

@@ -4,16 +4,23 @@ from typing import assert_never
 
 import msgspec
 
-from events import ConfigLoaded, DataMode, JournalOpened, SessionEnded, SessionStarted
+from events import (
+    ConfigLoaded,
+    DataMode,
+    JournalOpened,
+    JournalRestored,
+    SessionEnded,
+    SessionStarted,
+)
 from projections.data_modes import data_mode_of
 
-IdentityEvent = JournalOpened | SessionStarted | SessionEnded | ConfigLoaded
+IdentityEvent = JournalOpened | JournalRestored | SessionStarted | SessionEnded | ConfigLoaded
 
 
 class JournalIdentity(msgspec.Struct):
     """`opened` is event 1, recorded at `opened_at` (ns UTC).
 
-    `ended` is the last session's reason to end, empty while it runs.
+    `ended` is the last session's reason to end, empty while it runs. `epoch` counts restores.
     """
 
     opened: JournalOpened | None = None
@@ -23,6 +30,7 @@ class JournalIdentity(msgspec.Struct):
     config_seq: int = 0
     sessions: int = 0
     ended: str = ""
+    epoch: int = 1
 
     @property
     def is_dry_run(self) -> bool:
@@ -42,6 +50,9 @@ class JournalIdentity(msgspec.Struct):
             case JournalOpened():
                 self.opened = event
                 self.opened_at = at
+                self.epoch = event.epoch
+            case JournalRestored():
+                self.epoch = event.epoch
             case SessionStarted():
                 self.started = event
                 self.sessions += 1

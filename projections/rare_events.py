@@ -27,7 +27,9 @@ from events import (
     FillCorrected,
     HoldLifted,
     HoldPlaced,
+    JournalContinued,
     JournalOpened,
+    JournalRestored,
     MarginReported,
     MarginRequested,
     MarginUnavailable,
@@ -84,6 +86,8 @@ RareEvent = (
     | SessionStarted
     | SessionStopping
     | JournalOpened
+    | JournalContinued
+    | JournalRestored
     | SessionEnded
     | Command
     | CommandRefused
@@ -95,3 +99,5 @@ RareEvent = (
     | PositionAdjusted
     | CashAdjusted
 )
+UnbookedEvent = PermitLost | DiskLow | SessionStopping | MarketDataImpaired | JournalContinued
+"""What moves no book by itself; what follows from it are the holds and cancels behind."""

@@ -27,18 +27,17 @@ from events import (
     ContractResolved,
     CorporateActionAnnounced,
     CorporateActionApplied,
-    DiskLow,
     FillCorrected,
     HoldLifted,
     HoldPlaced,
     IntentApproved,
     IntentRefused,
     JournalOpened,
+    JournalRestored,
     LinkEvent,
     MarginReported,
     MarginRequested,
     MarginUnavailable,
-    MarketDataImpaired,
     OperatorCommand,
     OperatorFlattenAsked,
     OperatorShadowed,
@@ -55,13 +54,11 @@ from events import (
     OrderWithheld,
     OrderWorking,
     OrderWrittenOff,
-    PermitLost,
     PositionAdjusted,
     ReconcileCompleted,
     Record,
     SessionEnded,
     SessionStarted,
-    SessionStopping,
     ShortSaleReported,
     StrategyDeclined,
     StrategyFailed,
@@ -94,7 +91,7 @@ from projections.market import Market
 from projections.orders import Orders, OrderWord
 from projections.pnl import Pnl
 from projections.positions import Positions
-from projections.rare_events import RareEvent
+from projections.rare_events import RareEvent, UnbookedEvent
 from projections.reconciliation import Reconciliation
 from projections.references import References
 from projections.settlement import Settlement
@@ -192,6 +189,8 @@ class State(msgspec.Struct):
 
     def _apply_rare(self, event: RareEvent, record: Record) -> None:
         """Move every book that an event of every other day concerns."""
+        if isinstance(event, UnbookedEvent):
+            return
         match event:
             case TimerFired():
                 self._fire(event)
@@ -201,8 +200,6 @@ class State(msgspec.Struct):
                 self.broker_errors.apply(event, record.at)
             case ClockJumped():
                 self.clock_jumped = True
-            case PermitLost() | DiskLow() | SessionStopping() | MarketDataImpaired():
-                pass  # It moves no book; what follows from it are the holds and cancels behind.
             case LinkEvent():
                 self.broker.apply(event, record.at)
             case FillCorrected() | CommissionCorrected():
@@ -241,7 +238,7 @@ class State(msgspec.Struct):
                 self.broker.start()
                 self.freshness.start(record.at, live=event.live_feed)
                 self.margin.restart(asks=event.asks_margin)
-            case JournalOpened() | SessionEnded():
+            case JournalOpened() | JournalRestored() | SessionEnded():
                 self.identity.apply(event, record.seq, record.at)
             case OperatorCommand() | CommandRefused() | StrategyPromoted():
                 self._obey(event, record.seq)

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from daemon.config.bounds import Problems, convert
-from daemon.config.options import OUTSIDE, PAPER, Config, Exchange
+from daemon.config.options import OUTSIDE, PAPER, BackupConfig, Config, Exchange
 from events import BY_HAND, ConfigLoaded, FreshnessTerms, Symbol, SymbolTerms
 
 ENVIRONMENT_PREFIX = "TRADED_"
@@ -94,6 +94,18 @@ def named_journal(path: Path, environment: Mapping[str, str]) -> tuple[Path, lis
     if naming:
         raise ConfigError([f"{path}: {problem}" for problem in problems])
     return journal_path(layered.config, path, environment), problems
+
+
+def backup_of(path: Path, environment: Mapping[str, str]) -> BackupConfig:
+    """Return how the journal of a configuration is backed up, whatever is wrong with the rest.
+
+    Raises:
+        ConfigError: it cannot be read, or what it says of backups is wrong.
+    """
+    layered, problems = _layered(path, environment, ())
+    if any(each.startswith("backup") for each in problems):
+        raise ConfigError([f"{path}: {problem}" for problem in problems])
+    return layered.config.backup
 
 
 def _layered(
@@ -329,6 +341,8 @@ def _check_together(config: Config, problems: Problems) -> None:
         what = "is of orders that leave the process; the built-in paper broker's is 'paper'"
         problems.add("mode", f"{config.mode.value!r} {what}")
     _check_secrets(config, problems)
+    if config.backup.after and not any("{file}" in each for each in config.backup.after[1:]):
+        problems.add("backup.after", "names no {file} behind its command: what would it take away?")
     if config.journal.disk_warn_mb < config.journal.disk_halt_mb:
         problems.add("journal.disk_warn_mb", "is below disk_halt_mb: nobody would be warned")
     if config.feed.kind == "file" and not config.feed.paths:

@@ -198,6 +198,18 @@ class ControlConfig(_Table, frozen=True):
     allowed_uids: tuple[UserId, ...] = ()
 
 
+class BackupConfig(_Table, frozen=True):
+    """Where `traded backup` puts backups, how many of them stay, and what takes them further.
+
+    `to` is relative to the configuration's file; empty: `backups` beside the journal. `after` is a
+    command and its arguments, run with each new backup; `{file}` in them is its path.
+    """
+
+    to: str = ""
+    keep: Positive = 10
+    after: tuple[str, ...] = ()
+
+
 class OnStop(StrEnum):
     """What a stop does to the orders that work at a broker outside."""
 
@@ -231,6 +243,7 @@ class Config(_Table, frozen=True):
     promotion: PromotionRule = PromotionRule()
     reconciliation: ReconciliationTerms = ReconciliationTerms()
     control: ControlConfig = ControlConfig()
+    backup: BackupConfig = BackupConfig()
 
     @property
     def is_dry_run(self) -> bool:

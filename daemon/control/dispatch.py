@@ -12,9 +12,10 @@ from daemon.config.file import ConfigError, to_event
 from daemon.config.options import Config
 from daemon.control.answers import answer_from, compared_lines
 from daemon.control.confirmation import Confirmations, numbers_of
+from daemon.control.live_copy import LiveCopy
 from daemon.control.protocol import VERSION, Answer, BadRequest, Request
 from daemon.control.reloading import changes, needs_restart
-from daemon.control.requests import command_of
+from daemon.control.requests import Arguments, command_of
 from daemon.control.server import Caller
 from daemon.core.looks import look_id_of
 from daemon.engine import Engine
@@ -58,6 +59,7 @@ class Dispatch:
         self._config = config
         self._reread = reread
         self._confirmations = Confirmations()
+        self._copy = LiveCopy(engine)
 
     def __call__(self, request: Request, caller: Caller) -> Answer:
         """Carry out one request and say what came of it.
@@ -69,6 +71,10 @@ class Dispatch:
             if request.args:
                 raise BadRequest("ping takes no arguments")
             return self._on_loop(self._pong(), LOOP_S) or _HUNG
+        if request.verb == "copy":
+            # No command: it changes nothing, so nothing of it is recorded.
+            Arguments(request).assert_all_read()
+            return self._on_loop(self._copy.answer(request.command_id), LOOP_S) or _HUNG
         read = self._config
 
         def changed() -> dict[str, tuple[str, str]]:
@@ -84,6 +90,10 @@ class Dispatch:
         if isinstance(command, OperatorKilled):
             return self._kill(command)
         return self._on_loop(self._obey(command, request.token, read), LOOP_S) or _HUNG
+
+    def close(self) -> None:
+        """Leave what is under way for a caller."""
+        self._copy.give_up()
 
     def _kill(self, command: OperatorKilled) -> Answer:
         """Stop the sending before anything that could take long or fail, and record it then."""

@@ -29,7 +29,12 @@ from daemon.core.promotion import PromotionRule
 from daemon.core.reconciliation_desk import ReconciliationDesk
 from daemon.core.recorder import Recorder, RefreshCalendars
 from daemon.core.report_desk import BrokerReport, ReportDesk
-from daemon.core.start_doubts import doubt_of_config, doubt_of_session, doubts_of_journal
+from daemon.core.start_doubts import (
+    doubt_of_config,
+    doubt_of_restore,
+    doubt_of_session,
+    doubts_of_journal,
+)
 from daemon.core.strategy_desk import StrategyDesk
 from daemon.core.strategy_runs import StrategyRun
 from daemon.gate import Limits
@@ -49,6 +54,7 @@ from events import (
     HoldLifted,
     HoldPlaced,
     IntentRefused,
+    JournalRestored,
     MarketDataImpaired,
     OperatorCommand,
     OrderUnknown,
@@ -171,6 +177,9 @@ class Core:
             case SymbolHalted() | SymbolResumed():
                 self.recorder.take(event, at)
                 self.deadlines.restart()  # In a halt no bar is due, behind it they are again.
+            case JournalRestored():
+                self.recorder.take(event, at)
+                self._start_on_halt(doubt_of_restore(event))
             case SessionStarted():
                 self._session(event, at)
             case CalendarLoaded():

@@ -1,7 +1,13 @@
 """What keeps a live start on HALT until an operator has looked: new, or not what it was before."""
 
-from events import ConfigLoaded, Mode, SessionStarted
+from events import ConfigLoaded, JournalRestored, Mode, SessionStarted
 from projections import State
+
+
+def doubt_of_restore(restored: JournalRestored) -> str:
+    """Say why nothing may leave behind a restore, in any mode: what came after it is not known."""
+    lost = f", {restored.lost:,} events are lost" if restored.lost else ""
+    return f"restored from {restored.backup}{lost}: compare orders and positions with the broker"
 
 
 def doubt_of_session(state: State, started: SessionStarted) -> str:

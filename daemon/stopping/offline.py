@@ -80,15 +80,20 @@ def take_permit(journal: Path) -> str:
 
 def command_of_user(verb: str, why: str) -> Offline:
     """Return the command as the user of this process gives it."""
-    uid = os.getuid()
-    try:
-        name = pwd.getpwuid(uid).pw_name
-    except KeyError:
-        name = str(uid)
+    uid, name = os.getuid(), user_name()
     command_id, why = f"offline-{secrets.token_hex(8)}", kept_reason(why)
     if verb == "kill":
         return OperatorKilled(command_id, name, uid, why)
     return OperatorCancelAsked(command_id, name, uid, why)
+
+
+def user_name() -> str:
+    """Return what the user of this process is called, by number where by no name."""
+    uid = os.getuid()
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 def _holder_after(journal: Path, wait_s: float) -> int | None:

@@ -1,4 +1,4 @@
-"""Recording a command without the daemon: its books, the command, and what the core makes of it."""
+"""Recording an input without the daemon: its books, the input, and what the core makes of it."""
 
 import asyncio
 from collections.abc import Sequence
@@ -8,28 +8,28 @@ from daemon.clock import SystemClock
 from daemon.core.core import Core, CoreSettings
 from daemon.history.snapshots import SnapshotFolder
 from daemon.stopping.side_file import Offline
-from events import Mode, Record
+from events import JournalRestored, Mode, Record
 from events.errors import JournalMissing
 from events.journal import Head, Journal, JournalReader
 from projections import State
 
 
-def record(journal: Path, command: Offline) -> Sequence[Record]:
-    """Put `command`, and what it leads to, into the journal that nobody holds; return the records.
+def record(journal: Path, event: Offline | JournalRestored) -> Sequence[Record]:
+    """Put `event`, and what it leads to, into the journal that nobody holds; return the records.
 
     Raises:
         JournalError: it cannot be read or written.
     """
-    return asyncio.run(_record(journal, command))
+    return asyncio.run(_record(journal, event))
 
 
-async def _record(journal: Path, command: Offline) -> Sequence[Record]:
+async def _record(journal: Path, event: Offline | JournalRestored) -> Sequence[Record]:
     opened = await Journal.open(journal)
     try:
         state = _books(journal)
         # Nothing that may be told offline asks a strategy, whose code may be what is wrong.
         core = Core(state, [], CoreSettings())
-        core.step(command, state.at if _is_of_the_past(state) else SystemClock().now())
+        core.step(event, state.at if _is_of_the_past(state) else SystemClock().now())
         records = core.recorder.records
         await opened.append(records)
     finally:

@@ -5,7 +5,7 @@ from importlib import metadata
 
 import click
 
-from events.journal import SQLITE_VERSION
+from events.journal_file import SQLITE_VERSION
 from ops.options import json_option
 from ops.render import print_fields, print_json
 

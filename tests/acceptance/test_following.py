@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from events import BarClosed, Record
-from events.journal import PAGE_BYTES, JournalReader
+from events.journal import JournalReader
+from events.journal_file import PAGE_BYTES
 from tests.command_line import TRADED, environment, traded
 from tests.other_writer import other_writer
 

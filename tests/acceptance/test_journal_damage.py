@@ -86,7 +86,7 @@ def of_another_application(journal: Path) -> None:
 
 
 def of_a_newer_form(journal: Path) -> None:
-    pragma(journal, "user_version = 2")
+    pragma(journal, "user_version = 3")
 
 
 def of_no_form(journal: Path) -> None:
@@ -198,7 +198,7 @@ def changed_with_its_last_events_in_the_log(journal: Path) -> None:
 DAMAGE: list[tuple[Callable[[Path], None], type[JournalError], str, str]] = [
     (not_sqlite, JournalForeign, "is not a journal: file is not a database", "check the path"),
     (of_another_application, JournalForeign, "another application's file (0x0", "check the path"),
-    (of_a_newer_form, JournalNewer, "has form 2, this traded knows up to 1", "the newer traded"),
+    (of_a_newer_form, JournalNewer, "has form 3, this traded knows up to 2", "the newer traded"),
     (of_no_form, JournalForeign, "form 0", "check the path"),
     (emptied, JournalDamaged, "journal.db is empty", "keep a copy"),
     (cut_in_half, JournalDamaged, "database disk image is malformed", "keep a copy"),

@@ -109,9 +109,9 @@ def test_what_is_about_money_or_trust_has_a_conservative_alternative(sample: str
     careful = [path for path in EVERY if path[0] == "limits" and OPERATORS_OWN not in path]
     careful += [("broker", name) for name in ("capital_usd", "slippage_bps", "volume_share_max")]
     careful += [("dry_run",), ("sessions", "allow_extended_hours"), ("broker", "commission")]
-    careful += [path for path in EVERY if path[0] in {"promotion", "control"}]
+    careful += [path for path in EVERY if path[0] in {"promotion", "control", "backup"}]
     careful += [("daemon", "on_stop"), ("strategies", OPERATORS_OWN, "shadow")]
-    assert len(careful) == 55
+    assert len(careful) == 58
     for path in careful:
         _, comment = shown[path]
         assert "onservative: " in comment, path

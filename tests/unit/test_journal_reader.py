@@ -460,7 +460,7 @@ def test_a_journal_where_nothing_may_be_written_is_out_of_reach_and_not_damaged(
     asyncio.run(write(path, a_bar()))
     # As on a disk that is only read: SQLite cannot make the file it shares with a writer.
     (tmp_path / "j.db-wal").mkdir()
-    with JournalReader(path) as reader, pytest.raises(JournalOutOfReach):
+    with pytest.raises(JournalOutOfReach), JournalReader(path) as reader:
         reader.head()
     done = traded(verb, "--journal", path)
     assert (done.returncode, done.stdout) == (1, "")
