@@ -5,7 +5,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint bench lock clean
+.PHONY: help demo test lint bench campaign lock clean
 
 BIN := .venv/bin
 # Dots, one a package, so that a slow line looks slow and not dead.
@@ -33,7 +33,7 @@ fi
 endef
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{ printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{ printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/.ok ## See traded at work on the paper broker
 	@$(BIN)/traded demo
@@ -54,6 +54,9 @@ lint: .venv/.ok ## Style, types and the one-way rule
 
 bench: .venv/.ok .venv-peers/.ok ## Measure traded, and the peers beside it
 	@$(BIN)/python -m ops.bench
+
+campaign: .venv/.ok ## Try every promise for a day (SCALE=0.01: in minutes)
+	@$(BIN)/python -m tests.campaigns --scale $(or $(SCALE),1)
 
 # The locks are made by uv from an environment that is thrown away; using them needs pip alone.
 # Pins stay as they are unless asked: `make lock UPGRADE=--upgrade` or `UPGRADE='-P click'`.

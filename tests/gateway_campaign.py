@@ -1,13 +1,14 @@
 """The campaign over the gateway: faults by seed, kills of the daemon, the gateway living on.
 
-`python -m tests.gateway_campaign FIRST COUNT` runs that many seeds; a failure prints its seed. With
-`blind` or `asking` behind it, an adapter sends again what has no answer, with a new connection or
+`python -m tests.gateway_campaign --seeds N` runs that many; a failure prints its seed. With
+`--mutant blind` or `asking` an adapter sends again what has no answer, with a new connection or
 when the lists have not shown it; with `reckless` it sends before the lists are there: such a one
 must be caught. What must hold whatever befell: no order leaves without a connection, none is there
 twice, none is alive there that is not reserved for here, no fill is lost, and in the end our
 position and cash are the gateway's, or a break stands with a hold.
 """
 
+import argparse
 import asyncio
 import random
 import sys
@@ -319,9 +320,13 @@ def say(line: str) -> None:
 
 def main() -> None:
     """Run the seeds named on the command line."""
-    first, count = (int(word) for word in sys.argv[1:3])
-    kind = MUTANTS[sys.argv[3]] if sys.argv[3:] else Watched
-    sys.exit(1 if campaign(first, count, kind) else 0)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=100, help="how many")
+    parser.add_argument("--seed", type=int, default=1, help="the first")
+    parser.add_argument("--mutant", choices=sorted(MUTANTS), help="what breaks a promise")
+    asked = parser.parse_args()
+    kind = MUTANTS[asked.mutant] if asked.mutant else Watched
+    sys.exit(1 if campaign(asked.seed, asked.seeds, kind) else 0)
 
 
 if __name__ == "__main__":

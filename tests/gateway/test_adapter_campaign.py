@@ -1,6 +1,6 @@
 """A few seeds of the campaign over the gateway, and two adapters that it has to catch.
 
-`python -m tests.gateway_campaign 1 2000` runs as many as you like.
+`python -m tests.gateway_campaign --seeds 2000` runs as many as you like.
 """
 
 import asyncio
