@@ -1,0 +1,82 @@
+"""The market: the days it is open, prices that wander, and a bar of each symbol every so often."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from random import Random
+
+from daemon.calendar import load_calendar
+from daemon.config.options import SessionsConfig
+from events import BarClosed, SessionHours, Symbol
+from tests.simulation.timeline import Timeline
+
+SYMBOLS = (Symbol("A"), Symbol("B"))
+BAR = timedelta(minutes=15)
+STEP_CENTS = 40
+"""How far a price goes from one bar to the next, at most."""
+
+Published = Callable[[Sequence[BarClosed]], None]
+
+
+class Market:
+    """Prices move at each bar's end; the bar is heard of a little later, or not at all."""
+
+    def __init__(
+        self, timeline: Timeline, chance: Random, days: int, moved: Callable[[], None]
+    ) -> None:
+        """Open on `days` trading days from now on; `moved` is called after each move of prices."""
+        self._timeline = timeline
+        self._chance = chance
+        self._moved = moved
+        self._price = {symbol: chance.randint(5_000, 20_000) for symbol in SYMBOLS}
+        self.published: list[BarClosed] = []
+        self.listener: Published | None = None
+        self.open_session: SessionHours | None = None
+        first = timeline.moment.date()
+        last = first + timedelta(days=2 * days + 10)
+        known = load_calendar("NYSE", first, last, SessionsConfig()).sessions
+        self.sessions = [each for each in known if each.open > timeline.moment][:days]
+        for session in self.sessions:
+            self._plan(session)
+
+    @property
+    def ends(self) -> datetime:
+        return self.sessions[-1].close
+
+    def price(self, symbol: Symbol) -> Decimal:
+        return Decimal(self._price[symbol]).scaleb(-2)
+
+    def _plan(self, session: SessionHours) -> None:
+        timeline = self._timeline
+        timeline.at_moment(session.open, lambda: self._open(session))
+        end = session.open + BAR
+        while end <= session.close:
+            timeline.at_moment(end, self._end_bars)
+            end += BAR
+        timeline.at_moment(session.close, lambda: self._open(None))
+
+    def _open(self, session: SessionHours | None) -> None:
+        self.open_session = session
+        self._moved()
+
+    def _end_bars(self) -> None:
+        chance, end = self._chance, self._timeline.moment
+        for symbol in SYMBOLS:
+            before = self._price[symbol]
+            after = max(before + chance.randint(-STEP_CENTS, STEP_CENTS), 500)
+            self._price[symbol] = after
+            low, high = sorted((before, after))
+            low -= chance.randint(0, 10)
+            high += chance.randint(0, 10)
+            prices = (Decimal(cents).scaleb(-2) for cents in (before, high, low, after))
+            bar = BarClosed(symbol, 900, end, *prices, Decimal(10_000))
+            fate = chance.random()
+            if fate < 0.98:
+                late = chance.uniform(1, 50) if fate < 0.05 else chance.uniform(0.05, 0.5)
+                self._timeline.after(late, lambda bar=bar: self._publish(bar))  # type: ignore[misc]
+        self._moved()
+
+    def _publish(self, bar: BarClosed) -> None:
+        self.published.append(bar)
+        if self.listener is not None:
+            self.listener((bar,))

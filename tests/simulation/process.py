@@ -1,0 +1,174 @@
+"""One life of the daemon: the real start, run and stop, in virtual time, until it ends or dies."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
+
+from daemon import app
+from daemon.clock import SystemClock
+from daemon.config.options import Config
+from daemon.engine import Engine
+from daemon.stopping.permit import permit_path
+from events import OperatorKilled, Record
+from events.chain import Row
+from events.codec import Command
+from events.errors import JournalError, JournalWriteFailed
+from events.journal import Journal
+from tests.simulation.disk import DiskFault, connect_for
+from tests.simulation.link import Link
+from tests.simulation.timeline import VirtualLoop
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+SPEED = 120.0
+"""Seconds of the simulation in one of the process's loop: an idle engine looks around once each."""
+
+
+class Crash(BaseException):
+    """The process is killed: nothing of it may do anything any more."""
+
+
+class Clock(SystemClock):
+    """The daemon's own clock, on the simulated machine's."""
+
+    speed = SPEED
+
+
+class Process:
+    """A daemon about to start. `dies_at` is how many ticks it lives, None: until it is stopped."""
+
+    link: Link
+
+    def __init__(self, world: "World", config: Config, dies_at: int | None) -> None:
+        self.world = world
+        self.dead = False
+        self.died_at = ""
+        self.ticks = 0
+        self.failure: BaseException | None = None
+        self.disk_fault: DiskFault | None = None
+        self.has_failed_to_write = False
+        self.engine: Engine | None = None
+        self.permit = permit_path(world.journal)
+        self._config = config
+        self._dies_at = dies_at
+        self._chance: Random = world.chance("process")
+        self.loop = VirtualLoop(world.timeline, SPEED, partial(self.tick, "between two callbacks"))
+
+    # Its end.
+
+    def tick(self, where: str) -> None:
+        """Count one moment at which the process may die, and let it, where that is planned."""
+        if not self.dead:
+            self.ticks += 1
+            if self.ticks != self._dies_at:
+                return
+            self.dead = True
+            self.died_at = where
+        raise Crash(where)
+
+    def live(self) -> None:
+        """Run the daemon to its end, whatever that is."""
+        loop = self.loop
+        try:
+            task = loop.create_task(self._run(), name="daemon")
+            task.add_done_callback(lambda _: loop.stop())
+            loop.run_forever()
+            if not self.dead:
+                self.failure = task.exception()
+        except Crash:
+            pass
+        finally:
+            self.dead = True
+            self._bury()
+
+    def _bury(self) -> None:
+        """Let go of what a killed process leaves: nothing of it runs, its files are closed."""
+        asyncio.set_event_loop(None)
+        for task in asyncio.all_tasks(self.loop):
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
+            with suppress(BaseException):
+                task.get_coro().close()  # type: ignore[union-attr]
+        self.loop.set_exception_handler(lambda *_: None)
+        self.loop.close()
+
+    async def _run(self) -> app.Outcome:
+        Link.plugged = self
+        world = self.world
+        return await app.run(
+            self._config,
+            Path(),
+            world.journal,
+            started=world.recovered,
+            progress=lambda _count: None,
+            recorded=self._recorded,
+            wall=Clock(world.clocks.read),
+            machine=app.Machine(
+                open_journal=self._open_journal,
+                listen=self._listening,
+                draw_id=lambda: f"{world.seed:016x}",
+            ),
+        )
+
+    async def _open_journal(self, path: Path) -> Journal:
+        return await Journal.open(path, connect_for(self))
+
+    def _recorded(self, _records: Sequence[Record]) -> None:
+        engine = self.engine
+        if engine is not None and engine.core.state.seq == self.world.invariants.seq:
+            self.world.invariants.compare(engine.core.state, "in the process")
+
+    # The operator.
+
+    @contextmanager
+    def _listening(
+        self, engine: Engine, _journal: Path, _config: Config, _reread: Callable[[], Config]
+    ) -> Iterator[None]:
+        self.engine = engine
+        try:
+            yield
+        finally:
+            self.engine = None
+
+    @property
+    def is_latched(self) -> bool:
+        return self.engine is not None and self.engine.switch.latched
+
+    def tell(self, command: Command) -> None:
+        """Give the daemon a command, if it listens; a kill stops the sending before all else."""
+        engine = self.engine
+        if self.dead or engine is None:
+            return
+        if isinstance(command, OperatorKilled):
+            engine.switch.latch()
+        self.loop.create_task(self._obey(engine, command), name="operator")
+
+    async def _obey(self, engine: Engine, command: Command) -> None:
+        with suppress(JournalError):
+            await engine.obey(command)
+
+    # Its disk.
+
+    def write_delay(self) -> float:
+        """Return how long a write takes, in the loop's seconds."""
+        return self._chance.choice((0.0, 0.0, 0.002, 0.2)) / SPEED
+
+    def plan_disk_fault(self) -> None:
+        if self.disk_fault is None:
+            self.disk_fault = self.world.next_disk_fault()
+        self.has_failed_to_write = self.disk_fault is not None
+
+    def committed(self, rows: Sequence[Row]) -> None:
+        self.world.invariants.committed(rows)
+
+    @property
+    def exit(self) -> str:
+        if self.died_at:
+            return f"killed {self.died_at}"
+        if isinstance(self.failure, JournalWriteFailed):
+            return "a write failed"
+        return "ended" if self.failure is None else f"failed: {self.failure!r}"
