@@ -87,6 +87,7 @@ class InlineConnection:
         self._process = process
 
     async def executemany(self, sql: str, rows: Sequence[Row]) -> None:
+        self._process.world.person.during_a_write()
         await asyncio.sleep(self._process.write_delay())
         self._process.tick("before the turn is written")
         self._raw.rows = rows  # type: ignore[attr-defined]

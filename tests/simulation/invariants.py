@@ -14,7 +14,6 @@ from events import OrderIntended, Record
 from events.chain import Row
 from events.codec import decode
 from projections import State
-from projections.order_states import RESERVED
 
 if TYPE_CHECKING:
     from tests.simulation.process import Process
@@ -46,6 +45,10 @@ class OrderBook:
         self.is_rejected = False
 
     @property
+    def is_settled(self) -> bool:
+        return self.is_over or not (self.is_approved or self.is_sending)
+
+    @property
     def reserved(self) -> Decimal:
         return self.quantity - self.filled if self.is_approved and not self.is_over else ZERO
 
@@ -58,6 +61,7 @@ class Invariants:
         self.cash = ZERO
         self.positions: Counter[str] = Counter()
         self.orders: dict[str, OrderBook] = {}
+        self.live: dict[str, OrderBook] = {}
         self.executions: dict[str, tuple[str, str, Decimal, Decimal]] = {}
         self.charges: dict[str, Decimal] = {}
         self.holds: dict[str, dict[str, Any]] = {}
@@ -88,7 +92,7 @@ class Invariants:
         match kind:
             case "order.intended":
                 demand(order is None, f"{said['client_order_id']} is intended twice")
-                self.orders[said["client_order_id"]] = OrderBook(said)
+                self.orders[said["client_order_id"]] = OrderBook(said)  # Nothing is reserved yet.
             case "intent.approved" if order:
                 order.is_approved = True
             case "order.sending" if order:
@@ -125,6 +129,8 @@ class Invariants:
                 self._adopt(said, order)
             case _ if kind in ENDS and order:
                 self._end(kind, order)
+        if order:
+            self.live[said["client_order_id"]] = order  # It may have come back to life.
         if order and kind in ALIVE:
             order.is_heard = True
 
@@ -159,6 +165,7 @@ class Invariants:
         intent = said["intent"]
         if order is None:
             order = self.orders[intent["client_order_id"]] = OrderBook(intent)
+        self.live[intent["client_order_id"]] = order
         order.quantity = Decimal(intent["quantity"])
         order.is_approved = order.is_sending = order.is_heard = True
         order.is_over = order.is_rejected = False
@@ -185,7 +192,9 @@ class Invariants:
             f"{when}, row {self.seq}: the holds are {sorted(state.holds.active)}, "
             f"not {sorted(self.holds)}",
         )
-        ours = {name: o.reserved for name, o in self.orders.items() if o.reserved}
+        for name in [name for name, order in self.live.items() if order.is_settled]:
+            del self.live[name]
+        ours = {name: o.reserved for name, o in self.live.items() if o.reserved}
         theirs = {o.client_order_id: o.reserved for o in state.orders.open.values() if o.reserved}
         demand(ours == theirs, f"{when}, row {self.seq}: reserved {theirs}, not {ours}")
         for name in theirs:

@@ -1,8 +1,9 @@
 """The market: the days it is open, prices that wander, and a bar of each symbol every so often."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from random import Random
 
 from daemon.calendar import load_calendar
@@ -32,10 +33,7 @@ class Market:
         self.published: list[BarClosed] = []
         self.listener: Published | None = None
         self.open_session: SessionHours | None = None
-        first = timeline.moment.date()
-        last = first + timedelta(days=2 * days + 10)
-        known = load_calendar("NYSE", first, last, SessionsConfig()).sessions
-        self.sessions = [each for each in known if each.open > timeline.moment][:days]
+        self.sessions = [each for each in known_sessions() if each.open > timeline.moment][:days]
         for session in self.sessions:
             self._plan(session)
 
@@ -61,6 +59,7 @@ class Market:
 
     def _end_bars(self) -> None:
         chance, end = self._chance, self._timeline.moment
+        on_time: list[BarClosed] = []
         for symbol in SYMBOLS:
             before = self._price[symbol]
             after = max(before + chance.randint(-STEP_CENTS, STEP_CENTS), 500)
@@ -71,12 +70,27 @@ class Market:
             prices = (Decimal(cents).scaleb(-2) for cents in (before, high, low, after))
             bar = BarClosed(symbol, 900, end, *prices, Decimal(10_000))
             fate = chance.random()
-            if fate < 0.98:
-                late = chance.uniform(1, 50) if fate < 0.05 else chance.uniform(0.05, 0.5)
-                self._timeline.after(late, lambda bar=bar: self._publish(bar))  # type: ignore[misc]
+            if fate < 0.05:
+                self._publish_after(chance.uniform(1, 50), [bar])
+            elif fate < 0.98:
+                on_time.append(bar)
+        self._publish_after(chance.uniform(0.05, 0.5), on_time)
         self._moved()
 
-    def _publish(self, bar: BarClosed) -> None:
-        self.published.append(bar)
-        if self.listener is not None:
-            self.listener((bar,))
+    def _publish_after(self, seconds: float, bars: Sequence[BarClosed]) -> None:
+        self._timeline.after(seconds, lambda: self._publish(bars))
+
+    def _publish(self, bars: Sequence[BarClosed]) -> None:
+        self.published += bars
+        if bars and self.listener is not None:
+            self.listener(bars)
+
+
+@cache
+def known_sessions() -> tuple[SessionHours, ...]:
+    """Return every session a world may have."""
+    return load_calendar("NYSE", date(2024, 1, 1), date(2026, 12, 31), SessionsConfig()).sessions
+
+
+def next_session(after: datetime) -> SessionHours:
+    return next(each for each in known_sessions() if each.open > after)

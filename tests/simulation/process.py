@@ -58,6 +58,8 @@ class Process:
         self._dies_at = dies_at
         self._chance: Random = world.chance("process")
         self.loop = VirtualLoop(world.timeline, SPEED, partial(self.tick, "between two callbacks"))
+        # What a task that nobody waited for failed with is in the journal's own error.
+        self.loop.set_exception_handler(lambda *_: None)
 
     # Its end.
 
@@ -79,7 +81,7 @@ class Process:
             task.add_done_callback(lambda _: loop.stop())
             loop.run_forever()
             if not self.dead:
-                self.failure = task.exception()
+                self.failure = _single(task.exception())
         except Crash:
             pass
         finally:
@@ -93,7 +95,6 @@ class Process:
             task._log_destroy_pending = False  # type: ignore[attr-defined]
             with suppress(BaseException):
                 task.get_coro().close()  # type: ignore[union-attr]
-        self.loop.set_exception_handler(lambda *_: None)
         self.loop.close()
 
     async def _run(self) -> app.Outcome:
@@ -159,7 +160,7 @@ class Process:
 
     def plan_disk_fault(self) -> None:
         if self.disk_fault is None:
-            self.disk_fault = self.world.next_disk_fault()
+            self.disk_fault = self.world.mishaps.next_disk_fault()
         self.has_failed_to_write = self.disk_fault is not None
 
     def committed(self, rows: Sequence[Row]) -> None:
@@ -172,3 +173,10 @@ class Process:
         if isinstance(self.failure, JournalWriteFailed):
             return "a write failed"
         return "ended" if self.failure is None else f"failed: {self.failure!r}"
+
+
+def _single(error: BaseException | None) -> BaseException | None:
+    """Return what failed, out of the groups that task groups make of it."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error

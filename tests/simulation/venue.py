@@ -38,7 +38,7 @@ from tests.simulation.market import SYMBOLS, Market
 from tests.simulation.timeline import Timeline
 
 CAPITAL = Decimal(100_000)
-LISTED_FOR = timedelta(days=2)
+LISTED_FOR = timedelta(hours=8)
 """How long executions and ended orders stay in the broker's lists."""
 ONE_SESSION = frozenset({TimeInForce.DAY, TimeInForce.IOC})
 _ENDED = {"cancelled": OrderCancelled, "expired": OrderExpired, "rejected": OrderRejected}
@@ -86,7 +86,8 @@ class Venue:
         self.tell: Callable[[Input], None] = lambda _report: None
         self.is_calm = False
         self.received: Counter[ClientOrderId] = Counter()
-        self.orders: dict[str, Placed] = {}
+        self.orders: list[Placed] = []  # Those that may still fill.
+        self.ended: list[Placed] = []
         self.traded: dict[ExecutionId, Traded] = {}
         self.positions: dict[Symbol, Decimal] = dict.fromkeys(SYMBOLS, Decimal(0))
         self.cash = CAPITAL
@@ -102,14 +103,14 @@ class Venue:
         name = intent.client_order_id
         self.received[name] += 1
         order = Placed(intent, name)
-        self.orders[f"{name}#{self.received[name]}"] = order
+        self.orders.append(order)
         self.counts["orders"] += 1
         slow = not self.is_calm and self._chance.random() < 0.08
         wait = self._chance.uniform(1, 60) if slow else self._chance.uniform(0.01, 0.3)
         self._timeline.after(wait, lambda: self._accept(order))
 
     def cancel(self, name: ClientOrderId) -> None:
-        for order in self.orders.values():
+        for order in self.orders:
             if order.name == name and order.status in {"pending", "open"}:
                 order.cancel_asked = True
                 wait = self._chance.uniform(0.01, 0.5)
@@ -138,7 +139,7 @@ class Venue:
     def prices_moved(self) -> None:
         """Match what rests, or end it where the session is over."""
         closed = self._market.open_session is None
-        for order in list(self.orders.values()):
+        for order in list(self.orders):
             if order.status != "open":
                 continue
             if not closed:
@@ -175,13 +176,18 @@ class Venue:
         order.filled += signed
         self._book(order.name, order.intent.symbol, signed)
         if order.filled == order.intent.quantity:
-            order.status, order.ended_at = "filled", self._timeline.moment
+            self._close(order, "filled")
         else:
             self._timeline.after(self._chance.uniform(0.02, 20), lambda: self._fill(order))
 
     def _end(self, order: Placed, how: str) -> None:
-        order.status, order.ended_at = how, self._timeline.moment
+        self._close(order, how)
         self.tell(_ENDED[how](order.name, f"{how} by the broker"))
+
+    def _close(self, order: Placed, status: str) -> None:
+        order.status, order.ended_at = status, self._timeline.moment
+        self.orders.remove(order)
+        self.ended.append(order)
 
     def trade_by_hand(self) -> None:
         """Let the account's owner trade at the broker, past the daemon."""
@@ -240,20 +246,24 @@ class Venue:
         """Return the orders and executions, and what they report of themselves."""
         reports: list[Input] = [self.deposit()]
         since = self._timeline.moment - LISTED_FOR
-        recent = [each for each in self.traded.values() if each.fill.executed_at > since]
+        recent: list[Traded] = []
+        for each in reversed(self.traded.values()):
+            if each.fill.executed_at <= since:
+                break
+            recent.insert(0, each)
         for each in recent:
             reports.append(each.fill)
             if each.commission is not None:
                 reports.append(each.commission)
-        completed, listed = [], []
-        for order in self.orders.values():
-            if order.status == "open":
-                listed.append(_listed(order))
-                reports.append(OrderWorking(order.name))
-            elif order.ended_at is not None and order.ended_at > since:
-                completed.append(CompletedOrder(order.name, "", order.status))
-                if order.status in _ENDED:
-                    reports.append(_ENDED[order.status](order.name, f"listed {order.status}"))
+        listed = [_listed(order) for order in self.orders if order.status == "open"]
+        reports += [OrderWorking(ClientOrderId(order.order_ref)) for order in listed]
+        completed = []
+        for order in reversed(self.ended):
+            if order.ended_at is None or order.ended_at <= since:
+                break
+            completed.append(CompletedOrder(order.name, "", order.status))
+            if order.status in _ENDED:
+                reports.append(_ENDED[order.status](order.name, f"listed {order.status}"))
         seen = tuple(
             ExecutionSeen(
                 each.fill.execution_id,

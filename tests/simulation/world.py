@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -20,28 +19,29 @@ import msgspec
 
 from daemon import app
 from daemon.config.options import Config
+from daemon.feeds.bar_file import BadBars
 from events import (
-    OperatorKilled,
-    OperatorLifted,
     OperatorReconcileAsked,
-    OperatorResolveAsked,
-    OperatorResumed,
     utc_from_nanoseconds,
 )
 from events.chain import Row
-from events.codec import Command
-from events.errors import JournalWriteFailed
+from events.errors import JournalTailLost, JournalWriteFailed
 from events.journal import JournalReader
 from tests.builders import utc
-from tests.simulation.disk import DiskFault
 from tests.simulation.invariants import Invariants, Violation, demand
-from tests.simulation.market import SYMBOLS, Market
+from tests.simulation.market import SYMBOLS, Market, next_session
+from tests.simulation.mishaps import Mishaps
+from tests.simulation.person import Person
 from tests.simulation.process import Process
 from tests.simulation.timeline import SECOND, MachineClocks, Timeline
 from tests.simulation.venue import Venue
 
-LATEST_START = 900
-"""Days after the first one on which a world may begin."""
+LIES = 0.06
+"""Of so many deaths one is a power cut on a disk that had said it was done, and was not."""
+BEGINS = ("2024-02-26", "2024-03-07", "2024-06-28", "2024-10-30", "2024-11-25", "2024-12-20")
+"""Before a leap day, both changes of the hour, and early closes and closures; most worlds go on."""
+BEGINS_WITHIN = 8
+"""Days from there."""
 SETTLES_S = 3 * 3_600
 """How long the end of a run stays calm before the books are compared."""
 
@@ -96,10 +96,7 @@ class World:
         self.lives = 0
         self._numbers = 0
         self._chances: dict[str, Random] = {}
-        first = utc("2023-12-01T12:00") + timedelta(
-            days=self.chance("world").randrange(LATEST_START)
-        )
-        self.timeline = Timeline(first)
+        self.timeline = Timeline(self._first_morning())
         self.clocks = MachineClocks(self.timeline)
         self.market = Market(self.timeline, self.chance("market"), days, self._prices_moved)
         self.venue = Venue(self.timeline, self.market, self.chance("venue"))
@@ -107,7 +104,14 @@ class World:
         self.invariants = Invariants()
         self._config = config_for(seed)
         self._ends = self.market.ends + timedelta(minutes=30)
-        self._plan_mishaps()
+        self.mishaps = Mishaps(self)
+        self.person = Person(self)
+        self.timeline.at_moment(self._ends, self._stop)
+
+    def _first_morning(self) -> datetime:
+        chance = self.chance("world")
+        first = utc(chance.choice(BEGINS)) + timedelta(days=chance.randrange(BEGINS_WITHIN))
+        return next_session(first).open - timedelta(hours=1)
 
     def chance(self, of: str) -> Random:
         """Return the chance of one part of the world: what one draws moves no other."""
@@ -140,16 +144,23 @@ class World:
         while self.timeline.moment < ends:
             self._live(self._next_death())
             self._rest()
+            if self.process and self.process.died_at and self.chance("crash").random() < LIES:
+                self._lose_power()
         self._come_to_rest()
 
     def _live(self, dies_at: int | None) -> None:
         process = self.process = Process(self, self._config, dies_at)
         self.lives += 1
         process.live()
-        failure = process.failure
-        if failure is not None and not isinstance(failure, JournalWriteFailed):
-            raise failure
         self.struck[process.exit] += 1
+        if process.failure is not None and not self._may_end_by(process.failure):
+            raise process.failure
+
+    def _may_end_by(self, failure: BaseException) -> bool:
+        """Say whether a process may end so: its disk failed, or its clock is not the market's."""
+        if isinstance(failure, BadBars):
+            return self.clocks.wall_is_ahead < 0
+        return isinstance(failure, JournalWriteFailed)
 
     def _next_death(self) -> int:
         chance = self.chance("crash")
@@ -158,6 +169,18 @@ class World:
     def _rest(self) -> None:
         seconds = self.chance("crash").choice((1, 5, 5, 60, 600))
         self.timeline.run_to(self.timeline.now + seconds * SECOND)
+
+    def _lose_power(self) -> None:
+        """Cut the power on a disk that lied: a start must refuse; then what was lost is put back."""
+        undo = self.mishaps.cut_power()
+        if undo is None:
+            return
+        process = self.process = Process(self, self._config, None)
+        timeline = self.timeline
+        timeline.after(600, lambda: process.loop.send_signal(signal.SIGTERM))
+        process.live()
+        demand(isinstance(process.failure, JournalTailLost), "it starts without its last events")
+        undo()
 
     def recovered(self, prepared: app.Prepared) -> None:
         """Compare what a start has recovered with what was durable before."""
@@ -173,7 +196,7 @@ class World:
         self.is_calm = self.venue.is_calm = True
         timeline = self.timeline
         for minutes in (5, 20, 40, 60, 90):
-            timeline.after(60 * minutes, partial(self._command, OperatorReconcileAsked))
+            timeline.after(60 * minutes, partial(self.person.say, OperatorReconcileAsked))
         timeline.after(SETTLES_S, self._stop)
         self._live(None)
         self._compare_with_broker()
@@ -182,8 +205,13 @@ class World:
         demand(not findings, f"the journal is not sound: {findings}")
 
     def _stop(self) -> None:
-        assert self.process is not None
-        if not self.process.loop.send_signal(signal.SIGTERM):
+        """Stop the process that is there, once it listens."""
+        process = self.process
+        if (
+            process is not None
+            and not process.dead
+            and not process.loop.send_signal(signal.SIGTERM)
+        ):
             self.timeline.after(60, self._stop)
 
     def _compare_with_broker(self) -> None:
@@ -195,7 +223,7 @@ class World:
         ]
         if ours.cash != self.venue.cash:
             differing.append(f"cash {ours.cash} here, {self.venue.cash} at the broker")
-        working = {each.name for each in self.venue.orders.values() if each.status == "open"}
+        working = {each.name for each in self.venue.orders if each.status == "open"}
         alive = {name for name, order in ours.orders.items() if order.reserved}
         if working != alive:
             differing.append(f"orders {sorted(alive)} here, {sorted(working)} at the broker")
@@ -203,19 +231,6 @@ class World:
             told = "; ".join(differing)
             demand(ours.open_breaks, f"it ends without a break: {told}")
             demand("RECONCILIATION_BREAK" in ours.causes, f"it ends without a hold: {told}")
-
-    # What goes wrong, and who sees to it.
-
-    def _plan_mishaps(self) -> None:
-        pass
-
-    def next_disk_fault(self) -> DiskFault | None:
-        return None
-
-    def _command(self, kind: type[Command], **fields: object) -> None:
-        if self.process is not None:
-            made = kind(f"command-{self.number()}", "operator", 0, "the simulation", **fields)  # type: ignore[arg-type]
-            self.process.tell(made)
 
 
 @contextmanager
