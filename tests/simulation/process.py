@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from daemon import app
 from daemon.clock import SystemClock
@@ -25,8 +26,15 @@ from tests.simulation.timeline import VirtualLoop
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-SPEED = 120.0
+SPEED = 240.0
 """Seconds of the simulation in one of the process's loop: an idle engine looks around once each."""
+
+
+class Death(msgspec.Struct, frozen=True):
+    """When a process is to be killed: at the `tick`th moment, or effect if `at_effects`."""
+
+    tick: int
+    at_effects: bool = False
 
 
 class Crash(BaseException):
@@ -40,34 +48,46 @@ class Clock(SystemClock):
 
 
 class Process:
-    """A daemon about to start. `dies_at` is how many ticks it lives, None: until it is stopped."""
+    """A daemon about to start. It is killed as `death` says, None: it lives until it is stopped."""
 
     link: Link
 
-    def __init__(self, world: "World", config: Config, dies_at: int | None) -> None:
+    def __init__(self, world: "World", config: Config, death: Death | None) -> None:
         self.world = world
         self.dead = False
         self.died_at = ""
-        self.ticks = 0
+        self.moments = self.effects = 0
         self.failure: BaseException | None = None
         self.disk_fault: DiskFault | None = None
         self.has_failed_to_write = False
         self.engine: Engine | None = None
         self.permit = permit_path(world.journal)
         self._config = config
-        self._dies_at = dies_at
+        self._death = death
         self._chance: Random = world.chance("process")
-        self.loop = VirtualLoop(world.timeline, SPEED, partial(self.tick, "between two callbacks"))
+        self.loop = VirtualLoop(world.timeline, SPEED, self.step)
         # What a task that nobody waited for failed with is in the journal's own error.
         self.loop.set_exception_handler(lambda *_: None)
 
     # Its end.
 
+    def step(self) -> None:
+        """Count one callback of the loop as a moment at which the process may die."""
+        self._pass("between two callbacks", is_effect=False)
+
     def tick(self, where: str) -> None:
-        """Count one moment at which the process may die, and let it, where that is planned."""
+        """Count one moment next to an effect at which the process may die."""
+        self._pass(where, is_effect=True)
+
+    def _pass(self, where: str, *, is_effect: bool) -> None:
         if not self.dead:
-            self.ticks += 1
-            if self.ticks != self._dies_at:
+            self.moments += 1
+            self.effects += is_effect
+            death = self._death
+            if death is None:
+                return
+            passed = self.effects if death.at_effects else self.moments
+            if passed < death.tick:
                 return
             self.dead = True
             self.died_at = where

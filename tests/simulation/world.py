@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from random import Random
 
@@ -32,10 +33,11 @@ from tests.simulation.invariants import Invariants, Violation, demand
 from tests.simulation.market import SYMBOLS, Market, next_session
 from tests.simulation.mishaps import Mishaps
 from tests.simulation.person import Person
-from tests.simulation.process import Process
+from tests.simulation.process import Death, Process
 from tests.simulation.timeline import SECOND, MachineClocks, Timeline
 from tests.simulation.venue import Venue
 
+DAYS_A_WORLD = 5
 LIES = 0.06
 """Of so many deaths one is a power cut on a disk that had said it was done, and was not."""
 BEGINS = ("2024-02-26", "2024-03-07", "2024-06-28", "2024-10-30", "2024-11-25", "2024-12-20")
@@ -94,6 +96,7 @@ class World:
         self.is_calm = False
         self.process: Process | None = None
         self.lives = 0
+        self.rows: list[Row] = []
         self._numbers = 0
         self._chances: dict[str, Random] = {}
         self.timeline = Timeline(self._first_morning())
@@ -148,8 +151,8 @@ class World:
                 self._lose_power()
         self._come_to_rest()
 
-    def _live(self, dies_at: int | None) -> None:
-        process = self.process = Process(self, self._config, dies_at)
+    def _live(self, death: Death | None) -> None:
+        process = self.process = Process(self, self._config, death)
         self.lives += 1
         process.live()
         self.struck[process.exit] += 1
@@ -160,11 +163,21 @@ class World:
         """Say whether a process may end so: its disk failed, or its clock is not the market's."""
         if isinstance(failure, BadBars):
             return self.clocks.wall_is_ahead < 0
-        return isinstance(failure, JournalWriteFailed)
+        planned = self.process is not None and self.process.has_failed_to_write
+        return planned and isinstance(failure, JournalWriteFailed)
 
-    def _next_death(self) -> int:
+    def _next_death(self) -> Death | None:
+        """Return how the next process dies: soon, next to an effect, at any moment, or not."""
         chance = self.chance("crash")
-        return chance.choice((chance.randint(1, 150), chance.randint(1, 3_000), 20_000))
+        match chance.randrange(5):
+            case 0:
+                return Death(chance.randint(1, 200))
+            case 1 | 2:
+                return Death(chance.randint(1, 1_200), at_effects=True)
+            case 3:
+                return Death(chance.randint(1, 10_000))
+            case _:
+                return None
 
     def _rest(self) -> None:
         seconds = self.chance("crash").choice((1, 5, 5, 60, 600))
@@ -202,7 +215,13 @@ class World:
         self._compare_with_broker()
         with JournalReader(self.journal) as reader:
             findings = reader.check()
+            self.rows = list(reader.rows())
         demand(not findings, f"the journal is not sound: {findings}")
+
+    @property
+    def digest(self) -> bytes:
+        """Return a hash of every byte of the journal's rows."""
+        return sha256(repr(self.rows).encode()).digest()
 
     def _stop(self) -> None:
         """Stop the process that is there, once it listens."""
@@ -245,7 +264,7 @@ def a_folder() -> Iterator[Path]:
         shutil.rmtree(made)
 
 
-def simulate(seed: int, days: int) -> World:
+def simulate(seed: int, days: int = DAYS_A_WORLD) -> World:
     """Run one world in a folder of its own, and return it.
 
     Raises:
@@ -256,16 +275,7 @@ def simulate(seed: int, days: int) -> World:
         try:
             world.run()
         except Exception as error:
-            again = f"python -m tests.simulation --seed {seed} --days {days}"
-            said = f"{error} (at {world.timeline.moment}, life {world.lives}; again: {again})"
-            raise Violation(said) from error
+            again = f"python -m tests.simulation --seed {seed}"
+            where = f"{world.timeline.moment:%Y-%m-%d %H:%M:%S}, life {world.lives}"
+            raise Violation(f"{error}\n  at {where}; again: {again}") from error
         return world
-
-
-def rows_of(seed: int, days: int) -> list[Row]:
-    """Return all rows of the journal that a seed makes."""
-    with a_folder() as folder:
-        world = World(seed, days, folder)
-        world.run()
-        with JournalReader(world.journal) as reader:
-            return list(reader.rows())
