@@ -69,7 +69,7 @@ class Link:
         if not self._is_up:
             self._inbox(OrderWithheld(intent.client_order_id, "not connected"))
             return
-        self._world.invariants.order_leaves(self._process, intent, self._state)
+        self._process.order_leaves(intent, self._state)
         self._send(lambda: self._world.venue.receive(intent))
         self._process.tick("behind an order that left")
         self._later(UNANSWERED_S, lambda: self._look_for(intent.client_order_id))
@@ -277,4 +277,5 @@ class Bars:
     def _take(self, block: Sequence[BarClosed]) -> None:
         if not self._process.dead:
             self._blocks.append(block)
+            self._process.world.person.as_bars_come()
             self._process.loop.call_soon(self._woken.set)

@@ -78,6 +78,7 @@ class Mishaps:
         if seen is None or seen.seq < 3:
             return None
         kept = journal.with_name("kept.db")
+        _fold_log(journal)
         shutil.copyfile(journal, kept)
         _cut(journal, max(1, seen.seq - self._chance.randint(1, 40)))
         self._world.struck["power cut on a disk that lies"] += 1
@@ -109,6 +110,14 @@ class Mishaps:
         if process is not None and process.permit.exists():
             process.permit.unlink()
             self._world.struck["permit removed"] += 1
+
+
+def _fold_log(journal: Path) -> None:
+    """Have all rows in the journal's own file."""
+    connection = sqlite3.connect(journal, isolation_level=None)
+    busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    connection.close()
+    assert not busy, "a dead process still has the journal open"
 
 
 def _cut(journal: Path, head: int) -> None:

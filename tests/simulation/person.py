@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 LOOKS_IN_EVERY_S = (600, 5_400)
 AT_A_WRITE = 0.004
-"""How often a command comes in the middle of a write."""
+WITH_BARS = 0.03
+"""How often a command comes in the middle of a write, and in the very moment that bars do."""
 
 
 class Person:
@@ -91,9 +92,16 @@ class Person:
 
     def during_a_write(self) -> None:
         """Say something now and then while the daemon waits for its disk."""
-        if self._world.is_calm or self._chance.random() >= AT_A_WRITE:
+        self._burst_in("command during a write", AT_A_WRITE)
+
+    def as_bars_come(self) -> None:
+        """Say something now and then that the daemon hears together with new bars."""
+        self._burst_in("command with the bars", WITH_BARS)
+
+    def _burst_in(self, what: str, how_often: float) -> None:
+        if self._world.is_calm or self._chance.random() >= how_often:
             return
-        self._world.struck["command during a write"] += 1
+        self._world.struck[what] += 1
         if self._chance.random() < 0.3:
             self.say(OperatorKilled)
         else:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -14,12 +14,14 @@ from daemon.clock import SystemClock
 from daemon.config.options import Config
 from daemon.engine import Engine
 from daemon.stopping.permit import permit_path
-from events import OperatorKilled, Record
+from events import OperatorKilled, OrderIntended, Record
 from events.chain import Row
 from events.codec import Command
 from events.errors import JournalError, JournalWriteFailed
 from events.journal import Journal
+from projections import State
 from tests.simulation.disk import DiskFault, connect_for
+from tests.simulation.invariants import Violation
 from tests.simulation.link import Link
 from tests.simulation.timeline import VirtualLoop
 
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 
 SPEED = 240.0
 """Seconds of the simulation in one of the process's loop: an idle engine looks around once each."""
+
+
+UNWINDINGS = 10
 
 
 class Death(msgspec.Struct, frozen=True):
@@ -58,6 +63,7 @@ class Process:
         self.died_at = ""
         self.moments = self.effects = 0
         self.failure: BaseException | None = None
+        self.violation: Violation | None = None
         self.disk_fault: DiskFault | None = None
         self.has_failed_to_write = False
         self.engine: Engine | None = None
@@ -113,8 +119,7 @@ class Process:
         asyncio.set_event_loop(None)
         for task in asyncio.all_tasks(self.loop):
             task._log_destroy_pending = False  # type: ignore[attr-defined]
-            with suppress(BaseException):
-                task.get_coro().close()  # type: ignore[union-attr]
+            _close(task.get_coro())
         self.loop.close()
 
     async def _run(self) -> app.Outcome:
@@ -138,10 +143,32 @@ class Process:
     async def _open_journal(self, path: Path) -> Journal:
         return await Journal.open(path, connect_for(self))
 
+    # What is looked at.
+
     def _recorded(self, _records: Sequence[Record]) -> None:
         engine = self.engine
-        if engine is not None and engine.core.state.seq == self.world.invariants.seq:
-            self.world.invariants.compare(engine.core.state, "in the process")
+        with self._noted():
+            if engine is not None and engine.core.state.seq == self.world.invariants.seq:
+                self.world.invariants.compare(engine.core.state, "in the process")
+
+    def committed(self, rows: Sequence[Row]) -> None:
+        """Take note of rows that are durable."""
+        with self._noted():
+            self.world.invariants.committed(rows)
+
+    def order_leaves(self, intent: OrderIntended, state: State) -> None:
+        """Take note of an order that leaves now."""
+        with self._noted():
+            self.world.invariants.order_leaves(self, intent, state)
+
+    @contextmanager
+    def _noted(self) -> Iterator[None]:
+        """Keep a violation: the daemon may take it for a failure of its disk or its broker."""
+        try:
+            yield
+        except Violation as found:
+            self.violation = self.violation or found
+            raise
 
     # The operator.
 
@@ -183,9 +210,6 @@ class Process:
             self.disk_fault = self.world.mishaps.next_disk_fault()
         self.has_failed_to_write = self.disk_fault is not None
 
-    def committed(self, rows: Sequence[Row]) -> None:
-        self.world.invariants.committed(rows)
-
     @property
     def exit(self) -> str:
         if self.died_at:
@@ -200,3 +224,15 @@ def _single(error: BaseException | None) -> BaseException | None:
     while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     return error
+
+
+def _close(coroutine: Any) -> None:  # noqa: ANN401 - a coroutine, as a task gives it
+    """Unwind `coroutine` wherever it waits, and where it would wait again on its way out."""
+    for _ in range(UNWINDINGS):
+        try:
+            coroutine.close()
+        except RuntimeError:
+            continue  # It has waited once more.
+        except BaseException:  # noqa: BLE001 - what a killed process raises concerns nobody
+            return
+        return

@@ -38,7 +38,7 @@ from tests.simulation.timeline import SECOND, MachineClocks, Timeline
 from tests.simulation.venue import Venue
 
 DAYS_A_WORLD = 5
-LIES = 0.06
+LIES = 0.3
 """Of so many deaths one is a power cut on a disk that had said it was done, and was not."""
 BEGINS = ("2024-02-26", "2024-03-07", "2024-06-28", "2024-10-30", "2024-11-25", "2024-12-20")
 """Before a leap day, both changes of the hour, and early closes and closures; most worlds go on."""
@@ -155,6 +155,8 @@ class World:
         process = self.process = Process(self, self._config, death)
         self.lives += 1
         process.live()
+        if process.violation is not None:
+            raise process.violation
         self.struck[process.exit] += 1
         if process.failure is not None and not self._may_end_by(process.failure):
             raise process.failure
