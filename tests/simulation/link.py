@@ -5,9 +5,11 @@ and breaks.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
+
+import msgspec
 
 from daemon.brokers import Inbox
 from daemon.core.deadlines import NEVER
@@ -17,6 +19,7 @@ from events import (
     BooksReported,
     BrokerConnected,
     BrokerDisconnected,
+    BrokerList,
     ClientOrderId,
     CorporateActionApplied,
     LookWhy,
@@ -31,6 +34,7 @@ from tests.simulation.venue import Lists
 if TYPE_CHECKING:
     from tests.simulation.process import Process
 
+LIST_LOST = 0.05
 UNANSWERED_S = 40.0
 """So long after sending an order without an answer is looked for, in seconds of the simulation."""
 
@@ -118,9 +122,8 @@ class Link:
     def _reached(self) -> None:
         """Take the lists first: what they say is on record before anything is sent."""
         self.is_broken = False
-        self._wanted = self._wanted or [
-            (f"{LookWhy.RECONNECT}-{self._world.number()}",) * 1 + (LookWhy.RECONNECT,)
-        ]
+        name = f"{LookWhy.RECONNECT}-{self._world.number()}"
+        self._wanted = self._wanted or [(name, LookWhy.RECONNECT)]
         self._up_since = self._world.clock_says
         self._is_looking = True
         self._ask_for_lists(self._ready)
@@ -132,13 +135,13 @@ class Link:
             if order.cancel_requested:
                 self.cancel(order.client_order_id)
 
-    def _send(self, arrives: object) -> None:
+    def _send(self, arrives: Callable[[], None]) -> None:
         breaks = self._breaks
 
         def travelled() -> None:
             # What is written into a broken wire may have been read before it broke.
             if self._breaks == breaks or self._chance.random() < 0.3:
-                arrives()  # type: ignore[operator]
+                arrives()
 
         if self.is_broken:
             self._world.struck["sent into a broken wire"] += 1
@@ -166,14 +169,16 @@ class Link:
             self._later(wait, lambda: self._inbox(report), only_while_up=True)
             wait += chance.uniform(0.001, 5)
 
-    def _later(self, seconds: float, happens: object, *, only_while_up: bool = False) -> None:
+    def _later(
+        self, seconds: float, happens: Callable[[], None], *, only_while_up: bool = False
+    ) -> None:
         """Let it happen in the process, if that still lives by then, and on this connection."""
         breaks = self._breaks
 
         def due() -> None:
             process = self._process
             if not process.dead and (not only_while_up or self._breaks == breaks):
-                process.loop.call_soon(happens)  # type: ignore[arg-type]
+                process.loop.call_soon(happens)
 
         self._world.timeline.after(seconds, due)
 
@@ -195,7 +200,7 @@ class Link:
             self._is_looking = False
             self._look_soon()
 
-    def _ask_for_lists(self, then: object) -> None:
+    def _ask_for_lists(self, then: Callable[[], None]) -> None:
         """Ask: orders and executions are of one moment, what is held of a later one."""
         world, chance, began = self._world, self._chance, self._world.clock_says
         wanted, self._wanted = self._wanted, []
@@ -217,33 +222,32 @@ class Link:
             for look_id, why in wanted:
                 self._inbox(_named(books, look_id, why))
             self._is_looking = False
-            then()  # type: ignore[operator]
+            then()
 
         world.timeline.after(chance.uniform(0.01, 0.2), orders_listed)
 
     def _books(self, found: Lists, began: datetime) -> BooksReported:
         positions, cash = self._world.venue.holdings()
-        lists = {
-            "positions": positions,
-            "cash": cash,
-            "open_orders": found.open_orders,
-            "completed_orders": found.completed_orders,
-            "executions": found.executions,
-        }
-        missing = {}
-        if not self._world.is_calm and self._chance.random() < 0.05:
-            lost = self._chance.choice(sorted(lists))
-            lists[lost] = None  # type: ignore[assignment]
-            missing = {lost.replace("_", " "): "it did not come to its end"}
-            self._world.struck["list that did not end"] += 1
-        return BooksReported(
-            "", LookWhy.SCHEDULE, began, connected_since=self._up_since, missing=missing, **lists
-        )  # type: ignore[arg-type]
+        whole = BooksReported(
+            look_id="",
+            why=LookWhy.SCHEDULE,
+            began_at=began,
+            positions=positions,
+            cash=cash,
+            open_orders=found.open_orders,
+            completed_orders=found.completed_orders,
+            executions=found.executions,
+            connected_since=self._up_since,
+        )
+        if self._world.is_calm or self._chance.random() >= LIST_LOST:
+            return whole
+        self._world.struck["list that did not end"] += 1
+        lost = self._chance.choice(list(BrokerList))
+        changes = {lost.name.lower(): None, "missing": {lost.value: "it did not come to its end"}}
+        return msgspec.structs.replace(whole, **changes)
 
 
 def _named(books: BooksReported, look_id: str, why: LookWhy) -> BooksReported:
-    import msgspec
-
     return msgspec.structs.replace(books, look_id=look_id, why=why)
 
 

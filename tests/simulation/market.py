@@ -16,6 +16,8 @@ BAR = timedelta(minutes=15)
 STEP_CENTS = 40
 """How far a price goes from one bar to the next, at most."""
 
+VOLUME = Decimal(10_000)
+
 Published = Callable[[Sequence[BarClosed]], None]
 
 
@@ -42,7 +44,7 @@ class Market:
         return self.sessions[-1].close
 
     def price(self, symbol: Symbol) -> Decimal:
-        return Decimal(self._price[symbol]).scaleb(-2)
+        return _dollars(self._price[symbol])
 
     def _plan(self, session: SessionHours) -> None:
         timeline = self._timeline
@@ -67,8 +69,8 @@ class Market:
             low, high = sorted((before, after))
             low -= chance.randint(0, 10)
             high += chance.randint(0, 10)
-            prices = (Decimal(cents).scaleb(-2) for cents in (before, high, low, after))
-            bar = BarClosed(symbol, 900, end, *prices, Decimal(10_000))
+            opened, highest, lowest, closed = (_dollars(c) for c in (before, high, low, after))
+            bar = BarClosed(symbol, 900, end, opened, highest, lowest, closed, VOLUME)
             fate = chance.random()
             if fate < 0.05:
                 self._publish_after(chance.uniform(1, 50), [bar])
@@ -94,3 +96,7 @@ def known_sessions() -> tuple[SessionHours, ...]:
 
 def next_session(after: datetime) -> SessionHours:
     return next(each for each in known_sessions() if each.open > after)
+
+
+def _dollars(cents: int) -> Decimal:
+    return Decimal(cents).scaleb(-2)

@@ -87,10 +87,10 @@ MUTANTS = {
         "        self.balance -= value\n",
         "        self.balance -= 2 * value\n",
     ),
-    "recover without the last event": Mutant(
+    "recover without the last turn": Mutant(
         "daemon/history/recovery.py",
-        "        for turn in turns(self._reader.verified_records(start, upto)):\n            core.follow(turn)\n            folded",
-        "        for turn in list(turns(self._reader.verified_records(start, upto)))[:-1]:\n            core.follow(turn)\n            folded",
+        "        for turn in turns(self._reader.verified_records(start, upto)):",
+        "        for turn in list(turns(self._reader.verified_records(start, upto)))[:-1]:",
     ),
 }
 

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from random import Random
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -67,10 +66,12 @@ class Process:
         self.disk_fault: DiskFault | None = None
         self.has_failed_to_write = False
         self.engine: Engine | None = None
+        self._told: list[asyncio.Task[None]] = []
+        self.clock = Clock(world.clocks.read)
         self.permit = permit_path(world.journal)
         self._config = config
         self._death = death
-        self._chance: Random = world.chance("process")
+        self._chance = world.chance("process")
         self.loop = VirtualLoop(world.timeline, SPEED, self.step)
         # What a task that nobody waited for failed with is in the journal's own error.
         self.loop.set_exception_handler(lambda *_: None)
@@ -118,7 +119,8 @@ class Process:
         """Let go of what a killed process leaves: nothing of it runs, its files are closed."""
         asyncio.set_event_loop(None)
         for task in asyncio.all_tasks(self.loop):
-            task._log_destroy_pending = False  # type: ignore[attr-defined]
+            # A killed process says nothing of what it had not finished.
+            task._log_destroy_pending = False  # type: ignore[attr-defined] # noqa: SLF001 - see above
             _close(task.get_coro())
         self.loop.close()
 
@@ -132,7 +134,7 @@ class Process:
             started=world.recovered,
             progress=lambda _count: None,
             recorded=self._recorded,
-            wall=Clock(world.clocks.read),
+            wall=self.clock,
             machine=app.Machine(
                 open_journal=self._open_journal,
                 listen=self._listening,
@@ -193,7 +195,7 @@ class Process:
             return
         if isinstance(command, OperatorKilled):
             engine.switch.latch()
-        self.loop.create_task(self._obey(engine, command), name="operator")
+        self._told.append(self.loop.create_task(self._obey(engine, command), name="operator"))
 
     async def _obey(self, engine: Engine, command: Command) -> None:
         with suppress(JournalError):

@@ -23,11 +23,11 @@ class Restless(Strategy):
     def on_bar(self, bar: BarClosed, view: View) -> Answer:
         return self._order(bar.symbol, bar.close, view)
 
-    def on_timer(self, timer: TimerFired, view: View) -> Answer:
+    def on_timer(self, _timer: TimerFired, view: View) -> Answer:
         price = view.price(Symbol("A"))
         return None if price is None else self._order(Symbol("A"), price, view)
 
-    def on_fill(self, fill: OrderFilled, view: View) -> Answer:
+    def on_fill(self, fill: OrderFilled, _view: View) -> Answer:
         if self._draw(4):
             return None
         return Intent(fill.symbol, -fill.quantity)

@@ -10,10 +10,13 @@ import heapq
 import math
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from daemon.clock import Reading
 from events import nanoseconds, utc_from_nanoseconds
+
+if TYPE_CHECKING:
+    from collections import deque
 
 SECOND = 10**9
 STEP_NS = 20_000
@@ -86,6 +89,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
     One second of the loop is `speed` seconds of the simulated machine's.
     """
 
+    _ready: "deque[asyncio.Handle]"
+    _scheduled: list[asyncio.TimerHandle]
+
     def __init__(self, timeline: Timeline, speed: float, step: Callable[[], None]) -> None:
         super().__init__()
         self._timeline = timeline
@@ -97,7 +103,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def time(self) -> float:
         return (self._timeline.now - self._timeline.began) / SECOND / self._speed
 
-    def add_signal_handler(self, sig: int, callback: Callable[..., Any], *args: Any) -> None:  # noqa: ANN401 - asyncio's own
+    def add_signal_handler(self, sig: int, callback: Callable[..., Any], *args: object) -> None:
         self._signals[sig] = lambda: callback(*args)
 
     def send_signal(self, sig: int) -> bool:
@@ -110,32 +116,33 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def _write_to_self(self) -> None:
         """Do nothing: nobody waits in a system call."""
 
+    def _timer_handle_cancelled(self, _handle: asyncio.TimerHandle) -> None:
+        """Do nothing: cancelled timers go when they come first."""
+
     def _has_ready(self) -> bool:
         return bool(self._ready)
 
     def _run_once(self) -> None:
         ready, scheduled, timeline = self._ready, self._scheduled, self._timeline
-        while scheduled and scheduled[0]._cancelled:
-            heapq.heappop(scheduled)._scheduled = False
+        while scheduled and scheduled[0].cancelled():
+            heapq.heappop(scheduled)
         if ready:
             timeline.run_until(timeline.now, _never)
         else:
             due = None
             if scheduled:
-                due = timeline.began + math.ceil(scheduled[0]._when * self._speed * SECOND)
+                due = timeline.began + math.ceil(scheduled[0].when() * self._speed * SECOND)
                 due = max(due, timeline.now)
             timeline.run_until(due, self._is_ready)
         now = self.time() + 1e-9
-        while scheduled and scheduled[0]._when <= now:
-            handle = heapq.heappop(scheduled)
-            handle._scheduled = False
-            ready.append(handle)
+        while scheduled and scheduled[0].when() <= now:
+            ready.append(heapq.heappop(scheduled))
         if ready:
             handle = ready.popleft()
-            if not handle._cancelled:
+            if not handle.cancelled():
                 timeline.now += STEP_NS
                 self._step()
-                handle._run()
+                handle._run()  # noqa: SLF001 - what a loop is for
 
 
 def _never() -> bool:

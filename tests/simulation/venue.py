@@ -4,10 +4,10 @@ It takes whatever it is sent, also twice: that nothing is sent twice is what the
 """
 
 from collections import Counter
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from random import Random
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -36,6 +36,9 @@ from events import (
 from events.codec import Input
 from tests.simulation.market import SYMBOLS, Market
 from tests.simulation.timeline import Timeline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 CAPITAL = Decimal(100_000)
 LISTED_FOR = timedelta(hours=8)

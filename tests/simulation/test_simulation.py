@@ -1,0 +1,90 @@
+"""The real daemon through simulated trading days, and daemons with a promise less, found out.
+
+More days than the test suite has time for: `python -m tests.simulation --days 10000`.
+"""
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.simulation.mutants import MUTANTS
+from tests.simulation.world import DAYS_A_WORLD, simulate
+
+ROOT = Path(__file__).parents[2]
+DAYS = 200
+FIRST_SEED = 1
+WAIT_S = 1_200.0
+"""For a process that may have to share the machine with many."""
+STRIKES = (
+    "a write failed",
+    "clock set",
+    "command during a write",
+    "command with the bars",
+    "connection lost",
+    "disk: it says it failed, and it is there",
+    "disk: nothing is written",
+    "disk: the rows are there, the witness is not",
+    "killed before an order leaves",
+    "killed before the commit",
+    "killed before the turn is written",
+    "killed behind an order that left",
+    "killed behind the commit",
+    "killed behind the witness",
+    "killed between two callbacks",
+    "list that did not end",
+    "permit removed",
+    "power cut on a disk that lies",
+    "report doubled",
+    "report late or out of order",
+    "report lost",
+    "sent into a broken wire",
+    "stopped",
+    "suspended",
+)
+"""What must have struck at least once in so many days: else they have shown nothing."""
+
+
+def run(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tests.simulation", *words],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=WAIT_S,
+    )
+
+
+def test_two_hundred_days_keep_every_promise_whatever_strikes() -> None:
+    struck: Counter[str] = Counter()
+    for number in range(DAYS // DAYS_A_WORLD):
+        # It raises a Violation, which names the seed, where a promise is broken.
+        world = simulate(FIRST_SEED + number)
+        struck.update(world.struck)
+        struck["orders"] += world.venue.counts["orders"]
+        struck["corrections"] += world.venue.counts["corrections"]
+    assert {what for what in STRIKES if not struck[what]} == set()
+    assert struck["orders"] > 10 * DAYS, "hardly anything was traded"
+    assert struck["corrections"] > 0
+
+
+def test_a_seed_makes_the_same_journal_to_the_byte_in_processes_that_hash_otherwise() -> None:
+    once, again = (run("--seed", "11", PYTHONHASHSEED=salt) for salt in ("1", "2"))
+    assert once.returncode == 0, once.stdout + once.stderr
+    (journal,) = (line for line in once.stdout.splitlines() if line.startswith("journals: "))
+    assert journal in again.stdout
+    assert simulate(11).rows == simulate(11).rows
+    other = run("--seed", "12")
+    assert journal not in other.stdout
+
+
+@pytest.mark.parametrize("name", sorted(MUTANTS))
+def test_a_daemon_with_a_promise_less_is_found_out(name: str) -> None:
+    found = run("--mutant", name, "--seed", str(FIRST_SEED), "--days", str(DAYS))
+    assert found.returncode == 1, found.stdout + found.stderr
+    assert "again: python -m tests.simulation --seed " in found.stdout
