@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tests.simulation.process import Process
 
 ZERO = Decimal(0)
+POSITION_MAX = 200
+"""Shares of one symbol, by the configuration of every world."""
 ENDS = {"order.cancelled", "order.expired", "order.rejected", "order.written-off"}
 ALIVE = {"order.acknowledged", "order.working", "order.filled"}
 MOVES_NO_ORDER = {
@@ -107,6 +109,7 @@ class Invariants:
                 demand(not order.is_sending, f"{said['client_order_id']} is sent twice")
                 demand(order.is_approved, f"{said['client_order_id']} is sent, not approved")
                 order.is_sending = True
+                self._limit(said["client_order_id"], order)
             case "order.withheld" if order and not order.is_heard:
                 order.is_over = True
             case "order.filled":
@@ -141,6 +144,22 @@ class Invariants:
             self.live[said["client_order_id"]] = order  # It may have come back to life.
         if order and kind in ALIVE:
             order.is_heard = True
+
+    def _limit(self, name: str, order: OrderBook) -> None:
+        """Demand that what may come of all orders on this side stays within the limit."""
+        self.live[name] = order
+        held, buys = self.held(order.symbol), order.quantity > 0
+        same_side = (
+            each.reserved
+            for each in self.live.values()
+            if each.symbol == order.symbol and (each.quantity > 0) == buys
+        )
+        worst = held + sum(same_side)
+        reduces = held * order.quantity < 0 and held * worst >= 0
+        demand(
+            order.closing or reduces or abs(worst) <= POSITION_MAX,
+            f"{name} may lead to {worst} {order.symbol}, more than {POSITION_MAX}",
+        )
 
     def _end(self, kind: str, order: OrderBook) -> None:
         if order.is_sending and not order.is_over:
@@ -240,9 +259,11 @@ class Invariants:
         demand(self.left[name] == 1, f"{name} leaves {self.left[name]} times")
         demand(not process.has_failed_to_write, f"{name} leaves behind a failed write")
         demand(process.permit.exists(), f"{name} leaves without a permit")
+        demand(process.is_trading_time, f"{name} leaves while the market is closed")
         if order.closing:
             return
         demand(not process.is_latched, f"{name} leaves behind a kill")
+        demand(not process.world.is_killed, f"{name} leaves behind a kill nobody took back")
         known = [(h["scope"], h.get("target", ""), h["level"]) for h in self.holds.values()]
         known += [(h.scope, h.target, h.level) for h in state.holds.active.values()]
         for scope, target, level in known:

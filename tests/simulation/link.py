@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from tests.simulation.process import Process
 
 LIST_LOST = 0.05
+RAISES = 0.002
 UNANSWERED_S = 40.0
 """So long after sending an order without an answer is looked for, in seconds of the simulation."""
 
@@ -76,6 +77,9 @@ class Link:
         self._process.order_leaves(intent, self._state)
         self._send(lambda: self._world.venue.receive(intent))
         self._process.tick("behind an order that left")
+        if not self._world.is_calm and self._chance.random() < RAISES:
+            self._world.struck["broker raised"] += 1
+            raise ConnectionResetError("in the middle of an order")
         self._later(UNANSWERED_S, lambda: self._look_for(intent.client_order_id))
 
     def cancel(self, client_order_id: ClientOrderId) -> None:

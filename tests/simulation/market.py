@@ -43,6 +43,10 @@ class Market:
     def ends(self) -> datetime:
         return self.sessions[-1].close
 
+    def was_open_within(self, seconds: float) -> bool:
+        now, grace = self._timeline.moment, timedelta(seconds=seconds)
+        return any(each.open <= now <= each.close + grace for each in self.sessions)
+
     def price(self, symbol: Symbol) -> Decimal:
         return _dollars(self._price[symbol])
 

@@ -8,6 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from daemon.stopping.side_file import write_aside
+from events import OperatorKilled
 from events.witness import read_witness, witness_path
 from tests.simulation.disk import DiskFault
 from tests.simulation.timeline import SECOND
@@ -26,6 +28,7 @@ class Mishaps:
         self._world = world
         self._chance = world.chance("mishaps")
         self._armed: DiskFault | None = None
+        self._writes_left = 0
         self._plan("in session", 2.5, self._lose_connection)
         self._plan("any time", 1.0, self._lose_connection)
         self._plan("in session", 0.25, self._fail_write)
@@ -59,14 +62,44 @@ class Mishaps:
             process.link.lose()
 
     def _fail_write(self) -> None:
+        """Let one of the next writes fail, those of the next start included."""
         self._armed = self._chance.choice(list(DiskFault))
+        self._writes_left = self._chance.randint(0, 6)
 
     def next_disk_fault(self) -> DiskFault | None:
         """Return what goes wrong with the write in hand; it does so once."""
+        if self._armed is None or self._world.is_calm:
+            return None
+        if self._writes_left:
+            self._writes_left -= 1
+            return None
         armed, self._armed = self._armed, None
-        if armed is not None:
-            self._world.struck[f"disk: {armed}"] += 1
+        self._world.struck[f"disk: {armed}"] += 1
         return armed
+
+    def while_it_is_down(self) -> None:
+        """Do to what a dead process leaves behind what may happen to it."""
+        fate, journal = self._chance.random(), self._world.journal
+        if fate < 0.06:
+            self._fail_write()
+        elif fate < 0.10 and journal.exists():
+            self._world.struck["killed while it was down"] += 1
+            write_aside(
+                journal, OperatorKilled(f"aside-{self._world.number()}", "operator", 0, "!")
+            )
+        elif fate < 0.16:
+            self._spoil_snapshot(journal)
+
+    def _spoil_snapshot(self, journal: Path) -> None:
+        folder = journal.with_name(journal.name + ".snapshots")
+        files = sorted(folder.glob("*.json"))
+        if not files:
+            return
+        self._world.struck["snapshot spoilt"] += 1
+        if self._chance.random() < 0.5:
+            files[-1].unlink()
+        else:
+            files[-1].write_bytes(files[-1].read_bytes()[: self._chance.randint(0, 3_000)])
 
     def cut_power(self) -> Callable[[], None] | None:
         """Lose the end of the journal, as a disk does that said it had it; return what undoes it.

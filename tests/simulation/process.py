@@ -13,7 +13,7 @@ from daemon.clock import SystemClock
 from daemon.config.options import Config
 from daemon.engine import Engine
 from daemon.stopping.permit import permit_path
-from events import OperatorKilled, OrderIntended, Record
+from events import OperatorKilled, OperatorResumed, OrderIntended, Record
 from events.chain import Row
 from events.codec import Command
 from events.errors import JournalError, JournalWriteFailed
@@ -22,7 +22,7 @@ from projections import State
 from tests.simulation.disk import DiskFault, connect_for
 from tests.simulation.invariants import Violation
 from tests.simulation.link import Link
-from tests.simulation.timeline import VirtualLoop
+from tests.simulation.timeline import SECOND, VirtualLoop
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -31,6 +31,8 @@ SPEED = 240.0
 """Seconds of the simulation in one of the process's loop: an idle engine looks around once each."""
 
 
+GRACE_S = 5
+"""An order approved in a session's last moment may leave behind it, so many seconds at most."""
 UNWINDINGS = 10
 
 
@@ -188,6 +190,13 @@ class Process:
     def is_latched(self) -> bool:
         return self.engine is not None and self.engine.switch.latched
 
+    @property
+    def is_trading_time(self) -> bool:
+        """Say whether the market is open, or has just been, as far as this machine can know."""
+        world = self.world
+        is_off = abs(self.clock.now() - world.timeline.now) > SECOND
+        return is_off or world.market.was_open_within(GRACE_S)
+
     def tell(self, command: Command) -> None:
         """Give the daemon a command, if it listens; a kill stops the sending before all else."""
         engine = self.engine
@@ -195,6 +204,9 @@ class Process:
             return
         if isinstance(command, OperatorKilled):
             engine.switch.latch()
+            self.world.is_killed = True
+        elif isinstance(command, OperatorResumed):
+            self.world.is_killed = False
         self._told.append(self.loop.create_task(self._obey(engine, command), name="operator"))
 
     async def _obey(self, engine: Engine, command: Command) -> None:

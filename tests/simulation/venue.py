@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 CAPITAL = Decimal(100_000)
 LISTED_FOR = timedelta(hours=8)
 """How long executions and ended orders stay in the broker's lists."""
+ODD = 0.005
 ONE_SESSION = frozenset({TimeInForce.DAY, TimeInForce.IOC})
 _ENDED = {"cancelled": OrderCancelled, "expired": OrderExpired, "rejected": OrderRejected}
 
@@ -127,7 +128,12 @@ class Venue:
             self._end(order, "rejected")
             return
         order.status = "open"
-        self.tell(OrderAcknowledged(order.name))
+        if not self.is_calm and self._chance.random() < ODD:
+            # It looks like a rejection and is none: the order lives on, and may fill.
+            self.counts["rejections that were none"] += 1
+            self.tell(OrderRejected(order.name, "it seems"))
+        else:
+            self.tell(OrderAcknowledged(order.name))
         if self._chance.random() < 0.5:
             self.tell(OrderWorking(order.name))
         if order.cancel_asked:
@@ -175,10 +181,13 @@ class Venue:
         left = abs(order.remaining)
         whole = left <= 1 or self._chance.random() < 0.6
         shares = left if whole else Decimal(self._chance.randint(1, int(left)))
+        if whole and not self.is_calm and self._chance.random() < ODD:
+            shares += 3
+            self.counts["over-fills"] += 1
         signed = shares if order.intent.quantity > 0 else -shares
         order.filled += signed
         self._book(order.name, order.intent.symbol, signed)
-        if order.filled == order.intent.quantity:
+        if abs(order.filled) >= abs(order.intent.quantity):
             self._close(order, "filled")
         else:
             self._timeline.after(self._chance.uniform(0.02, 20), lambda: self._fill(order))
