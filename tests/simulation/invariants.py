@@ -50,6 +50,7 @@ class OrderBook:
         self.filled = ZERO
         self.is_approved = self.is_sending = self.is_heard = self.is_over = False
         self.is_rejected = False
+        self.heard_at = 0
 
     @property
     def is_settled(self) -> bool:
@@ -64,7 +65,7 @@ class Invariants:
     """Folds every row as it becomes durable; raises `Violation` at the first that must not be."""
 
     def __init__(self) -> None:
-        self.seq = 0
+        self.seq = self.looked_at = 0
         self.cash = ZERO
         self.positions: dict[Symbol, Decimal] = {}
         self.orders: dict[str, OrderBook] = {}
@@ -95,6 +96,8 @@ class Invariants:
         self.compare(self.state, "after a commit")
 
     def _fold(self, kind: str, body: str | bytes) -> None:  # noqa: C901, PLR0912 - one flat branch a kind
+        if kind == "broker.books-reported":
+            self.looked_at = self.seq
         if kind in {"calendar.loaded", "bar.closed", "config.loaded", "broker.books-reported"}:
             return
         said = json.loads(body)
@@ -139,11 +142,14 @@ class Invariants:
             case "order.adopted":
                 self._adopt(said, order)
             case _ if kind in ENDS and order:
+                is_dead = said.get("by", "core") == "core" or order.heard_at < self.looked_at
+                demand(is_dead, f"{said['client_order_id']} is written off, and was heard since")
                 self._end(kind, order)
         if order:
             self.live[said["client_order_id"]] = order  # It may have come back to life.
         if order and kind in ALIVE:
             order.is_heard = True
+            order.heard_at = self.seq
 
     def _limit(self, name: str, order: OrderBook) -> None:
         """Demand that what may come of all orders on this side stays within the limit."""

@@ -58,12 +58,12 @@ class Person:
             self._do_something()
 
     def _see_to_it(self, engine: Engine) -> None:
-        """Resolve what is open, lift what stands: as the runbook says."""
+        """Resolve what is open, lift what stands; what holds an open break goes with the break."""
         state = engine.core.state
         if state.reconciliation.open:
             self.say(self._chance.choice((OperatorReconcileAsked, OperatorResolveAsked)))
         for hold in list(state.holds.active.values()):
-            if hold.lifts is HoldLifts.OPERATOR:
+            if hold.lifts is HoldLifts.OPERATOR and hold.subject not in state.reconciliation.open:
                 if hold.cause == KILL_SWITCH:
                     self.say(OperatorResumed)
                 else:
