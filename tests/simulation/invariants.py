@@ -23,6 +23,7 @@ POSITION_MAX = 200
 """Shares of one symbol, by the configuration of every world."""
 ENDS = {"order.cancelled", "order.expired", "order.rejected", "order.written-off"}
 ALIVE = {"order.acknowledged", "order.working", "order.filled"}
+NOT_READ = {"calendar.loaded", "bar.closed", "config.loaded", "broker.books-reported"}
 MOVES_NO_ORDER = {
     *("bar.closed", "bar.missing", "timer.fired", "strategy.declined", "calendar.loaded"),
     *("broker.books-reported", "reconcile.completed", "commission.charged"),
@@ -95,30 +96,33 @@ class Invariants:
                 self._compare_orders(self.state, kind)
         self.compare(self.state, "after a commit")
 
-    def _fold(self, kind: str, body: str | bytes) -> None:  # noqa: C901, PLR0912 - one flat branch a kind
+    def _fold(self, kind: str, body: str | bytes) -> None:
         if kind == "broker.books-reported":
             self.looked_at = self.seq
-        if kind in {"calendar.loaded", "bar.closed", "config.loaded", "broker.books-reported"}:
+        if kind in NOT_READ:
             return
         said = json.loads(body)
-        order = self.orders.get(said.get("client_order_id", ""))
+        self._fold_account(kind, said)
+        name = said.get("client_order_id", "")
+        if kind == "order.intended":
+            demand(name not in self.orders, f"{name} is intended twice")
+            self.orders[name] = OrderBook(said)
+        elif kind == "order.filled":
+            self._fill(said, self.orders.get(name))
+        elif kind == "fill.corrected":
+            self._correct(said, self.orders.get(name))
+        elif kind == "order.adopted":
+            self._adopt(said, self.orders.get(name))
+        elif name in self.orders:
+            self._move(kind, said, name, self.orders[name])
+        if name in self.orders:
+            order = self.live[name] = self.orders[name]  # It may have come back to life.
+            if kind in ALIVE:
+                order.is_heard = True
+                order.heard_at = self.seq
+
+    def _fold_account(self, kind: str, said: dict[str, Any]) -> None:
         match kind:
-            case "order.intended":
-                demand(order is None, f"{said['client_order_id']} is intended twice")
-                self.orders[said["client_order_id"]] = OrderBook(said)  # Nothing is reserved yet.
-            case "intent.approved" if order:
-                order.is_approved = True
-            case "order.sending" if order:
-                demand(not order.is_sending, f"{said['client_order_id']} is sent twice")
-                demand(order.is_approved, f"{said['client_order_id']} is sent, not approved")
-                order.is_sending = True
-                self._limit(said["client_order_id"], order)
-            case "order.withheld" if order and not order.is_heard:
-                order.is_over = True
-            case "order.filled":
-                self._fill(said, order)
-            case "fill.corrected":
-                self._correct(said, order)
             case "commission.charged" | "commission.corrected":
                 before = self.charges.get(said["execution_id"], ZERO)
                 self.charges[said["execution_id"]] = Decimal(said["amount"])
@@ -139,17 +143,26 @@ class Invariants:
                 day = (said["subject"], said["due"][:10])
                 demand(day not in self.scheduled, f"the schedule {day} fires twice")
                 self.scheduled.add(day)
-            case "order.adopted":
-                self._adopt(said, order)
-            case _ if kind in ENDS and order:
+            case _:
+                pass
+
+    def _move(self, kind: str, said: dict[str, Any], name: str, order: OrderBook) -> None:
+        match kind:
+            case "intent.approved":
+                order.is_approved = True
+            case "order.sending":
+                demand(not order.is_sending, f"{name} is sent twice")
+                demand(order.is_approved, f"{name} is sent, not approved")
+                order.is_sending = True
+                self._limit(name, order)
+            case "order.withheld" if not order.is_heard:
+                order.is_over = True
+            case _ if kind in ENDS:
                 is_dead = said.get("by", "core") == "core" or order.heard_at < self.looked_at
-                demand(is_dead, f"{said['client_order_id']} is written off, and was heard since")
+                demand(is_dead, f"{name} is written off, and was heard of since the look")
                 self._end(kind, order)
-        if order:
-            self.live[said["client_order_id"]] = order  # It may have come back to life.
-        if order and kind in ALIVE:
-            order.is_heard = True
-            order.heard_at = self.seq
+            case _:
+                pass
 
     def _limit(self, name: str, order: OrderBook) -> None:
         """Demand that what may come of all orders on this side stays within the limit."""

@@ -27,7 +27,7 @@ from tests.simulation.timeline import SECOND, VirtualLoop
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-SPEED = 240.0
+SPEED = 480.0
 """Seconds of the simulation in one of the process's loop: an idle engine looks around once each."""
 
 
@@ -230,7 +230,7 @@ class Process:
             return f"killed {self.died_at}"
         if isinstance(self.failure, JournalWriteFailed):
             return "a write failed"
-        return "ended" if self.failure is None else f"failed: {self.failure!r}"
+        return "ended" if self.failure is None else f"ended by {type(self.failure).__name__}"
 
 
 def _single(error: BaseException | None) -> BaseException | None:

@@ -3,6 +3,7 @@
 Everything in it follows from one seed.
 """
 
+import gc
 import os
 import shutil
 import signal
@@ -288,13 +289,24 @@ def a_folder() -> Iterator[Path]:
         shutil.rmtree(made)
 
 
+@contextmanager
+def _collected_at_once() -> Iterator[None]:
+    """Let the collector look at a world once, behind it: it saves a tenth of the time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.collect()
+
+
 def simulate(seed: int, days: int = DAYS_A_WORLD) -> World:
     """Run one world in a folder of its own, and return it.
 
     Raises:
         Violation: a promise was broken; it says which, when, and how to see it again.
     """
-    with a_folder() as folder:
+    with a_folder() as folder, _collected_at_once():
         world = World(seed, days, folder)
         try:
             world.run()
