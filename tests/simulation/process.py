@@ -27,6 +27,7 @@ from tests.simulation.timeline import SECOND, VirtualLoop
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
+ROOT = Path(__file__).parents[2]
 SPEED = 480.0
 """Seconds of the simulation in one of the process's loop: an idle engine looks around once each."""
 
@@ -131,7 +132,7 @@ class Process:
         world = self.world
         return await app.run(
             self._config,
-            Path(),
+            ROOT,
             world.journal,
             started=world.recovered,
             progress=lambda _count: None,

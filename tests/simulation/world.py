@@ -10,7 +10,7 @@ import signal
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -279,12 +279,13 @@ class World:
 
 @contextmanager
 def a_folder() -> Iterator[Path]:
-    """Yield an empty folder in memory, where there is one."""
+    """Go into an empty folder, in memory where there is one; its name gets into no journal."""
     memory = Path("/dev/shm")  # noqa: S108 - the operating system's own, and a folder of ours in it
     where = memory if memory.is_dir() and os.access(memory, os.W_OK) else None
     made = Path(tempfile.mkdtemp(prefix="traded-simulation-", dir=where))
     try:
-        yield made
+        with chdir(made):
+            yield Path()
     finally:
         shutil.rmtree(made)
 
