@@ -2,7 +2,8 @@
 
 A world has five trading days. What fails is printed with the command that repeats it, which runs
 one world: `python -m tests.simulation --seed N`. `--mutant NAME` takes one promise out of the
-daemon first, and then the run must fail.
+daemon first, and then the run must fail. `--every-moment` kills the first process of an hour's
+trading at each of its moments in turn: between any two callbacks, before and behind each effect.
 """
 
 import argparse
@@ -21,9 +22,12 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="the first world's")
     parser.add_argument("--days", type=int, default=5, help="how many trading days in all")
     parser.add_argument("--mutant", choices=sorted(mutants.MUTANTS), help="take a promise out")
+    parser.add_argument("--every-moment", action="store_true", help="die at each moment in turn")
     asked = parser.parse_args()
     if asked.mutant:
         mutants.infect(asked.mutant)
+    if asked.every_moment:
+        return drills(asked.seed)
     return campaign(asked.seed, asked.days, is_control=bool(asked.mutant))
 
 
@@ -63,6 +67,26 @@ def campaign(first: int, days: int, *, is_control: bool = False) -> int:
     say(f"{worlds * DAYS_A_WORLD} days in {worlds} worlds, {events} events in {seconds:.1f} s")
     say(f"journals: {digest.hexdigest()}")
     say(f"{wrong} worlds failed")
+    return 1 if wrong else 0
+
+
+def drills(seed: int) -> int:
+    """Die at each moment of a seed's drill; return 1 where a promise was broken."""
+    from tests.simulation.invariants import Violation  # noqa: PLC0415 - as above
+    from tests.simulation.world import drill, every_moment  # noqa: PLC0415 - as above
+
+    deaths, wrong = 0, 0
+    struck: Counter[str] = Counter()
+    for death in every_moment(seed):
+        deaths += 1
+        try:
+            struck.update(drill(seed, death).struck)
+        except Violation as found:
+            say(f"FAILED {found}")
+            wrong += 1
+    for what, count in sorted(struck.items()):
+        say(f"  {count:7} {what}")
+    say(f"{deaths} deaths, {wrong} broke a promise")
     return 1 if wrong else 0
 
 

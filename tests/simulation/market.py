@@ -39,10 +39,6 @@ class Market:
         for session in self.sessions:
             self._plan(session)
 
-    @property
-    def ends(self) -> datetime:
-        return self.sessions[-1].close
-
     def was_open_within(self, seconds: float) -> bool:
         now, grace = self._timeline.moment, timedelta(seconds=seconds)
         return any(each.open <= now <= each.close + grace for each in self.sessions)

@@ -79,6 +79,8 @@ class Mishaps:
 
     def while_it_is_down(self) -> None:
         """Do to what a dead process leaves behind what may happen to it."""
+        if self._world.is_calm:
+            return
         fate, journal = self._chance.random(), self._world.journal
         if fate < 0.06:
             self._fail_write()
@@ -107,6 +109,8 @@ class Mishaps:
         None: there was nothing to lose.
         """
         journal = self._world.journal
+        if self._world.is_calm:
+            return None
         seen = read_witness(witness_path(journal)) if journal.exists() else None
         if seen is None or seen.seq < 3:
             return None

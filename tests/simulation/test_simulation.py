@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 
 from tests.simulation.mutants import MUTANTS
-from tests.simulation.world import DAYS_A_WORLD, simulate
+from tests.simulation.world import DAYS_A_WORLD, drill, every_moment, simulate
 
 ROOT = Path(__file__).parents[2]
 DAYS = 200
 FIRST_SEED = 1
 LOSES_ITS_PERMIT = "102"
 """A seed whose journal has the name of a file in it."""
+DRILL_SEED = 3
 WAIT_S = 1_200.0
 """For a process that may have to share the machine with many."""
 STRIKES = (
@@ -83,6 +84,17 @@ def test_a_seed_makes_the_same_journal_to_the_byte_in_processes_that_hash_otherw
     assert simulate(11).rows == simulate(11).rows
     other = run("--seed", "12")
     assert journal not in other.stdout
+
+
+def test_a_process_may_die_at_any_moment_of_an_hours_trading() -> None:
+    struck: Counter[str] = Counter()
+    for death in every_moment(DRILL_SEED, stride=5):
+        world = drill(DRILL_SEED, death)
+        killed = [what for what in world.struck if what.startswith("killed")]
+        assert len(killed) == 1, f"{death} killed nothing"
+        struck.update(killed)
+    assert struck["killed between two callbacks"] > 50
+    assert len(struck) > 5, "it died at too few kinds of places"
 
 
 @pytest.mark.parametrize("name", sorted(MUTANTS))

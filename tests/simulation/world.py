@@ -53,6 +53,7 @@ SAME_MONTH = 7
 BEGINS_WITHIN = 8
 """Days from there."""
 CLOCK_IS_OFF = 30 * SECOND
+DRILL = timedelta(minutes=50)
 TOLERANCE = Decimal(1)
 """Dollars of cash within which the books agree, as configured."""
 SETTLES_S = 3 * 3_600
@@ -100,15 +101,21 @@ def config_for(seed: int) -> Config:
 
 
 class World:
-    """One seed's world, over `days` trading days; `struck` counts what went wrong on purpose."""
+    """One seed's world, over `days` trading days; `struck` counts what went wrong on purpose.
 
-    def __init__(self, seed: int, days: int, folder: Path) -> None:
+    It ends behind the last day, or so long after the first open as it `trades`. `deaths` are those
+    of its first processes; None: by chance.
+    """
+
+    def __init__(self, seed: int, days: int, folder: Path, trades: timedelta | None = None) -> None:
         self.seed = seed
         self.journal = folder / "journal.db"
         self.struck: Counter[str] = Counter()
         self.is_calm = self.is_killed = False
         self.process: Process | None = None
         self.lives = 0
+        self.first_life: Process | None = None
+        self.deaths: list[Death | None] | None = None
         self.rows: list[Row] = []
         self._numbers = 0
         self._chances: dict[str, Random] = {}
@@ -119,7 +126,8 @@ class World:
         self.venue.tell = self._tell
         self.invariants = Invariants()
         self._config = config_for(seed)
-        self._ends = self.market.ends + timedelta(minutes=30)
+        first, last = self.market.sessions[0], self.market.sessions[-1]
+        self._ends = first.open + trades if trades else last.close + timedelta(minutes=30)
         self.mishaps = Mishaps(self)
         self.person = Person(self)
         self.timeline.at_moment(self._ends, self._stop)
@@ -168,6 +176,7 @@ class World:
     def _live(self, death: Death | None) -> None:
         process = self.process = Process(self, self._config, death)
         self.lives += 1
+        self.first_life = self.first_life or process
         process.live()
         if process.violation is not None:
             raise process.violation
@@ -185,6 +194,8 @@ class World:
 
     def _next_death(self) -> Death | None:
         """Return how the next process dies: soon, next to an effect, at any moment, or not."""
+        if self.deaths is not None:
+            return self.deaths.pop(0) if self.deaths else None
         chance = self.chance("crash")
         match chance.randrange(5):
             case 0:
@@ -315,4 +326,31 @@ def simulate(seed: int, days: int = DAYS_A_WORLD) -> World:
             again = f"python -m tests.simulation --seed {seed}"
             where = f"{world.timeline.moment:%Y-%m-%d %H:%M:%S}, life {world.lives}"
             raise Violation(f"{error}\n  at {where}; again: {again}") from error
+        return world
+
+
+def every_moment(seed: int, stride: int = 1) -> Iterator[Death]:
+    """Yield each `stride`th way in which the first process of a drill can die."""
+    unharmed = drill(seed, None).first_life
+    assert unharmed is not None, "it has lived"
+    for tick in range(1, unharmed.moments + 1, stride):
+        yield Death(tick)
+    for tick in range(1, unharmed.effects + 1, stride):
+        yield Death(tick, at_effects=True)
+
+
+def drill(seed: int, death: Death | None) -> World:
+    """Run less than an hour of trading in which one thing goes wrong, the death of the first life.
+
+    Raises:
+        Violation: a promise was broken.
+    """
+    with a_folder() as folder, _collected_at_once():
+        world = World(seed, 1, folder, DRILL)
+        world.is_calm = world.venue.is_calm = True
+        world.deaths = [death]
+        try:
+            world.run()
+        except Exception as error:
+            raise Violation(f"{error}\n  in the drill of seed {seed} with {death}") from error
         return world
