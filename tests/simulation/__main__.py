@@ -11,8 +11,14 @@ import sys
 import time
 from collections import Counter
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from tests.simulation import mutants
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tests.simulation.campaign import Outcome
 
 LINE_EVERY_S = 10.0
 
@@ -21,72 +27,53 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--seed", type=int, default=1, help="the first world's")
     parser.add_argument("--days", type=int, default=5, help="how many trading days in all")
+    parser.add_argument("--jobs", type=int, default=1, help="in how many processes")
     parser.add_argument("--mutant", choices=sorted(mutants.MUTANTS), help="take a promise out")
     parser.add_argument("--every-moment", action="store_true", help="die at each moment in turn")
     asked = parser.parse_args()
     if asked.mutant:
         mutants.infect(asked.mutant)
+        asked.jobs = 1  # No other process would have it.
+    # Not before a mutant is in place.
+    from tests.simulation.campaign import drills, worlds  # noqa: PLC0415 - see above
+    from tests.simulation.world import DAYS_A_WORLD, every_moment  # noqa: PLC0415 - see above
+
     if asked.every_moment:
-        return drills(asked.seed)
-    return campaign(asked.seed, asked.days, is_control=bool(asked.mutant))
+        deaths = list(every_moment(asked.seed))
+        say(f"{len(deaths)} moments to die at")
+        return tell(drills(asked.seed, deaths, asked.jobs), "moments", 1)
+    count = -(-asked.days // DAYS_A_WORLD)
+    found = worlds(asked.seed, count, asked.jobs)
+    return tell(found, "days", DAYS_A_WORLD, is_control=bool(asked.mutant))
 
 
-def campaign(first: int, days: int, *, is_control: bool = False) -> int:
-    """Simulate worlds from seed `first` on; return 1 where a promise was broken.
+def tell(found: "Iterable[Outcome]", what: str, each: int, *, is_control: bool = False) -> int:
+    """Tell of outcomes as they come; return 1 where a promise was broken.
 
     Of a negative control the first one is enough.
     """
-    # Not before a mutant is in place.
-    from tests.simulation.invariants import Violation  # noqa: PLC0415 - see above
-    from tests.simulation.world import DAYS_A_WORLD, simulate  # noqa: PLC0415 - see above
-
     began = told = time.monotonic()
     struck: Counter[str] = Counter()
-    digest, wrong, events = sha256(), 0, 0
-    worlds = -(-days // DAYS_A_WORLD)
-    for number in range(worlds):
-        try:
-            world = simulate(first + number)
-        except Violation as found:
-            say(f"FAILED {found}")
+    digest, wrong, events, done = sha256(), 0, 0, 0
+    for outcome in found:
+        done += each
+        events += outcome.events
+        struck.update(outcome.struck)
+        digest.update(outcome.digest)
+        if outcome.broken:
             wrong += 1
+            say(f"FAILED {outcome.broken}")
             if is_control:
                 break
-            continue
-        struck.update(world.struck)
-        struck.update({f"at the broker: {what}": n for what, n in world.venue.counts.items()})
-        events += world.invariants.seq
-        digest.update(world.digest)
         if time.monotonic() - told > LINE_EVERY_S:
             told = time.monotonic()
-            done = (number + 1) * DAYS_A_WORLD
-            say(f"{done} of {days} days, {events} events, {wrong} failed, {told - began:.0f} s")
-    for what, count in sorted(struck.items()):
-        say(f"  {count:7} {what}")
-    seconds = time.monotonic() - began
-    say(f"{worlds * DAYS_A_WORLD} days in {worlds} worlds, {events} events in {seconds:.1f} s")
+            say(f"{done} {what}, {events} events, {wrong} failed, {told - began:.0f} s")
+    for place, count in sorted(struck.items()):
+        say(f"  {count:7} {place}")
+    took = f"{time.monotonic() - began:.1f} s ({time.process_time():.1f} s of this processor)"
+    say(f"{done} {what}, {events} events in {took}")
     say(f"journals: {digest.hexdigest()}")
-    say(f"{wrong} worlds failed")
-    return 1 if wrong else 0
-
-
-def drills(seed: int) -> int:
-    """Die at each moment of a seed's drill; return 1 where a promise was broken."""
-    from tests.simulation.invariants import Violation  # noqa: PLC0415 - as above
-    from tests.simulation.world import drill, every_moment  # noqa: PLC0415 - as above
-
-    deaths, wrong = 0, 0
-    struck: Counter[str] = Counter()
-    for death in every_moment(seed):
-        deaths += 1
-        try:
-            struck.update(drill(seed, death).struck)
-        except Violation as found:
-            say(f"FAILED {found}")
-            wrong += 1
-    for what, count in sorted(struck.items()):
-        say(f"  {count:7} {what}")
-    say(f"{deaths} deaths, {wrong} broke a promise")
+    say(f"{wrong} failed")
     return 1 if wrong else 0
 
 

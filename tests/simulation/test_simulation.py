@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.simulation.campaign import drills, worlds
 from tests.simulation.mutants import MUTANTS
-from tests.simulation.world import DAYS_A_WORLD, drill, every_moment, simulate
+from tests.simulation.world import DAYS_A_WORLD, every_moment, simulate
 
 ROOT = Path(__file__).parents[2]
 DAYS = 200
@@ -20,10 +21,16 @@ FIRST_SEED = 1
 LOSES_ITS_PERMIT = "102"
 """A seed whose journal has the name of a file in it."""
 DRILL_SEED = 3
+JOBS = 2
 WAIT_S = 1_200.0
 """For a process that may have to share the machine with many."""
 STRIKES = (
     "a write failed",
+    "at the broker: corrections",
+    "at the broker: over-fills",
+    "at the broker: rejections that were none",
+    "at the broker: trades by hand",
+    "broker raised",
     "clock set",
     "command during a write",
     "command with the bars",
@@ -32,6 +39,7 @@ STRIKES = (
     "disk: nothing is written",
     "disk: the rows are there, the witness is not",
     "killed before an order leaves",
+    "killed while it was down",
     "killed before the commit",
     "killed before the turn is written",
     "killed behind an order that left",
@@ -45,6 +53,7 @@ STRIKES = (
     "report late or out of order",
     "report lost",
     "sent into a broken wire",
+    "snapshot spoilt",
     "stopped",
     "suspended",
 )
@@ -65,15 +74,11 @@ def run(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
 
 def test_two_hundred_days_keep_every_promise_whatever_strikes() -> None:
     struck: Counter[str] = Counter()
-    for number in range(DAYS // DAYS_A_WORLD):
-        # It raises a Violation, which names the seed, where a promise is broken.
-        world = simulate(FIRST_SEED + number)
-        struck.update(world.struck)
-        struck["orders"] += world.venue.counts["orders"]
-        struck["corrections"] += world.venue.counts["corrections"]
+    for outcome in worlds(FIRST_SEED, DAYS // DAYS_A_WORLD, JOBS):
+        assert outcome.broken == ""  # It names the seed, and the command that repeats it.
+        struck.update(outcome.struck)
     assert {what for what in STRIKES if not struck[what]} == set()
-    assert struck["orders"] > 10 * DAYS, "hardly anything was traded"
-    assert struck["corrections"] > 0
+    assert struck["at the broker: orders"] > 10 * DAYS, "hardly anything was traded"
 
 
 def test_a_seed_makes_the_same_journal_to_the_byte_in_processes_that_hash_otherwise() -> None:
@@ -88,10 +93,10 @@ def test_a_seed_makes_the_same_journal_to_the_byte_in_processes_that_hash_otherw
 
 def test_a_process_may_die_at_any_moment_of_an_hours_trading() -> None:
     struck: Counter[str] = Counter()
-    for death in every_moment(DRILL_SEED, stride=5):
-        world = drill(DRILL_SEED, death)
-        killed = [what for what in world.struck if what.startswith("killed")]
-        assert len(killed) == 1, f"{death} killed nothing"
+    for outcome in drills(DRILL_SEED, list(every_moment(DRILL_SEED, stride=5)), JOBS):
+        assert outcome.broken == ""
+        killed = [what for what in outcome.struck if what.startswith("killed")]
+        assert len(killed) == 1, "it was to die"
         struck.update(killed)
     assert struck["killed between two callbacks"] > 50
     assert len(struck) > 5, "it died at too few kinds of places"
