@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from tests.simulation.world import DAYS_A_WORLD, every_moment, simulate
 ROOT = Path(__file__).parents[2]
 DAYS = 200
 FIRST_SEED = 1
-LOSES_ITS_PERMIT = "102"
+LOSES_ITS_PERMIT = 102
 """A seed whose journal has the name of a file in it."""
 DRILL_SEED = 3
 JOBS = 2
@@ -82,23 +83,23 @@ def test_two_hundred_days_keep_every_promise_whatever_strikes() -> None:
 
 
 def test_a_seed_makes_the_same_journal_to_the_byte_in_processes_that_hash_otherwise() -> None:
-    once, again = (run("--seed", LOSES_ITS_PERMIT, PYTHONHASHSEED=salt) for salt in ("1", "2"))
+    once, again = (run("--seed", str(LOSES_ITS_PERMIT), PYTHONHASHSEED=salt) for salt in ("1", "2"))
     assert once.returncode == 0, once.stdout + once.stderr
     (journal,) = (line for line in once.stdout.splitlines() if line.startswith("journals: "))
     assert journal in again.stdout
-    assert simulate(11).rows == simulate(11).rows
-    other = run("--seed", "12")
-    assert journal not in other.stdout
+    here, other = (simulate(seed).digest for seed in (LOSES_ITS_PERMIT, LOSES_ITS_PERMIT + 1))
+    assert journal == f"journals: {sha256(here).hexdigest()}"
+    assert here != other
 
 
 def test_a_process_may_die_at_any_moment_of_an_hours_trading() -> None:
     struck: Counter[str] = Counter()
-    for outcome in drills(DRILL_SEED, list(every_moment(DRILL_SEED, stride=5)), JOBS):
+    for outcome in drills(DRILL_SEED, list(every_moment(DRILL_SEED, stride=8)), JOBS):
         assert outcome.broken == ""
         killed = [what for what in outcome.struck if what.startswith("killed")]
         assert len(killed) == 1, "it was to die"
         struck.update(killed)
-    assert struck["killed between two callbacks"] > 50
+    assert struck["killed between two callbacks"] > 20
     assert len(struck) > 5, "it died at too few kinds of places"
 
 
