@@ -76,9 +76,8 @@ def opening(  # noqa: PLR0913, PLR0917 - all that a session depends on
     Raises:
         ConfigError: the calendar cannot be made as configured.
     """
-    state = recovered.state
+    state, known = recovered.state, recovered.state.corporate_actions.known
     wanted = [action for action in actions if action.symbol in config.symbols]
-    known = state.corporate_actions.known
     if feed.live:
         calendars = live_calendars(config, now)
         assert_known_ahead(calendars, now)
