@@ -137,7 +137,7 @@ def plan_text(state: State, plan: Plan) -> str:
     return f"{break_id}: {done}{over}"
 
 
-def _plan(
+def _plan(  # noqa: PLR0911 - one branch a kind
     state: State, command: OperatorResolveAsked, opened: BreakOpened, terms: ReconciliationTerms
 ) -> Plan:
     difference = opened.difference
