@@ -6,10 +6,17 @@ broker, go on. A stop is: finish the turn, record why, snapshot, release.
 
 import asyncio
 import os
+import secrets
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import ExitStack, asynccontextmanager, contextmanager, nullcontext
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import (
+    AbstractContextManager,
+    ExitStack,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+)
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -101,6 +108,40 @@ class Outcome(msgspec.Struct):
     parting: Parting | None
 
 
+@contextmanager
+def listening(
+    engine: Engine, journal: Path, config: Config, reread: Callable[[], Config]
+) -> Iterator[None]:
+    """Serve the operator's socket meanwhile, where the configuration wants one."""
+    if not config.control.enabled:
+        yield
+        return
+    path = socket_path(journal, os.environ)
+    dispatch = Dispatch(engine, asyncio.get_running_loop(), config, reread)
+    server = ControlServer(path, own_and_root() | guests(config), dispatch)
+    try:
+        yield
+    finally:
+        server.close()
+        dispatch.close()
+
+
+class Machine(msgspec.Struct, frozen=True):
+    """What a run takes from the machine it is on, its clock apart; a simulation has its own.
+
+    `listen` lets an operator in while the engine runs, `draw_id` names a new journal.
+    """
+
+    open_journal: Callable[[Path], Awaitable[Journal]] = Journal.open
+    listen: Callable[[Engine, Path, Config, Callable[[], Config]], AbstractContextManager[None]] = (
+        listening
+    )
+    draw_id: Callable[[], str] = partial(secrets.token_hex, 8)
+
+
+_THIS_MACHINE = Machine()
+
+
 async def run(  # noqa: PLR0913 - what a run is made of, and who is told
     config: Config,
     base: Path,
@@ -114,13 +155,15 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
     wall: Clock | None = None,
     recorded: Callable[[Sequence[Record]], None] | None = None,
     told: Callable[[str], None] = _nobody,
+    machine: Machine = _THIS_MACHINE,
 ) -> Outcome:
     """Run the daemon until its feed ends or a signal stops it.
 
     Paths in `config` are relative to `base`. `started` is told what was recovered before the first
     bar is taken, `progress` how many bars each commit brought, `recorded` what went into the
     journal, `told` what the broker outside is up to. `reread` reads the configuration anew. Without
-    `wait` a broker that is not there ends the run. `wall` is the clock of live bars.
+    `wait` a broker that is not there ends the run. `wall` is the clock of live bars,
+    `machine` what else there is of the machine.
 
     Raises:
         JournalError, ConfigError, BadBars, LoadError, NoAnswer, OutOfReach: it cannot start, or
@@ -134,7 +177,7 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
     assert_mode(config, broker, feed)
     actions = read_actions(config, base)
     make_socket_folder(config, journal_path)
-    async with _opened(journal_path, gateway) as (journal, reader):
+    async with _opened(journal_path, gateway, machine) as (journal, reader):
         is_new = journal.head.seq == 0
         snapshots = SnapshotFolder(journal_path)
         recovery = Recovery(reader, snapshots)
@@ -146,7 +189,8 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
         now = utc_from_nanoseconds(clock.now())
         aside = read_aside(journal_path)
         doubts = journal_doubts(recovered, journal_path, aside)
-        opens = opening(config, broker, feed, actions, recovered, runs, now, doubts)
+        draw = machine.draw_id
+        opens = opening(config, broker, feed, actions, recovered, runs, now, doubts, draw)
         opens = in_simulated_time(opens, now) if isinstance(wall, SimulatedClock) else opens
         notices = _notices(opens, feed, gateway)
         started(Prepared(journal_path, is_new, recovered, feed.bars_total, notices, feed.live))
@@ -159,7 +203,7 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
         engine.calendars = partial(live_calendars, config)
         await _open_session(engine, opens, aside, journal_path)
         _stop_on_signals(engine)
-        with listening(engine, journal_path, config, reread or (lambda: config)):
+        with machine.listen(engine, journal_path, config, reread or (lambda: config)):
             async with connected(engine, gateway, told, wait=wait):
                 parting = await _trade(engine, feed, progress, config.daemon.on_stop, once=once)
             return await _end_session(engine, recovered, parting)
@@ -167,12 +211,12 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
 
 @asynccontextmanager
 async def _opened(
-    path: Path, gateway: "GatewayParts | None"
+    path: Path, gateway: "GatewayParts | None", machine: Machine
 ) -> AsyncIterator[tuple[Journal, JournalReader]]:
     """Hold the account and the journal meanwhile: of each there is one daemon."""
     sends = gateway is not None and gateway.broker is not None
     with holding_account(gateway.session.settings) if gateway and sends else nullcontext():
-        journal = await Journal.open(path)
+        journal = await machine.open_journal(path)
         with ExitStack() as last:
             try:
                 # The last connection that goes folds the log into the file, unless it only reads: a
@@ -201,24 +245,6 @@ def make_socket_folder(config: Config, journal: Path) -> None:
     """
     if config.control.enabled:
         make_folder(socket_path(journal, os.environ), guests(config))
-
-
-@contextmanager
-def listening(
-    engine: Engine, journal: Path, config: Config, reread: Callable[[], Config]
-) -> Iterator[None]:
-    """Serve the operator's socket meanwhile, where the configuration wants one."""
-    if not config.control.enabled:
-        yield
-        return
-    path = socket_path(journal, os.environ)
-    dispatch = Dispatch(engine, asyncio.get_running_loop(), config, reread)
-    server = ControlServer(path, own_and_root() | guests(config), dispatch)
-    try:
-        yield
-    finally:
-        server.close()
-        dispatch.close()
 
 
 async def _trade(

@@ -5,8 +5,7 @@ configuration, the calendar or the corporate actions refuses the start without a
 """
 
 import platform
-import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from importlib import metadata
 
@@ -67,18 +66,18 @@ def opening(  # noqa: PLR0913, PLR0917 - all that a session depends on
     runs: Sequence[StrategyRun],
     now: datetime,
     doubts: tuple[str, ...],
+    draw_id: Callable[[], str],
 ) -> Opening:
     """Return how a session at `now` opens, on the books that were recovered.
 
     `actions` are the operator's corporate actions, `runs` the strategies of this session, `doubts`
-    what was found lost or doubtful of the journal.
+    what was found lost or doubtful of the journal. `draw_id` names a new one.
 
     Raises:
         ConfigError: the calendar cannot be made as configured.
     """
-    state = recovered.state
+    state, known = recovered.state, recovered.state.corporate_actions.known
     wanted = [action for action in actions if action.symbol in config.symbols]
-    known = state.corporate_actions.known
     if feed.live:
         calendars = live_calendars(config, now)
         assert_known_ahead(calendars, now)
@@ -116,7 +115,7 @@ def opening(  # noqa: PLR0913, PLR0917 - all that a session depends on
     ]
     events += _never_sent(state)
     return Opening(
-        identity=_journal_opened(config) if state.identity.opened is None else None,
+        identity=_journal_opened(config, draw_id) if state.identity.opened is None else None,
         events=tuple(events),
         notices=(
             *recovered.notices,
@@ -239,13 +238,13 @@ def _idle_capital(broker: Broker, state: State, deposit: CashMoved) -> Iterator[
         yield f"the journal was opened with capital {opened_with.normalize():f}: {wanted}"
 
 
-def _journal_opened(config: Config) -> JournalOpened:
+def _journal_opened(config: Config, draw_id: Callable[[], str]) -> JournalOpened:
     """Return the journal's identity: derived from the configuration in a backtest, else drawn.
 
     A backtest made twice is then the same journal, byte for byte.
     """
     is_backtest = config.mode is Mode.BACKTEST
-    journal_id = backtest_id(config) if is_backtest else secrets.token_hex(8)
+    journal_id = backtest_id(config) if is_backtest else draw_id()
     return JournalOpened(journal_id, config.mode, config.account)
 
 

@@ -6,7 +6,7 @@ repaired in place: a journal that contradicts itself is refused.
 """
 
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain as flatten
 from pathlib import Path
@@ -56,6 +56,7 @@ PAGES_A_COMMIT = 4
 ROWS_A_PAGE = 8
 """What one commit and its rows put into the write-ahead log, roughly, to know when to fold it."""
 
+Connect = Callable[..., Awaitable[aiosqlite.Connection]]
 _UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)
 """What a damaged file makes SQLite raise; it quotes damaged text, which need not be UTF-8."""
 _BEGINS_EPOCH = JournalOpened | JournalContinued | JournalRestored
@@ -295,8 +296,8 @@ class Journal:
         self._pages_logged = 0
 
     @classmethod
-    async def open(cls, path: Path) -> Self:
-        """Lock and open the journal at `path`, creating an empty one where there is none.
+    async def open(cls, path: Path, connect: Connect = aiosqlite.connect) -> Self:
+        """Lock and open the journal at `path`, an empty one where none is; a test may `connect`.
 
         Raises:
             JournalLocked: another process writes it.
@@ -313,7 +314,7 @@ class Journal:
             if seen is None:
                 # From the start, so that no two crashes in a row leave rows without a witness.
                 first_witness(path, head)
-            connection = await aiosqlite.connect(
+            connection = await connect(
                 uri(path, "mode=rw"),
                 uri=True,
                 isolation_level=None,

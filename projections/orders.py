@@ -86,7 +86,8 @@ class Order(msgspec.Struct, frozen=True):
     since. `amended` is what somebody else has made of it, None where nobody has, and `worst` the
     terms to reckon with then. The fields from `trace` on say where in the journal it happened; they
     are no part of the books. `cancel_sent_at` is 0 while no answer to a cancel is awaited;
-    `cancel_after_over` says that the time of `cancel_after_s` has come.
+    `cancel_after_over` says that the time of `cancel_after_s` has come. `heard_at` is when the
+    broker last said that it has the order.
     """
 
     intent: OrderIntended
@@ -106,6 +107,7 @@ class Order(msgspec.Struct, frozen=True):
     sent_at: int = 0
     cancel_sent_at: int = 0
     cancel_after_over: bool = False
+    heard_at: int = 0
 
     @property
     def client_order_id(self) -> ClientOrderId:
@@ -209,8 +211,10 @@ class Orders(msgspec.Struct):
             case IntentRefused():
                 self.refused += 1
                 self._move(event)
-            case IntentApproved() | OrderAcknowledged() | OrderWorking():
+            case IntentApproved():
                 self._move(event)
+            case OrderAcknowledged() | OrderWorking():
+                self._move(event, heard_at=at)
             case OrderUnknown():
                 # Nobody waits for the answer to a cancel any more.
                 self._move(event, reason=self._why_unknown(event), cancel_sent_at=0)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
+from functools import cache
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
@@ -97,12 +98,12 @@ def _struct(value: object, kind: type[msgspec.Struct], path: str, problems: Prob
         return value
     if not isinstance(value, Mapping):
         return problems.add(path, f"must be a table, not {_shown(value)}")
-    hints = get_type_hints(kind, include_extras=True)
-    fields = {field.encode_name: field.name for field in msgspec.structs.fields(kind)}
+    known, hints = _fields_of(kind)
+    fields = {field.encode_name: field.name for field in known}
     for name in value:
         if name not in fields:
             problems.add(_join(path, name), f"unknown; there is {', '.join(fields)}")
-    for field in msgspec.structs.fields(kind):
+    for field in known:
         if field.required and field.encode_name not in value:
             problems.add(_join(path, field.encode_name), "is missing")
     found = {
@@ -111,9 +112,17 @@ def _struct(value: object, kind: type[msgspec.Struct], path: str, problems: Prob
         if name in fields
     }
     kept = {name: each for name, each in found.items() if each is not _MISSING}
-    if any(field.required and field.name not in kept for field in msgspec.structs.fields(kind)):
+    if any(field.required and field.name not in kept for field in known):
         return _MISSING
     return kind(**kept)
+
+
+@cache
+def _fields_of(
+    kind: type[msgspec.Struct],
+) -> tuple[tuple[msgspec.structs.FieldInfo, ...], dict[str, Any]]:
+    """Return the fields of `kind`, and their types: finding them out costs most of a conversion."""
+    return msgspec.structs.fields(kind), get_type_hints(kind, include_extras=True)
 
 
 def _table(value: object, kinds: tuple[Any, ...], path: str, problems: Problems) -> object:

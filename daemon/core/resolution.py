@@ -34,6 +34,7 @@ from events import (
     Resolution,
     TimeInForce,
     Trip,
+    nanoseconds,
 )
 from projections import State
 from projections.amendments import AMENDED
@@ -153,10 +154,7 @@ def _plan(  # noqa: PLR0911 - one branch a kind
         case BreakKind.UNKNOWN_EXECUTION:
             return Plan(opened)
         case BreakKind.MISSING_ORDER:
-            order_id = ClientOrderId(difference.subject)
-            if order_id not in state.orders.open:
-                return Plan(opened)
-            return Plan(opened, OrderWrittenOff(order_id, command.by, command.why))
+            return _missing_order(state, command, opened)
         case _:
             return _order(state, command, opened)
 
@@ -218,6 +216,18 @@ def _cash(
     paid = next((action_id for action_id, owed in receivables if owed == amount), "")
     change = CashAdjusted(opened.break_id, amount, command.by, command.why, paid)
     return Plan(opened, change, is_over=abs(difference.delta - amount) <= terms.cash_tolerance_usd)
+
+
+def _missing_order(state: State, command: OperatorResolveAsked, opened: BreakOpened) -> Plan:
+    """Write the order off, unless the broker has shown since the last look that it has it."""
+    order_id = ClientOrderId(opened.difference.subject)
+    order, last = state.orders.open.get(order_id), state.reconciliation.last
+    if order is None:
+        return Plan(opened)
+    heard_since = last is not None and order.heard_at >= nanoseconds(last.began_at)
+    if heard_since or order.remaining != opened.difference.internal:
+        return Plan(opened, objection=_MOVED)
+    return Plan(opened, OrderWrittenOff(order_id, command.by, command.why))
 
 
 def _order(state: State, command: OperatorResolveAsked, opened: BreakOpened) -> Plan:

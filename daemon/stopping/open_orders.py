@@ -5,7 +5,6 @@ from typing import Final
 
 import msgspec
 
-from daemon.clock import monotonic_s
 from daemon.config.options import OnStop
 from daemon.engine import Engine
 from events import ClientOrderId, SessionStopping
@@ -52,8 +51,9 @@ async def part(engine: Engine, on_stop: OnStop, wait_s: float = ANSWER_S) -> Par
     cancels = bool(asked) and on_stop is OnStop.CANCEL and not engine.settings.dry_run
     if cancels:
         await engine.take(SessionStopping(engine.stop_reason))
-        ends = monotonic_s() + wait_s
-        while any(each in orders.open for each in asked) and monotonic_s() < ends:
+        for _ in range(int(wait_s / _STEP_S)):
+            if not any(each in orders.open for each in asked):
+                break
             await asyncio.sleep(_STEP_S)
             await engine.commit()
     ended = []

@@ -122,7 +122,7 @@ def starts(*events: JournalEvent, dry: bool = True, outside: bool = True) -> Ope
     recovered = Recovered(
         state, [], CoreSettings(), Head(), decisions=0, differences=[], events_folded=0
     )
-    return opening(config, broker, Blocks(), [], recovered, [], NOON, ())
+    return opening(config, broker, Blocks(), [], recovered, [], NOON, (), lambda: "j1")
 
 
 def under(*, dry: bool) -> ConfigLoaded:

@@ -29,6 +29,7 @@ from events import (
     OrderIntended,
     OrderSending,
     OrderType,
+    OrderWorking,
     OrderWrittenOff,
     PositionAdjusted,
     Record,
@@ -281,6 +282,33 @@ def test_a_missing_order_is_written_off_by_the_operators_word() -> None:
     order = at.state.orders.find(order_id)
     assert order is not None
     assert (order.state, order.reason) == (OrderState.EXPIRED, "because")
+
+
+def test_a_missing_order_that_was_heard_of_since_the_look_is_not_written_off_by_it() -> None:
+    at = Looking()
+    order_id = at.sends("5")
+    at.twice({"A": "100"})
+    # It was slow to be accepted: no list had it yet.
+    at.step(OrderWorking(order_id), "2024-01-02T16:00:11")
+    assert "the books have moved" in why_refused(resolve(at))
+    assert at.state.orders.open[order_id].reserved == 5
+
+
+def test_a_missing_order_that_was_partly_filled_since_the_look_is_not_written_off_by_it() -> None:
+    at = Looking()
+    order_id = at.sends("5")
+    at.twice({"A": "100"})
+    at.step(a_fill("2", execution_id="f1", order_id=order_id, executed_at="2024-01-02T16:00:30"))
+    assert "the books have moved" in why_refused(resolve(at))
+    assert at.state.orders.open[order_id].reserved == 3
+
+
+def test_a_missing_order_that_was_heard_of_only_before_the_look_is_written_off() -> None:
+    at = Looking()
+    order_id = at.sends("5")
+    at.step(OrderWorking(order_id), "2024-01-02T15:59:59")
+    at.twice({"A": "100"})
+    assert len(of(resolve(at), OrderWrittenOff)) == 1
 
 
 def test_an_unknown_execution_is_signed_off_and_not_asked_about_again() -> None:
