@@ -183,6 +183,11 @@ class Market:
         cancelled = {order for _, order in self.heard("cancel")}
         return {order for _, order in self.heard("rests")} - cancelled
 
+    def forget(self) -> int:
+        """Drop what was heard; return how many orders that were."""
+        lines, self._lines = self._lines, []
+        return sum(kind in {"sent", "rests"} for kind, _, _ in lines)
+
     def _listen(self) -> None:
         with os.fdopen(self.read_end, encoding="utf-8") as lines:
             for line in lines:
