@@ -12,7 +12,7 @@ import msgspec
 _ZERO = Decimal(0)
 
 
-class WorstCase(msgspec.Struct, frozen=True):
+class WorstCase(msgspec.Struct, frozen=True, gc=False):
     """Signed quantities: `longest` if every buy fills, `shortest` if every sell does."""
 
     held: Decimal
@@ -22,7 +22,12 @@ class WorstCase(msgspec.Struct, frozen=True):
     @property
     def quantity(self) -> Decimal:
         """The larger of both extremes, unsigned."""
-        return max(abs(self.longest), abs(self.shortest))
+        return larger(self.longest, self.shortest)
+
+
+def larger(most: Decimal, least: Decimal) -> Decimal:
+    """Return the larger of both, unsigned; `least` is not above `most`."""
+    return most if most + least >= _ZERO else -least
 
 
 def worst_case(held: Decimal, reserved: Iterable[Decimal]) -> WorstCase:

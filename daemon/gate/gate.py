@@ -6,7 +6,6 @@ a missing price, a number that is not finite or an exception inside a check refu
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from operator import attrgetter
 
 import msgspec
 
@@ -19,7 +18,6 @@ from daemon.gate.limits import Limits
 from events import Check, OrderIntended
 from projections import State
 
-_has_passed = attrgetter("passed")
 Decision = tuple[RiskApproved, ...] | tuple[RiskAsks, ...] | tuple[RiskRefused, ...]
 
 
@@ -31,9 +29,9 @@ def check(batch: Sequence[OrderIntended], state: State, limits: Limits, now: dat
     those after it in the batch. `now` is the time of the input that led here.
     """
     answers = [_ask_all(Question(batch, index, state, limits, now)) for index in range(len(batch))]
-    if all([all(map(_has_passed, checks)) for checks in answers]):  # noqa: C419 - a generator costs more
-        return tuple(approve(intent, checks) for intent, checks in zip(batch, answers, strict=True))
     failed = [each for checks in answers for each in checks if not each.passed]
+    if not failed:
+        return tuple(map(approve, batch, answers))
     if all(is_to_be_asked(each) for each in failed):
         return tuple(
             RiskAsks(intent, checks) for intent, checks in zip(batch, answers, strict=True)

@@ -10,8 +10,6 @@ from projections.exposure import WorstCase
 _ZERO = Decimal(0)
 UNKNOWN = "the value is not known"
 _UNSET = "no limit is set"
-_decimal = lru_cache(maxsize=4_096)(Decimal)
-"""Returns a whole number as a Decimal: the same counts and limits are asked for all the time."""
 
 
 def allowed(name: str, problem: str = "") -> Check:
@@ -70,12 +68,16 @@ def within(
     return Check(name, headroom >= _ZERO, value, limit, headroom, note)
 
 
+@lru_cache(maxsize=4_096)
 def counted(name: str, value: int | None, limit: int | None, option: str, note: str = "") -> Check:
-    """Pass only a known count within a limit that is set."""
+    """Pass only a known count within a limit that is set.
+
+    The same counts are held against the same limits all the time: what came of it is remembered.
+    """
     if limit is None or value is None:
         return within(name, None, None if limit is None else Decimal(limit), option, note)
-    headroom = _decimal(limit - value)
-    return Check(name, value <= limit, _decimal(value), _decimal(limit), headroom, note)
+    room = limit - value
+    return Check(name, room >= 0, Decimal(value), Decimal(limit), Decimal(room), note)
 
 
 def unless_reducing(question: Question, found: Check, worst: WorstCase | None = None) -> Check:

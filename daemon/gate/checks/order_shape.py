@@ -13,6 +13,7 @@ SENTINEL = 2_147_483_647
 _MARKET, _LIMIT = OrderType.MARKET, OrderType.LIMIT
 _STOP, _STOP_LIMIT = OrderType.STOP, OrderType.STOP_LIMIT
 _SOUND, _WHOLE, _ON_STEP = allowed("valid_input"), allowed("size_step"), allowed("price_step")
+_NO_NUMBER = Decimal(SENTINEL)
 _FINEST = Decimal("1e-12")
 _CENT = Decimal("0.01")
 _SUB_DOLLAR_STEP = Decimal("0.0001")
@@ -56,7 +57,7 @@ def _is_sensible(number: Decimal) -> bool:
     if not number.is_finite():
         return False
     size = abs(number)
-    return size <= NUMBER_MAX and size != SENTINEL and size % _FINEST == _ZERO
+    return size <= NUMBER_MAX and size != _NO_NUMBER and size % _FINEST == _ZERO
 
 
 def size_step(question: Question) -> Check:

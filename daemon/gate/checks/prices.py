@@ -133,10 +133,10 @@ def is_believed(found: Reference | None, limit: Decimal | None) -> bool:
     """
     if limit is None or found is None or found.before is None:
         return limit is not None
-    if abs(found.last - found.before) <= limit * found.before:
+    last, before, other = found.last, found.before, found.long_before
+    if abs(last - before) <= limit * before:
         return True
-    other = found.long_before
-    return other is not None and abs(found.last - other) <= limit * other
+    return other is not None and abs(last - other) <= limit * other
 
 
 def collar_last(question: Question) -> Check:

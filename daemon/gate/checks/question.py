@@ -68,9 +68,9 @@ class Question:
     `terms` say where its symbol trades, None when it is not configured; `last` is its last price
     and `price` the one to reckon with, the order's own where that is higher: None when there is no
     market price. `own_prices` are the intent's limit and stop price, `tables` the limits of
-    account, symbol and strategy. `exposure` is the account's if all that is on order fills, None
-    where a price is missing. A part that cannot be worked out, with a number that is none, fails
-    each check that asks for it.
+    account, symbol and strategy, `asked_at` the time of the input. `exposure` is the account's if
+    all that is on order fills, None where a price is missing. A part that cannot be worked out,
+    with a number that is none, fails each check that asks for it.
     """
 
     def __init__(
@@ -87,6 +87,7 @@ class Question:
         self.index = index
         self.state = state
         self.limits = limits
+        self.asked_at = now
         symbol, in_force = intent.symbol, intent.time_in_force
         self.terms: SymbolTerms | None = state.symbols.get(symbol)
         self.is_auction = in_force is _OPENING or in_force is _CLOSING
@@ -99,7 +100,7 @@ class Question:
         self.own_prices = [price for price in own if price is not None]
         self.last = self.price_of(symbol)
         self.price = _price(self.last, intent, self.own_prices)
-        self.moment = _worked_out(lambda question: _moment(question, now), self)
+        self.moment = _worked_out(_moment, self)
         self.standing = _worked_out(_standing, self)
         self.exposure = _worked_out(_exposure, self)
         self.money = _worked_out(_money, self)
@@ -113,8 +114,7 @@ class Question:
         """Return the strategy's own worst case in the symbol with the batch up to this intent."""
         strategy = self.intent.strategy
         held = self.state.positions.held_by(strategy, self.intent.symbol).quantity
-        own = (each for each in self.standing.here if each[0].strategy == strategy)
-        return worst_case(held, [reserved for _, reserved in own])
+        return worst_case(held, [own for by, own in self.standing.here if by.strategy == strategy])
 
     def reserved(self, upto: int) -> Orders:
         """Return what may still fill: all that is pending, and the batch up to before `upto`.
@@ -177,9 +177,10 @@ def _worked_out(work_out: Callable[[Question], Part], question: Question) -> Par
         return cast("Part", _Unknown(error))
 
 
-def _moment(question: Question, at: datetime) -> Moment:
+def _moment(question: Question) -> Moment:
     state, terms = question.state, question.terms
-    now = max(at, utc_from_nanoseconds(state.at))
+    asked, booked = question.asked_at, utc_from_nanoseconds(state.at)
+    now = asked if asked > booked else booked  # noqa: FURB136 - max() costs twice as much
     is_regular = terms is not None and state.calendar.takes_orders(
         terms.exchange, now, extended=False
     )
@@ -209,9 +210,10 @@ def _money(question: Question) -> Money:
 
 
 def _price(last: Decimal | None, intent: OrderIntended, own: Sequence[Decimal]) -> Decimal | None:
-    if last is None or not all([price.is_finite() for price in own]):  # noqa: C419 - a generator costs more
-        return None
-    return dearest(last, intent) if own else last
+    for price in own:
+        if not price.is_finite():
+            return None
+    return dearest(last, intent) if own and last is not None else last
 
 
 def _reduces(worst: WorstCase, *, is_sale: bool) -> bool:

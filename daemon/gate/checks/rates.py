@@ -122,15 +122,17 @@ def day_trades(question: Question) -> Check:
     if terms is not None and terms.exchange == ALWAYS_OPEN:
         return allowed("day_trades")
     activity = question.state.activity
-    done = len(activity.day_trades) - bisect_left(activity.day_trades, _first_day(question))
-    account, more = question.state.positions.account, set()
+    days = activity.day_trades
+    done = len(days) - bisect_left(days, _first_day(question)) if days else 0
+    account, opened = question.state.positions.account, activity.opened
+    more = set()
     for other, reserved in question.standing.on_order:
-        if not activity.opened.get(other.symbol):
+        if not opened.get(other.symbol):
             held = account.get(other.symbol)
             if held is None or not held.quantity or (held.quantity > _ZERO) is (reserved > _ZERO):
                 more.add(other.symbol)
-    opened = sum(activity.opened.values()) + len(more)
-    found = counted("day_trades", done + opened, limit, "")
+    opened_today = sum(opened.values()) + len(more)
+    found = counted("day_trades", done + opened_today, limit, "")
     return unless_reducing(question, found)
 
 

@@ -6,6 +6,8 @@ import msgspec
 
 from events import OrderIntended, Symbol
 from projections import State
+from projections.exposure import larger
+from projections.positions import FLAT
 
 _ZERO = Decimal(0)
 _NOTHING = (_ZERO, _ZERO, _ZERO)
@@ -45,32 +47,27 @@ def exposure(state: State, orders: Orders) -> Exposure | None:
         bar = bars.get(symbol)
         if bar is None or bar.close <= _ZERO:
             return None
-        held = account[symbol].quantity if symbol in account else _ZERO
-        price = max(own, bar.close) if own else bar.close
+        held, close = account.get(symbol, FLAT).quantity, bar.close
+        price = own if own > close else close  # noqa: FURB136 - max() costs twice as much
         most, least = (held + buys) * price, (held + sells) * price
-        held_usd += abs(held * bar.close)
-        gross += _worse(most, least)
+        held_usd += abs(held * close)
+        gross += larger(most, least)
         longest += most
         shortest += least
-    return Exposure(gross, _worse(longest, shortest), held_usd)
-
-
-def _worse(most: Decimal, least: Decimal) -> Decimal:
-    """Return the larger of both, unsigned; `least` is not above `most`."""
-    return most if most + least >= _ZERO else -least
+    return Exposure(gross, larger(longest, shortest), held_usd)
 
 
 def _by_symbol(orders: Orders) -> dict[Symbol, tuple[Decimal, Decimal, Decimal]]:
     """Return by symbol: all buys, all sells, and the highest of the orders' own prices."""
     found: dict[Symbol, tuple[Decimal, Decimal, Decimal]] = {}
     for intent, reserved in orders:
-        buys, sells, own = found.get(intent.symbol, _NOTHING)
-        if intent.limit_price is not None or intent.stop_price is not None:
-            own = dearest(own, intent)
+        symbol = intent.symbol
+        buys, sells, own = found.get(symbol, _NOTHING)
+        own = dearest(own, intent)
         if reserved > _ZERO:
-            found[intent.symbol] = buys + reserved, sells, own
+            found[symbol] = buys + reserved, sells, own
         else:
-            found[intent.symbol] = buys, sells + reserved, own
+            found[symbol] = buys, sells + reserved, own
     return found
 
 
