@@ -180,6 +180,9 @@ class Oracle:
         self.books = books_of(world)
         self.live = [order for order in world.placed if not order.is_over]
         self.batch: Sequence[Asked] = ()
+        # Asked for many times, and worked out once for each beginning of the batch.
+        self._extremes: dict[tuple[int, str, str | None], tuple[Fraction, Fraction, Fraction]] = {}
+        self._exposures: dict[int, tuple[Fraction, Fraction, Fraction] | None] = {}
 
     # What is there.
 
@@ -202,6 +205,14 @@ class Oracle:
         self, ahead: Sequence[Asked], symbol: str, strategy: str | None
     ) -> tuple[Fraction, Fraction, Fraction]:
         """Return what is held of the symbol, and the most and least it could become."""
+        key = (len(ahead), symbol, strategy)
+        if key not in self._extremes:
+            self._extremes[key] = self._extremes_of(ahead, symbol, strategy)
+        return self._extremes[key]
+
+    def _extremes_of(
+        self, ahead: Sequence[Asked], symbol: str, strategy: str | None
+    ) -> tuple[Fraction, Fraction, Fraction]:
         if strategy is None:
             held = self.books.held.get(symbol, Fraction(0))
         else:
@@ -209,8 +220,10 @@ class Oracle:
         most = least = held
         for order, size in self.rest(ahead):
             if order.symbol == symbol and strategy in {None, order.strategy}:
-                most += max(size, Fraction(0))
-                least += min(size, Fraction(0))
+                if size > 0:
+                    most += size
+                else:
+                    least += size
         return held, most, least
 
     def reduces(self, ahead: Sequence[Asked], strategy: str | None = None) -> bool:
@@ -220,6 +233,11 @@ class Oracle:
 
     def exposure(self, ahead: Sequence[Asked]) -> tuple[Fraction, Fraction, Fraction] | None:
         """Return gross, net and held exposure in cents, None where a price is missing."""
+        if len(ahead) not in self._exposures:
+            self._exposures[len(ahead)] = self._exposure_of(ahead)
+        return self._exposures[len(ahead)]
+
+    def _exposure_of(self, ahead: Sequence[Asked]) -> tuple[Fraction, Fraction, Fraction] | None:
         gross = up = down = now = Fraction(0)
         ordered = {order.symbol for order, _ in self.rest(ahead)}
         for symbol in ordered | {name for name, size in self.books.held.items() if size}:
@@ -254,6 +272,8 @@ class Oracle:
         `margin_asked` alone: it must pass once the broker has been asked and has said yes.
         """
         self.batch = batch
+        self._extremes.clear()
+        self._exposures.clear()
         found: set[str] = set()
         for number in range(len(batch)):
             found |= self.of_one(batch[: number + 1], batch)

@@ -23,9 +23,10 @@ def test_gate_and_oracle_refuse_the_same_orders_for_the_same_reasons(seed: int) 
 
 def test_a_gate_that_lacks_a_check_is_noticed() -> None:
     noticed = control(7, CASES)
-    assert sum(count > 0 for count in noticed.values()) > 20, noticed
-    assert noticed["holds"]
-    assert noticed["margin_usd"]
+    assert [name for name, found in noticed.items() if not found.differs] == []
+    assert sum(found.approvals > 0 for found in noticed.values()) > 20, noticed
+    assert noticed["holds"].approvals
+    assert noticed["margin_usd"].approvals
 
 
 def test_a_wrong_approval_is_told_as_what_it_is() -> None:
