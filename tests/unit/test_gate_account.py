@@ -210,6 +210,12 @@ def test_purchases_are_paid_from_settled_cash(order: object, cost: int | None) -
         assert figures(check) == (True, cost, 6000, 6000 - cost)
 
 
+def test_what_has_no_size_costs_no_commission() -> None:
+    checks = asked(holding("40"), an("0"), under=CASH)
+    assert figures(checks["settled_usd"]) == (True, 0, 6000, 6000)
+    assert failed(checks) == ["valid_input"]
+
+
 def test_every_purchase_on_order_counts_and_no_sale_does() -> None:
     state = fold(
         holding("40"),
