@@ -17,7 +17,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 GATE = ROOT / "daemon" / "gate"
-TESTS = sorted(str(path) for path in (ROOT / "tests" / "unit").glob("test_gate*.py"))
+UNIT = ROOT / "tests" / "unit"
+TESTS = [str(path) for path in sorted([UNIT / "test_gate.py", *UNIT.glob("test_gate_*.py")])]
 
 
 class Walked:

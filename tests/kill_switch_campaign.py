@@ -33,6 +33,8 @@ TRIES: Final = 3
 AT_HAND: Final = 1
 """How many orders may leave that had looked at the permit file just before that was gone."""
 TOLD_EVERY: Final = 50
+A_PLACE: Final = 100
+"""How many trials one daemon has, so that it comes nowhere near the most orders of a day."""
 SETTLES_S: Final = 0.05
 """How long the market is listened to behind the last cancel: what is late comes within that."""
 HANGS_S: Final = 1.5
@@ -216,12 +218,15 @@ def resume(daemon: Daemon) -> None:
     assert answer.exit_code == 0, answer
 
 
-def trials(daemon: Daemon, way: str, number: int, seed: int) -> Iterator[Trial]:
-    """Yield so many trials, the daemon trading again before each."""
+def trials(folder: Path, way: str, number: int, seed: int) -> Iterator[tuple[Trial, int]]:
+    """Yield so many trials, and how many orders left in each; before each the daemon trades."""
     chance = random.Random(f"{seed} {way}")
-    for _ in range(number):
-        yield trial(daemon, way, chance)
-        resume(daemon)
+    for first in range(0, number, A_PLACE):
+        with a_place(folder / f"{way} {first}".replace(" ", "-")) as daemon:
+            for _ in range(min(A_PLACE, number - first)):
+                found = trial(daemon, way, chance)
+                resume(daemon)
+                yield found, daemon.market.forget()
 
 
 def put_on_its_feet(daemon: Daemon) -> None:
@@ -311,19 +316,18 @@ def main() -> int:
     sound = True
     with tempfile.TemporaryDirectory(prefix="traded-stops-") as name:
         for way in asked.ways.split(","):
-            with a_place(Path(name) / way.replace(" ", "-")) as daemon:
-                sound &= course(daemon, way, asked.trials, asked.seed)
+            sound &= course(Path(name), way, asked.trials, asked.seed)
         texts = negative_control(Path(name))
         say(f"a build that ignores the switch: {'; '.join(texts) or 'NOT FOUND'}")
     return 0 if sound and texts else 1
 
 
-def course(daemon: Daemon, way: str, number: int, seed: int) -> bool:
+def course(folder: Path, way: str, number: int, seed: int) -> bool:
     """Run the trials of one way and tell what they came to; say whether all promises held."""
     began, done, orders, sound = time.monotonic(), list[Trial](), 0, True
-    for found in trials(daemon, way, number, seed):
+    for found, left in trials(folder, way, number, seed):
         done.append(found)
-        orders += daemon.market.forget()
+        orders += left
         for text in wrong(found):
             say(f"{way}, trial {len(done)}: {text}")
         thrice = len(done) >= TRIES and all(list(slow(each)) for each in done[-TRIES:])
