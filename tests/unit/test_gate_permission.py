@@ -257,6 +257,11 @@ def test_an_order_on_the_same_side_or_in_another_symbol_is_met_by_nobody() -> No
     assert failed(asked(state, an("10"), an("-10"), under=under)) == ["own_opposite"]
 
 
+def test_what_has_no_size_is_met_by_no_sale() -> None:
+    under = rules(orders={"allow_opposite": False})
+    assert asked(books(), an("0"), an("-10"), under=under)["own_opposite"].passed
+
+
 def test_without_a_price_a_stop_counts_as_awake() -> None:
     under = rules(orders={"allow_opposite": False})
     stop = an("-10", client_order_id=ClientOrderId("w"), **WORKING["stop 90"])

@@ -361,6 +361,12 @@ def test_a_size_comes_in_steps(
         assert asked(state, an(side + quantity))["size_step"].passed is passes
 
 
+def test_a_step_of_nothing_is_refused_in_words() -> None:
+    state = fold(books(), ContractResolved(A, 1, size_increment=Decimal(0)))
+    state.symbols = {A: SymbolTerms("NYSE", True, False, True)}  # noqa: FBT003 - its hours
+    assert asked(state, an("1"))["size_step"].note == "it comes in 0"
+
+
 def test_what_always_trades_has_no_step_until_its_contract_is_known() -> None:
     state = state_after(a_config("A"), a_deposit("1000"))
     state.symbols = {A: SymbolTerms("24/7", True, False, True)}  # noqa: FBT003 - its hours
