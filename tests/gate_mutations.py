@@ -68,6 +68,7 @@ THE_SAME = {
     "measures.py limit < least -> limit <= least": "the same limit either way",
     "order_shape.py price >= _ONE -> price > _ONE": "a dollar is a multiple of both",
     "order_shape.py step < _ONE -> step <= _ONE": "one is put in the place of one",
+    "prices.py moment >= now -> moment > now": "no time, and no session in it",
     "prices.py bar.end >= question.moment.now -> bar.end > question.moment.now": "its age is 0",
 }
 """Mutants that do what the gate does, and why."""

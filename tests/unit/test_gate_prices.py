@@ -128,6 +128,14 @@ def test_a_day_may_pass_before_the_next_daily_bar_a_half_day_included() -> None:
         assert found["equity_known"].passed is found["data_age_s"].passed is fresh
 
 
+def test_the_bar_after_a_full_day_is_not_late_before_as_long_has_passed() -> None:
+    # The half day has 3.5 hours of the 6.5: the others end at 17:30 of the day after it.
+    state = books_of_days(msgspec.structs.replace(a_bar(end="2024-01-02T21:00"), span_s=23_400))
+    for moment, age in (("03T18:00", 0), ("04T17:30", 0), ("04T17:45", 900), ("04T18:01", 1860)):
+        found = asked(state, an("1"), now=utc(f"2024-01-{moment}"), under=HALF_AN_HOUR)
+        assert figures(found["data_age_s"])[:2] == (age <= 1800, age)
+
+
 def test_after_that_day_half_an_hour_of_session_may_pass() -> None:
     # The next bar is due at 21:00 of the 4th; half an hour of session later it is 15:00 on the 5th.
     half = msgspec.structs.replace(a_bar(end="2024-01-03T18:00"), span_s=12600)
@@ -197,6 +205,8 @@ def test_what_is_held_and_not_configured_any_more_has_no_fresh_price_for_long() 
     [
         ("100", None),
         ("100 130", "0.30"),
+        # At the threshold it is believed, and nobody looks at the bar before.
+        ("125 100 130", "0.30"),
         ("100 131", "0.31"),
         ("100 69", "0.31"),
         ("100 50 49", "0.02"),
