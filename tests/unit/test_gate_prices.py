@@ -187,6 +187,18 @@ def test_a_jump_that_a_second_bar_confirms_is_a_price_to_go_by() -> None:
     ]
 
 
+@pytest.mark.parametrize(("back", "known"), [("130", True), ("70", True), ("131", False)])
+def test_back_within_the_threshold_of_the_bar_before_the_jump_is_believed(
+    back: str,
+    known: bool,  # noqa: FBT001 - a table
+) -> None:
+    # A was at 100, then at 300, which nothing here is near.
+    state = fold(held_beside_b(), a_bar("300", end="2024-01-02T15:02"))
+    fold(state, a_bar(back, end="2024-01-02T15:03"))
+    checks = asked(state, an("1", symbol=Symbol("B")), under=JUMPS)
+    assert checks["equity_known"].passed is known
+
+
 def test_what_is_held_and_not_configured_any_more_has_no_fresh_price_for_long() -> None:
     state = holding("100")
     state.symbols = {Symbol("B"): state.symbols[A]}
