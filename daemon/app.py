@@ -199,6 +199,7 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
         if is_new:
             switch.permit.grant()
         engine = Engine(core, journal, broker, clock, snapshots, engine_settings(config), switch)
+        engine.snapshot_seq = recovered.snapshot_seq
         engine.recorded = recorded
         engine.calendars = partial(live_calendars, config)
         await _open_session(engine, opens, aside, journal_path)

@@ -97,7 +97,7 @@ class Engine:
         self.recorded: Callable[[Sequence[Record]], None] | None = None
         self.calendars: Callable[[datetime], Sequence[CalendarLoaded]] = lambda _now: ()
         self.calendar_problem = ""
-        self._snapshot_seq = core.state.seq
+        self.snapshot_seq = core.state.seq  # A start says which one it has recovered from.
         self._last_end: datetime | None = None
         self._writing: asyncio.Task[None] | None = None
         self._reports: list[Input] = []
@@ -294,7 +294,7 @@ class Engine:
         records, self.recorder.records = self.recorder.records, []
         if records:
             self._writing = asyncio.create_task(self._append(records), name="journal append")
-        if self.core.state.seq - self._snapshot_seq >= self.settings.snapshot_every_events:
+        if self.core.state.seq - self.snapshot_seq >= self.settings.snapshot_every_events:
             await self._written()
         await self._tidy_up()
 
@@ -316,7 +316,7 @@ class Engine:
         """Snapshot and fold the write-ahead log back where it is time and no write is under way."""
         if self._writing is not None:
             return
-        if self.core.state.seq - self._snapshot_seq >= self.settings.snapshot_every_events:
+        if self.core.state.seq - self.snapshot_seq >= self.settings.snapshot_every_events:
             await self.write_snapshot()
         if self.journal.checkpoint_due:
             await self.journal.checkpoint()
@@ -325,9 +325,9 @@ class Engine:
         """Snapshot the books as of the last durable row."""
         state = self.core.state
         head = self.journal.head
-        if state.seq != head.seq or head.seq == self._snapshot_seq or state.identity.opened is None:
+        if state.seq != head.seq or head.seq == self.snapshot_seq or state.identity.opened is None:
             return
-        self._snapshot_seq = head.seq
+        self.snapshot_seq = head.seq
         made = Snapshot(
             journal_id=state.identity.opened.journal_id,
             seq=head.seq,

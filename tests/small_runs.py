@@ -71,7 +71,9 @@ def every_bar(minutes: int) -> Iterator[BarClosed]:
             yield BarClosed(symbol, 60, end, price, price + 1, price - 1, price, Decimal(10_000))
 
 
-def config(folder: Path, strategies: Mapping[str, Table], snapshots_kept: int) -> Config:
+def config(
+    folder: Path, strategies: Mapping[str, Table], snapshots_kept: int, every: int
+) -> Config:
     """Return a configuration that reads its minutes from `folder` and may trade a little."""
     account = {
         "max_order_shares": 100,
@@ -88,7 +90,7 @@ def config(folder: Path, strategies: Mapping[str, Table], snapshots_kept: int) -
             "kind": "tests.small_runs:Minutes",
             "params": {"minutes": str(folder / "minutes")},
         },
-        "journal": {"snapshot_every_events": 1, "snapshots_kept": snapshots_kept},
+        "journal": {"snapshot_every_events": every, "snapshots_kept": snapshots_kept},
         "limits": {"account": account, "turnover": {"max_a_day": 1_000}},
     }
     return msgspec.convert(tree, Config, strict=False)
@@ -103,11 +105,19 @@ class Place:
         self.journal = folder / "journal.db"
 
     def run(
-        self, strategies: Mapping[str, Table], minutes: int = 40, *, snapshots_kept: int = 1_000
+        self,
+        strategies: Mapping[str, Table],
+        minutes: int = 40,
+        *,
+        snapshots_kept: int = 1_000,
+        every: int = 1,
     ) -> app.Outcome:
-        """Start the daemon, and let it take the bars of the first `minutes` minutes."""
+        """Start the daemon, and let it take the bars of the first `minutes` minutes.
+
+        It makes a snapshot `every` so many events, and at its end.
+        """
         (self.folder / "minutes").write_text(str(minutes), encoding="utf-8")
-        made = config(self.folder, strategies, snapshots_kept)
+        made = config(self.folder, strategies, snapshots_kept, every)
         interval = sys.getswitchinterval()
         try:
             return asyncio.run(

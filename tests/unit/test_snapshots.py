@@ -2,6 +2,7 @@
 
 import random
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -242,6 +243,16 @@ def test_a_run_keeps_as_many_as_the_configuration_says(tmp_path: Path) -> None:
     place.run(STRATEGIES, snapshots_kept=3)
     assert len(seqs(place)) == 3
     assert seqs(place)[-1] == place.recover(from_snapshot=False).state.seq
+
+
+def test_a_start_with_a_long_way_behind_it_makes_one(ran: Place, tmp_path: Path) -> None:
+    # Killed before its own events were enough for one, as often as one likes: 150 in all.
+    place = ran.cut(150, tmp_path / "place")
+    shutil.rmtree(place.snapshots.path)
+    place.run(STRATEGIES, every=150)
+    first, end = seqs(place)
+    assert 150 < first < 160
+    assert end == place.rows()[-1][0] < 300
 
 
 def test_snapshots_of_a_lost_future_never_crowd_out_those_of_the_present(
