@@ -68,6 +68,9 @@ THE_SAME = {
     "measures.py limit < least -> limit <= least": "the same limit either way",
     "order_shape.py price >= _ONE -> price > _ONE": "a dollar is a multiple of both",
     "order_shape.py step < _ONE -> step <= _ONE": "one is put in the place of one",
+    "question.py asked > booked -> asked >= booked": "the same time either way",
+    "rates.py held.quantity > _ZERO -> held.quantity >= _ZERO": "what is not held is seen before",
+    "question.py worst.held > _ZERO -> worst.held >= _ZERO": "a sale from nothing ends short",
     "prices.py moment >= now -> moment > now": "no time, and no session in it",
     "prices.py bar.end >= question.moment.now -> bar.end > question.moment.now": "its age is 0",
 }

@@ -72,7 +72,7 @@ def every_bar(minutes: int) -> Iterator[BarClosed]:
 
 
 def config(
-    folder: Path, strategies: Mapping[str, Table], snapshots_kept: int, every: int
+    folder: Path, strategies: Mapping[str, Table], snapshots_kept: int, every: int = 1
 ) -> Config:
     """Return a configuration that reads its minutes from `folder` and may trade a little."""
     account = {

@@ -195,6 +195,11 @@ def test_reducing_a_short_is_buying_it_back() -> None:
     ]
 
 
+def test_where_nothing_is_held_nothing_reduces() -> None:
+    state = books(a_hold(HoldLevel.REDUCE))
+    assert ["holds" in failed(asked(state, an(size))) for size in ("1", "-1", "0")] == [True] * 3
+
+
 def test_under_reduce_open_orders_on_the_same_side_count_too() -> None:
     # 100 long, 60 to sell already: 40 more may be sold. A buy in between makes no room.
     state = fold(holding("100"), *an_order("o2", "-60"), *an_order("o3", "50"))

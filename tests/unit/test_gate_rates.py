@@ -140,6 +140,18 @@ def test_orders_of_a_day_are_counted_for_account_symbol_and_strategy() -> None:
     assert asked(state, an("1"), under=tight)["orders_a_day"].limit == 2
 
 
+def test_of_two_limits_of_a_day_with_the_same_room_the_first_is_shown() -> None:
+    # Two of the day's orders are in A and one is of trend: of 4, 3 and 2 each has room for one.
+    state = books(a_bar(symbol="B"))
+    for number, (symbol, strategy) in enumerate([("A", "trend"), ("A", "other"), ("B", "other")]):
+        fold(state, *an_order(f"d{number}", "1", symbol=symbol, strategy=strategy))
+    account = msgspec.structs.replace(WIDE.account, max_orders_a_day=4)
+    of_a, of_trend = OrderLimits(max_orders_a_day=3), OrderLimits(max_orders_a_day=2)
+    for tables in ({"symbols": {A: of_a}}, {"strategies": {"trend": of_trend}}):
+        under = msgspec.structs.replace(WIDE, account=account, **tables)
+        assert figures(asked(state, an("1"), under=under)["orders_a_day"]) == (True, 4, 4, 0)
+
+
 def test_a_new_day_starts_from_nothing_at_the_close() -> None:
     days = a_calendar(a_session("2024-01-02"), a_session("2024-01-03"))
     state = books(days)
@@ -286,6 +298,13 @@ def test_an_order_that_closes_what_was_held_overnight_opens_nothing() -> None:
     fold(state, *an_order("out", "-5"), at="2024-01-03T15:00")
     assert asked(state, an("1", symbol=Symbol("C")), under=under)["day_trades"].value == 2
     assert asked(state, an("1"), under=under)["day_trades"].value == 2
+
+
+def test_what_has_no_size_opens_nothing() -> None:
+    # A was bought the day before; B, today, is the one that counts.
+    state = trading(("A", "10", "02T15:00"), ("B", "1", "03T15:00"))
+    for size, counted in (("0", 1), ("-1", 1), ("1", 2)):
+        assert asked(state, an(size), under=limits(max_day_trades=9))["day_trades"].value == counted
 
 
 def test_day_trades_are_counted_only_where_they_are_limited_and_where_they_exist() -> None:
