@@ -68,11 +68,15 @@ THE_SAME = {
     "measures.py limit < least -> limit <= least": "the same limit either way",
     "order_shape.py price >= _ONE -> price > _ONE": "a dollar is a multiple of both",
     "order_shape.py step < _ONE -> step <= _ONE": "one is put in the place of one",
-    "question.py asked > booked -> asked >= booked": "the same time either way",
-    "rates.py held.quantity > _ZERO -> held.quantity >= _ZERO": "what is not held is seen before",
-    "question.py worst.held > _ZERO -> worst.held >= _ZERO": "a sale from nothing ends short",
-    "prices.py moment >= now -> moment > now": "no time, and no session in it",
     "prices.py bar.end >= question.moment.now -> bar.end > question.moment.now": "its age is 0",
+    "prices.py moment >= now -> moment > now": "no time, and no session in it",
+    "question.py asked > booked -> asked >= booked": "the same time either way",
+    "question.py worst.held > _ZERO -> worst.held >= _ZERO": "a sale from nothing ends short",
+    "rates.py held.quantity > _ZERO -> held.quantity >= _ZERO": "what is not held is seen before",
+    "sums.py limit > price -> limit >= price": "the same price either way",
+    "sums.py own > close -> own >= close": "the same price either way",
+    "sums.py reserved > _ZERO -> reserved >= _ZERO": "nothing is added either way",
+    "sums.py stop > price -> stop >= price": "the same price either way",
 }
 """Mutants that do what the gate does, and why."""
 

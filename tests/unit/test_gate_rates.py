@@ -320,6 +320,8 @@ def test_without_a_calendar_all_day_trades_that_are_known_count() -> None:
     state = trading(*ROUND_TRIP)
     fold(state, a_calendar(), at="2024-01-10T15:00")
     assert asked(state, an("1"), under=limits(max_day_trades=9))["day_trades"].value == 2
+    state.activity.day_trades.insert(0, 0)  # Of a day that was never named.
+    assert asked(state, an("1"), under=limits(max_day_trades=9))["day_trades"].value == 3
 
 
 # An operator's flatten: it is meant, and it only reduces.
