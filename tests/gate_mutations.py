@@ -16,6 +16,7 @@ import importlib.machinery
 import importlib.util
 import inspect
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -38,7 +39,10 @@ READS_FILES = "test_nobody_but_the_gate_itself_seals_an_approval"
 """The test that reads all source files, and none of the changed ones: a second for nothing."""
 OPTIONS = ["-x", "-q", "-s", "-p", "no:cacheprovider", f"-k=not {READS_FILES}"]
 KILLED_SHARE_MIN = 0.95
-SECONDS_MAX = 300
+SECONDS_MAX = 60
+"""How much of the processor's time a mutant's tests may take before that counts as a failure."""
+FAILED, STOPPED, BROKEN = 1, 2, 3  # What pytest ends with.
+KILLED = {FAILED, STOPPED, BROKEN, -signal.SIGXCPU}
 
 COMPARISONS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
     ast.Lt: (ast.LtE, ast.GtE),
@@ -127,6 +131,8 @@ def _places(tree: ast.AST) -> list[ast.expr]:
     found: list[ast.expr] = []
 
     def look(node: ast.AST) -> None:
+        if isinstance(node, ast.keyword) and node.arg == "strict":
+            return  # It asserts, of what is of one length.
         for name, value in ast.iter_fields(node):
             if name in {"annotation", "returns", "decorator_list"}:
                 continue
@@ -209,8 +215,8 @@ def survives(mutant: Mutant, tests: Sequence[str]) -> bool:
     """Run the tests in a forked process that imports the mutant."""
     child = os.fork()
     if child:
-        return _passes(child)
-    code = 1
+        return _ended(child) not in KILLED
+    code = BROKEN
     try:
         _alone()
         sys.meta_path.insert(0, Changed(mutant))
@@ -220,14 +226,14 @@ def survives(mutant: Mutant, tests: Sequence[str]) -> bool:
         os._exit(code)
 
 
-def _passes(child: int) -> bool:
-    _, status = os.waitpid(child, 0)
-    return os.WIFEXITED(status) and os.WEXITSTATUS(status) == 0
+def _ended(child: int) -> int:
+    """Wait for the process; return its exit code, or the signal that ended it, negative."""
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def _alone() -> None:
     """Let this process say nothing, and end it when it goes on for too long."""
-    signal.alarm(SECONDS_MAX)
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS_MAX, SECONDS_MAX + 1))
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
         os.dup2(nowhere.fileno(), 1)
         os.dup2(nowhere.fileno(), 2)
@@ -251,8 +257,8 @@ class Session:
                 for mutant in together:
                     put_in_place(mutant)
                 return
-            if _passes(child):
-                os.write(self.survived, f"{number}\n".encode())
+            if (code := _ended(child)) not in KILLED:
+                os.write(self.survived, f"{number} {code}\n".encode())
         session.items.clear()
 
     def pytest_sessionfinish(self, exitstatus: int) -> None:
@@ -300,10 +306,11 @@ def survivors(found: Sequence[Mutant], tests: Sequence[str]) -> list[Mutant]:
         os._exit(0)
     os.close(write_end)
     with os.fdopen(read_end, encoding="utf-8") as lines:
-        passed = [int(line) for line in lines]
-    assert _passes(child), "it judges every mutant"
-    assert {0, len(within) + 1} <= set(passed), "the gate's tests fail without any mutant"
-    outside += [within[number - 1] for number in passed[1:-1]]
+        ended = {int(number): int(code) for number, code in map(str.split, lines)}
+    assert _ended(child) == 0, "it judges every mutant"
+    for number in (0, len(within) + 1):
+        assert ended.pop(number, 1) == 0, "the gate's tests fail without any mutant"
+    outside += [within[number - 1] for number in ended]
     assert not outside or survives(unchanged[0], tests), "the gate's tests fail without any mutant"
     return [mutant for mutant in outside if survives(mutant, tests)]
 
