@@ -23,7 +23,7 @@ from events.errors import JournalError, JournalMissing
 from events.lock import holder, lock_path
 
 LOCK_S: Final = 1.0
-"""How long the lock is tried for, before and after its holder is killed."""
+"""How long the lock's holder has to answer or let go, and the lock to be free of a dead one."""
 _STEP_S: Final = 0.05
 
 
@@ -39,14 +39,16 @@ def stop_offline(journal: Path, verb: str, why: str) -> Iterator[str]:
     if not journal.exists():
         message = f"{journal} does not exist: no daemon that writes it was found"
         raise JournalMissing(message, "give the journal of the daemon that is to stop")
-    pid = _holder_after(journal, LOCK_S)
+    ends, pid = monotonic_s() + LOCK_S, holder(lock_path(journal))
     if pid is not None:
         answered = _ask(journal, verb, why)
         if answered:
             yield from answered
             return
+        pid = _holder_until(journal, ends)
+    if pid is not None:
         yield _end(pid, journal)
-        pid = _holder_after(journal, LOCK_S)
+        pid = _holder_until(journal, monotonic_s() + LOCK_S)
     command = command_of_user(verb, why)
     if pid is None:
         # What takes long to load is loaded when nothing leaves any more.
@@ -96,9 +98,8 @@ def user_name() -> str:
         return str(uid)
 
 
-def _holder_after(journal: Path, wait_s: float) -> int | None:
-    """Return who holds the journal's lock after at most `wait_s`; None when it is free."""
-    ends = monotonic_s() + wait_s
+def _holder_until(journal: Path, ends: float) -> int | None:
+    """Return who holds the journal's lock, None as soon as it is free, and no later than `ends`."""
     while (pid := holder(lock_path(journal))) is not None and monotonic_s() < ends:
         pause(_STEP_S)
     return pid
