@@ -194,7 +194,7 @@ async def first_day(story: Story) -> None:
 
 
 async def second_day(story: Story) -> None:
-    """Holds, a kill, a shadow and a promotion, a lost permit."""
+    """See holds, a kill, a shadow and a promotion, a lost permit."""
     day, switch = DAYS[1], story.engine.switch
     await story.minutes(day, 1, 6)
     held = OperatorHeld(*story.who("odd"), HoldScope.STRATEGY, HoldLevel.REDUCE, "trend")
