@@ -6,7 +6,7 @@ import sys
 import tempfile
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
 
@@ -19,11 +19,18 @@ from daemon.history.code_hash import fold_code_hash
 from daemon.history.recovery import Recovered, Recovery
 from daemon.history.snapshots import SnapshotFolder
 from daemon.stopping.permit import Permit, permit_path
-from events import ClientOrderId, OrderSending, Record, SessionStarted
+from events import (
+    ClientOrderId,
+    MarginReported,
+    MarginRequested,
+    OrderSending,
+    Record,
+    SessionStarted,
+)
 from events.codec import INPUTS
 from events.journal import JournalReader
 from ops.drills.rehearsal import Rehearsal, unanswered
-from ops.drills.script import Step, Variant, ends_the_market, step_of
+from ops.drills.script import Script, Step, Variant, ends_the_market, step_of
 from ops.options import journal_option, json_option
 from ops.render import print_fields, print_json, progress, say
 from projections import State
@@ -85,6 +92,8 @@ class Tail:
         self._walls: list[int] = []
         self._sent: list[tuple[int, ClientOrderId]] = []
         self._reports: dict[ClientOrderId, list[Step]] = {}
+        self._asked: dict[str, ClientOrderId] = {}
+        self._margins: dict[ClientOrderId, MarginReported] = {}
         has_begun, previous = False, 0
         for record in reader.records():
             if type(record.event) in INPUTS:
@@ -107,10 +116,18 @@ class Tail:
             self._market.append(step)
         elif isinstance(record.event, OrderSending):
             self._sent.append((record.seq, record.event.client_order_id))
+        elif isinstance(record.event, MarginRequested):
+            self._asked[record.event.request_id] = record.event.orders[0]
+        elif isinstance(record.event, MarginReported):
+            self._note_margin(record.event)
         elif type(record.event) in INPUTS and ends_the_market(record):
             self._walls.append(record.seq)
 
-    def behind(self, cut: int, state: State) -> Sequence[Step]:
+    def _note_margin(self, answer: MarginReported) -> None:
+        if answer.request_id in self._asked:
+            self._margins[self._asked[answer.request_id]] = answer
+
+    def behind(self, cut: int, state: State) -> Script:
         """Return the market for a while, and all there is to say of the orders of that time."""
         begin = bisect_right(self._market, cut, key=lambda step: step.seq)
         wall = bisect_right(self._walls, cut)
@@ -125,7 +142,7 @@ class Tail:
         over = [order_id for order_id in state.orders.closed if order_id in self._reports]
         orders = dict.fromkeys((*there, *over, *(order_id for _, order_id in sent)))
         told = (step for each in orders for step in self._reports.get(each, ()) if step.seq > cut)
-        return sorted((*market, *told), key=lambda step: step.seq)
+        return Script(sorted((*market, *told), key=lambda step: step.seq), self._margins)
 
 
 class CrashDriller:
@@ -157,8 +174,8 @@ class CrashDriller:
         drill.prefixes += 1
         while self._plain.seq < cut:
             self._plain.apply(next(self._records))
-        steps = self._tail.behind(cut, self._plain)
-        reports = sum(1 for step in steps if step.order_id)
+        script = self._tail.behind(cut, self._plain)
+        reports = sum(1 for step in script.steps if step.order_id)
         in_doubt = len(unanswered(self._plain, ()))
         drill.reports += reports
         drill.in_doubt += in_doubt
@@ -166,7 +183,7 @@ class CrashDriller:
             recovered = self._recovered(cut)
             if state_hash(recovered.state, {}) != state_hash(self._plain, {}):
                 self._found(cut, variant, "the recovered books are not those of the journal")
-            rehearsal = Rehearsal(recovered, steps, variant, drill.seed, self._place)
+            rehearsal = Rehearsal(recovered, script, variant, drill.seed, self._place)
             drill.starts[variant] += 1
             for what in await rehearsal.run():
                 self._found(cut, variant, what)

@@ -28,7 +28,7 @@ from events import (
     utc_from_nanoseconds,
 )
 from events.journal import Head, Journal
-from ops.drills.script import Step, Variant, played
+from ops.drills.script import Script, Step, Variant, played
 from ops.drills.scripted_broker import Account, ScriptedBroker
 from projections import State
 from projections.order_states import OrderState
@@ -64,15 +64,16 @@ class Unwritten(Journal):
 
 
 class Rehearsal:
-    """A daemon that starts from `recovered` while the broker plays `steps` in the way of `variant`.
+    """A daemon that starts from `recovered` while the broker plays `script` by `variant`.
 
     `findings` are the promises it broke, each in a sentence.
     """
 
     def __init__(
-        self, recovered: Recovered, steps: Sequence[Step], variant: Variant, seed: int, place: Path
+        self, recovered: Recovered, script: Script, variant: Variant, seed: int, place: Path
     ) -> None:
         """Prepare it; the permit file is in `place`."""
+        steps = script.steps
         self.findings: list[str] = []
         self.state = recovered.state
         self._recovered = recovered
@@ -85,6 +86,7 @@ class Rehearsal:
             self.state,
             self.doubtful,
             {step.order_id for step in steps if step.order_id},
+            script.margins,
             self._order_leaves,
             acknowledges=variant is not Variant.UNACKNOWLEDGED,
         )

@@ -1,6 +1,6 @@
 """What a broker is to say behind a crash, made from what it did say, and how oddly it may."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
 from random import Random
@@ -20,6 +20,8 @@ from events import (
     CommissionCorrected,
     ContractResolved,
     FillCorrected,
+    MarginReported,
+    MarginUnavailable,
     MarketDataImpaired,
     OrderAcknowledged,
     OrderAmended,
@@ -27,6 +29,7 @@ from events import (
     OrderExpired,
     OrderFilled,
     OrderRejected,
+    OrderWithheld,
     OrderWorking,
     Record,
     ShortSaleReported,
@@ -61,7 +64,7 @@ Market = (
     | AccountReported
 )
 """What comes from the market and the line to it: the drill goes on with it for a while."""
-_MADE_ANEW = TimerFired | BooksReported
+_MADE_ANEW = TimerFired | BooksReported | MarginReported | MarginUnavailable | OrderWithheld
 """What the recovered daemon sees to by itself."""
 
 
@@ -91,6 +94,13 @@ class Step(msgspec.Struct, frozen=True):
     event: Input
     order_id: ClientOrderId | None = None
     traded: Traded | None = None
+
+
+class Script(msgspec.Struct, frozen=True):
+    """All that is to come: the steps in their order, and what margin orders needed, by order."""
+
+    steps: Sequence[Step]
+    margins: Mapping[ClientOrderId, MarginReported]
 
 
 def step_of(record: Record) -> Step | None:

@@ -1,6 +1,6 @@
 """A broker outside that says what it is told to, and keeps an account of its own."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -21,6 +21,7 @@ from events import (
     CorporateActionKind,
     ExecutionSeen,
     LookWhy,
+    MarginReported,
     OrderAcknowledged,
     OrderFilled,
     OrderIntended,
@@ -49,23 +50,26 @@ class ScriptedBroker:
     outside = True
     next_due = NEVER
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a broker is made of
         self,
         state: State,
         without: Collection[ClientOrderId],
         scripted: Collection[ClientOrderId],
+        margins: Mapping[ClientOrderId, MarginReported],
         about_to_take: Callable[[OrderIntended], None],
         *,
         acknowledges: bool,
     ) -> None:
         """Hold what `state` has, its orders but those that never arrived, `without`.
 
-        Of orders it has no script for it `acknowledges` the arrival, and says nothing else.
+        Of orders it has no script for it `acknowledges` the arrival, and says nothing else. Of
+        `margins` it answers the one of the first order that is asked about.
         """
         held = {symbol: each.quantity for symbol, each in state.positions.account.items()}
         self.account = Account(held, state.cash.balance)
         self.sent: list[ClientOrderId] = []
         self._scripted = scripted
+        self._margins = margins
         self._acknowledges = acknowledges
         self._about_to_take = about_to_take
         self._open = {
@@ -101,6 +105,12 @@ class ScriptedBroker:
 
     def cancel(self, client_order_id: ClientOrderId) -> None:
         """Say nothing to a cancel: what came of it is in the script."""
+
+    def ask_margin(self, request_id: str, intents: Sequence[OrderIntended]) -> None:
+        """Answer what was answered of the same order."""
+        found = self._margins.get(intents[0].client_order_id)
+        if found is not None:
+            self._inbox(msgspec.structs.replace(found, request_id=request_id))
 
     def observe(self, bar: BarClosed) -> None:
         """See nothing in a bar: what it filled is in the script."""
