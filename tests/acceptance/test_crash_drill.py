@@ -10,11 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from daemon.engine import Engine
+from daemon.exit_codes import ExitCode
 from daemon.gate.decision import approve
 from events.journal import JournalReader
-from ops.drills.crash import CrashDrill, CrashDriller
+from ops.drills.crash import CrashDrill, CrashDriller, crash
 from projections.order_states import OrderState
 from projections.orders import Orders
 from tests.command_line import traded
@@ -134,3 +136,14 @@ def test_a_daemon_with_a_promise_taken_out_is_found(
     assert any(found in each.what for each in findings), findings
     first = findings[0]
     assert f"--from {first.seq} --to {first.seq} --seed 1" in first.repeat
+
+
+def test_a_broken_promise_is_said_with_the_command_that_shows_it_and_ends_with_3(
+    journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resend_blindly(monkeypatch)
+    said = CliRunner().invoke(crash, ["--journal", str(journal), "--from", "60", "--to", "75"])
+    assert said.exit_code == ExitCode.FINDINGS
+    assert "is sent a second time" in said.output
+    assert f"traded drill crash --journal {journal} --from " in said.output
+    assert "every promise was kept" not in said.output
