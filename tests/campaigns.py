@@ -57,6 +57,7 @@ CAMPAIGNS = (
         "gateway, asking", "tests.gateway_campaign --mutant asking --seeds {count}", 50, fails=True
     ),
     Campaign("backups", "tests.backup_campaign --backups {count}", 150),
+    Campaign("crash drill", "tests.crash_campaign --seeds {count}", 500, least=2),
     Campaign("a month's soak", "tests.gateway_week --days {count}", 30, least=1),
 )
 

@@ -2,6 +2,7 @@
 
 import click
 
+from ops.drills.crash import crash
 from ops.drills.restore import restore
 
 
@@ -13,4 +14,5 @@ def command() -> None:
     """
 
 
+command.add_command(crash)
 command.add_command(restore)
