@@ -150,6 +150,18 @@ async def test_an_order_that_waited_is_looked_at_again_before_it_is_written() ->
         assert trader.order(orders[0]).state is not OrderState.WITHHELD
 
 
+async def test_an_order_that_waited_is_looked_at_though_another_one_sets_it_going() -> None:
+    async with a_gateway() as running, a_trader(running) as trader:
+        orders = [trader.place("1", "140.00") for _ in range(60)]
+        trader.why_not = "killed"
+        seconds = trader.session.seconds
+        # The pace lets more pass by now, and nobody has come back for those that wait.
+        trader.session.seconds = lambda: seconds() + 5
+        trader.place("1", "140.00")
+        assert trader.order(orders[-1]).state is OrderState.WITHHELD
+        assert orders[-1] not in trader.orders_there()
+
+
 async def test_a_look_says_what_remains_of_a_part_filled_order() -> None:
     async with a_gateway() as running, a_trader(running) as trader:
         order_id = trader.place("10", "140.00")

@@ -72,7 +72,7 @@ class IbkrBroker:
         self._what_ifs: WhatIfs
         self._said: dict[tuple[int, str], tuple[str, ...]] = {}
         self._uncharged: dict[str, list[messages.Commission]] = {}
-        self._submitting = False
+        self._submitting: ClientOrderId | None = None
         self._wanted: list[tuple[str, LookWhy]] = []
         self._wants_look = False
         self._looking: asyncio.Task[None] | None = None
@@ -112,9 +112,12 @@ class IbkrBroker:
         if why_not:
             self._withhold(order_id, why_not)
             return
-        self._submitting = True
-        self.session.send(Lane.ORDER, lambda: self._write(intent), order_id)
-        self._submitting = False
+        # Others that waited may be written with it, and it may have to wait itself.
+        self._submitting = order_id
+        try:
+            self.session.send(Lane.ORDER, lambda: self._write(intent), order_id)
+        finally:
+            self._submitting = None
 
     def cancel(self, client_order_id: ClientOrderId) -> None:
         """Ask for a cancel; without a connection it is asked for as soon as there is one."""
@@ -343,7 +346,7 @@ class IbkrBroker:
         """Write an order, after a last look where it had to wait."""
         order_id = intent.client_order_id
         why_not = self.session.why_not
-        if not why_not and not self._submitting:
+        if not why_not and order_id != self._submitting:
             why_not = self._why_not(intent)
         if why_not:
             self._withhold(order_id, why_not)
