@@ -62,6 +62,20 @@ async def test_the_account_number_is_in_nothing_that_is_recorded_or_said() -> No
         assert any(ALIAS in each.fields for each in trader.all(BrokerHeard))
 
 
+async def test_looks_without_news_put_no_message_on_record_again() -> None:
+    async with a_gateway() as running, a_trader(running) as trader:
+        order_id = trader.place("10")
+        await trader.until(lambda: trader.order(order_id).commission)
+        for number in range(3):
+            heard = len(trader.all(BrokerHeard))
+            looks = len(trader.all(BooksReported))
+            trader.broker.report_books(f"look-{number}", LookWhy.OPERATOR, trader.session.now)
+            await trader.until(lambda before=looks: len(trader.all(BooksReported)) > before)
+        assert [each.kind for each in trader.all(BrokerHeard)[heard:]] == []
+        executions = [each for each in trader.all(BrokerHeard) if each.kind == "execDetails"]
+        assert len(executions) == 1
+
+
 async def test_contracts_are_resolved_before_the_first_order_and_recorded_once() -> None:
     async with a_gateway() as running:
         async with a_trader(running) as trader:

@@ -324,12 +324,14 @@ class IbkrBroker:
         """Put a message on record; one that says the same of the same as before is counted."""
         clean = self._alias.fields(fields[1:])
         key = (kind, name)
-        if self._said.get(key) == clean:
+        # Live or in whichever list: an execution begins with the number of what was asked.
+        said = clean[1:] if kind == messages.EXECUTION else clean
+        if self._said.get(key) == said:
             self.repeats += 1
             return
         if len(self._said) >= REMEMBERED:
             self._said.pop(next(iter(self._said)))
-        self._said[key] = clean
+        self._said[key] = said
         heard = BrokerHeard(messages.KINDS[kind], clean, order_id or ClientOrderId(""), number)
         self._inbox(heard)
 
