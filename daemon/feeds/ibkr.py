@@ -286,8 +286,7 @@ class IbkrFeed:
             self._say_once(symbol, trouble, said)
         elif (symbol, said) not in self._complained:
             self._complained.add((symbol, said))
-            text = self.session.alias.text(f"no live bars of {symbol}: {said}")
-            self.session.report(BrokerDegraded(text))
+            self.session.report(BrokerDegraded(f"no live bars of {symbol}: {said}"))
 
     def _say_once(self, symbol: Symbol, trouble: DataTrouble, said: str) -> None:
         """Put it on record, once a connection."""
@@ -295,8 +294,7 @@ class IbkrFeed:
             return
         self._complained.add((symbol, trouble))
         accepted = trouble is DataTrouble.DELAYED and self._takes_delayed
-        text = self.session.alias.text(said)
-        self.session.report(MarketDataImpaired(symbol, trouble, text, accepted))
+        self.session.report(MarketDataImpaired(symbol, trouble, said, accepted))
 
     def _end_subscriptions(self) -> None:
         """Forget what the servers have lost.

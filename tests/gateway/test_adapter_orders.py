@@ -4,6 +4,9 @@ import asyncio
 from datetime import timedelta
 from decimal import Decimal
 
+import pytest
+
+from daemon.brokers.gateway.asking import RequestFailed
 from daemon.gate.decision import approve
 from events import (
     BooksReported,
@@ -14,6 +17,7 @@ from events import (
     LookWhy,
     OrderAcknowledged,
     OrderFilled,
+    OrderNumbered,
     OrderWithheld,
 )
 from ops.gateway_sim.gateway import Settings
@@ -60,6 +64,27 @@ async def test_the_account_number_is_in_nothing_that_is_recorded_or_said() -> No
         assert ACCOUNT not in text
         assert ACCOUNT not in repr(trader.session.settings)
         assert any(ALIAS in each.fields for each in trader.all(BrokerHeard))
+
+
+async def test_nor_is_it_where_the_gateway_names_it_in_a_text() -> None:
+    refused = f"Order rejected - reason: account {ACCOUNT} is restricted"
+    async with a_gateway() as running, a_trader(running) as trader:
+        order_id = trader.place("1", "140.00")
+        number = trader.all(OrderNumbered)[-1].order_id
+        trader.hear("4", "2", number, "201", refused, "")
+        assert trader.order(order_id).state is OrderState.REJECTED
+        requests: list[int] = []
+        asked = asyncio.ensure_future(trader.session.ask(requests.append, 55, frozenset({11})))
+        await trader.until(lambda: requests)
+        trader.hear("4", "2", requests[0], "321", refused, "")
+        with pytest.raises(RequestFailed) as failed:
+            await asked
+        cancelled = "Cancelled", "0", "1", "0", "7", "0", "0", "1001", refused, "0"
+        trader.hear("3", number, *cancelled)
+        trader.hear("4", "2", "-1", "1100", f"lost the line of {ACCOUNT}", "")
+        said = [str(failed.value), *(str(each.event) for each in trader.records), *trader.said]
+        assert [each for each in said if ACCOUNT in each] == []
+        assert any(f"account {ALIAS} is restricted" in each for each in said)
 
 
 async def test_looks_without_news_put_no_message_on_record_again() -> None:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
 
+import msgspec
+
 from daemon.brokers import Inbox
 from daemon.brokers.gateway import messages, translate
 from daemon.brokers.gateway.account import AccountFigures
@@ -18,6 +20,7 @@ from daemon.brokers.gateway.codes import meaning
 from daemon.brokers.gateway.contracts import Contracts
 from daemon.brokers.gateway.look import BooksReader, Lists, take_lists
 from daemon.brokers.gateway.margins import WhatIfs
+from daemon.brokers.gateway.messages import OrderLine
 from daemon.brokers.gateway.orders import OrderNames
 from daemon.brokers.gateway.pacing import Lane
 from daemon.brokers.gateway.session import GatewaySession
@@ -93,7 +96,7 @@ class IbkrBroker:
             self._alias,
             session.settings.client_id,
             self.contracts.by_id,
-            session.wire.read_order,
+            self._read_order,
         )
         self._what_ifs = WhatIfs(session, self.contracts, inbox, self._names.spare_number)
         inbox(BrokerDisconnected(session.connection.why_not))
@@ -221,7 +224,7 @@ class IbkrBroker:
     # What comes in.
 
     def _status(self, fields: Sequence[str]) -> None:
-        status = messages.read_status(fields)
+        status = messages.read_status(self._alias.fields(fields))
         order_id = self._names.of_status(status)
         name = order_id or str(status.perm_id or status.order_id)
         self._record(messages.ORDER_STATUS, fields, name, order_id, status.order_id)
@@ -241,7 +244,7 @@ class IbkrBroker:
         if margins is not None:
             self._what_ifs.answered(margins)
             return
-        line = self.session.wire.read_order(fields)
+        line = self._read_order(fields)
         if not self._alias.is_ours(line.account):
             return
         order_id = self._names.learn_line(line)
@@ -252,6 +255,12 @@ class IbkrBroker:
         if not line.is_over:
             self._report(self._amendments.take(line, order))
         self._report(translate.of_line(line, order_id))
+
+    def _read_order(self, fields: Sequence[str]) -> OrderLine:
+        """Return an order in a list; its words of how it ended go on into a reason."""
+        line = self.session.wire.read_order(fields)
+        ended = self._alias.text(line.completed_status)
+        return msgspec.structs.replace(line, completed_status=ended) if ended else line
 
     def _execution(self, fields: Sequence[str]) -> None:
         execution = messages.read_execution(fields)

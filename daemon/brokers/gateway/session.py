@@ -62,7 +62,7 @@ class Listener(Protocol):
         ...
 
     def heard(self, kind: int, fields: Sequence[str]) -> None:
-        """Take one message, account numbers replaced."""
+        """Take one message; of errors alone the account numbers are replaced by then."""
         ...
 
     async def verify(self) -> None:
@@ -193,9 +193,12 @@ class GatewaySession:
 
     async def _attempt(self) -> None:
         settings = self.settings
-        greeting = await self.wire.open(
-            settings.host, settings.port, settings.client_id, self.timing.connect
-        )
+        try:
+            greeting = await self.wire.open(
+                settings.host, settings.port, settings.client_id, self.timing.connect
+            )
+        except NoAnswer as error:
+            raise NoAnswer(self.alias.text(str(error))) from None
         try:
             self.alias.learn(greeting.accounts)
             assert_account(settings, greeting.accounts)
@@ -304,23 +307,23 @@ class GatewaySession:
         """Take one message of the wire. Nothing raised here may reach the socket."""
         self.last_heard_s = self.seconds()
         self.messages += 1
-        clean = tuple(fields)
         try:
             if kind == messages.ERROR:
-                clean = self.alias.fields(fields)
+                # It names no account but in its text, which goes on into reasons and logs.
+                fields = self.alias.fields(fields)
                 self._notice(messages.read_notice(fields))
             for listener in self.listeners:
                 listener.heard(kind, fields)
             self.asking.take(kind, fields)
         except Exception as error:  # noqa: BLE001 - it is put on record and holds everything
-            what = "|".join(self.alias.fields(clean))
+            what = "|".join(self.alias.fields(fields))
             why = f"message {kind}: {type(error).__name__}: {error}"
             self.report(BrokerUnparsed(what[:2_000], self.alias.text(why)))
 
     def _notice(self, notice: Notice) -> None:
         means = meaning(notice.code)
         if means.link is not None:
-            text = self.alias.text(f"{notice.code}: {notice.text}")
+            text = f"{notice.code}: {notice.text}"
             self._record(self.connection.told(means.link, text))
             if means.link is ForLink.TOO_FAST:
                 self.told(text)
