@@ -191,6 +191,11 @@ async def test_10_a_time_zone_nobody_knows_loses_no_fill() -> None:
         say(trader, messages.EXECUTION, *an_execution(trader, "20240102 16:00:00 Narnia"))
         await trader.until_state(order_id, OrderState.FILLED)
         assert trader.fills[0].executed_at == TUESDAY, "the time it was heard"
+        # A list tells it again, later: that is no other execution.
+        await trader.pass_time(timedelta(minutes=1))
+        say(trader, messages.EXECUTION, *an_execution(trader, "20240102 16:00:00 Narnia"))
+        assert len(trader.fills) == 1
+        assert trader.all(BrokerUnparsed) == []
 
 
 # 11. A gateway that takes everything and answers nothing.

@@ -270,7 +270,8 @@ class IbkrBroker:
         self._record(
             messages.EXECUTION, fields, execution.execution_id, order_id, execution.order_id
         )
-        at = translate.executed_at(execution, self._zone, self.session.now)
+        counted_at = self._state.orders.executions.executed_at(execution.root)
+        at = translate.executed_at(execution, self._zone, self.session.now, counted_at)
         is_ours = self._state.orders.strategy_of(order_id) is not None
         opened_at = self._state.identity.opened_at
         if not is_ours and nanoseconds(at) < opened_at:

@@ -125,11 +125,16 @@ def of_execution(
     )
 
 
-def executed_at(execution: Execution, zone: str, now: datetime) -> datetime:
-    """Return when an execution happened: what it says, else `now`; no oddity loses a fill."""
+def executed_at(
+    execution: Execution, zone: str, now: datetime, counted_at: datetime | None
+) -> datetime:
+    """Return when an execution happened: what it says, else `now`; no oddity loses a fill.
+
+    One whose time says nothing is told of again in every list: it stays as it is `counted_at`.
+    """
     said = read_time(execution.time, zone)
     if said is None or said > now + _TIME_MAY_BE_OFF:
-        return now
+        return counted_at or now
     is_live = execution.request < 0
     return now if is_live and said < now - _TIME_MAY_BE_OFF else said
 
