@@ -212,7 +212,7 @@ class IbkrBroker:
             case messages.ERROR:
                 self._notice(fields)
             case messages.POSITION:
-                if self._alias.is_ours(fields[2]):
+                if self._alias.is_ours(messages.read_position(fields).account):
                     self._record(kind, fields, fields[3])
             case messages.ORDER_BOUND:
                 self._record(kind, fields, fields[1])
