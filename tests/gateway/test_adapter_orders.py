@@ -1,14 +1,17 @@
 """An order's way through the adapter and the simulated gateway, and back."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
+from daemon.brokers.gateway import messages
 from daemon.brokers.gateway.asking import RequestFailed
 from daemon.gate.decision import approve
 from events import (
+    AccountReported,
     BooksReported,
     BrokerConnected,
     BrokerDegraded,
@@ -199,6 +202,29 @@ async def test_an_order_that_waited_is_looked_at_though_another_one_sets_it_goin
         trader.place("1", "140.00")
         assert trader.order(orders[-1]).state is OrderState.WITHHELD
         assert orders[-1] not in trader.orders_there()
+
+
+async def test_a_look_that_is_wanted_while_the_lists_are_verified_follows_at_once() -> None:
+    async with a_gateway() as running, a_trader(running) as trader:
+        heard = trader.broker.heard
+
+        def asks(kind: int, fields: Sequence[str]) -> None:
+            if kind == messages.ACCOUNT_END and not trader.state.broker.connected:
+                trader.broker.report_books("wanted", LookWhy.OPERATOR, trader.session.now)
+            heard(kind, fields)
+
+        trader.broker.heard = asks  # type: ignore[method-assign]
+        trader.session.doubt("a test")
+        await trader.until(lambda: "wanted" in {each.look_id for each in trader.all(BooksReported)})
+
+
+async def test_the_accounts_figures_in_another_currency_are_no_dollars() -> None:
+    async with a_gateway() as running, a_trader(running) as trader:
+        (before,) = trader.all(AccountReported)
+        for tag in ("NetLiquidation", "InitMarginReq", "MaintMarginReq"):
+            trader.hear(6, 2, tag, "777", "EUR", ACCOUNT)
+        trader.hear(54, 1, ACCOUNT)
+        assert trader.all(AccountReported) == [before]
 
 
 async def test_a_look_says_what_remains_of_a_part_filled_order() -> None:

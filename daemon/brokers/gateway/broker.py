@@ -192,8 +192,10 @@ class IbkrBroker:
                 raise ConnectionLost(f"{each.value}: {lists.missing[each.value]}")
 
     async def ready(self) -> None:
-        """Ask again for every cancel that has no answer."""
+        """Ask again for every cancel that has no answer, and look where that was asked meanwhile."""
         self._has_been_ready = True
+        if self._wanted or self._wants_look:
+            self._look_soon()
         for order in tuple(self._state.orders.open.values()):
             if order.cancel_requested:
                 self.cancel(order.client_order_id)
