@@ -192,7 +192,7 @@ class IbkrBroker:
                 raise ConnectionLost(f"{each.value}: {lists.missing[each.value]}")
 
     async def ready(self) -> None:
-        """Ask again for every cancel that has no answer, and look where that was asked meanwhile."""
+        """Ask again for every cancel that has no answer; look where that is wanted by now."""
         self._has_been_ready = True
         if self._wanted or self._wants_look:
             self._look_soon()
