@@ -16,6 +16,7 @@ from events import (
     BrokerConnected,
     BrokerDegraded,
     BrokerHeard,
+    CommissionCharged,
     ContractResolved,
     LookWhy,
     OrderAcknowledged,
@@ -254,6 +255,7 @@ async def test_what_traded_before_there_was_a_journal_is_no_fill_of_it() -> None
             look = trader.all(BooksReported)[0]
             assert look.positions is not None
             assert [(each.symbol, each.quantity) for each in look.positions] == [(AAPL, 7)]
+        assert trader.all(CommissionCharged) == []
 
 
 async def test_contracts_the_books_know_are_there_though_a_gateway_without_its_line_denies_it() -> (

@@ -277,6 +277,7 @@ class IbkrBroker:
         is_ours = self._state.orders.strategy_of(order_id) is not None
         opened_at = self._state.identity.opened_at
         if not is_ours and nanoseconds(at) < opened_at:
+            self._names.forget_execution(execution)
             return  # Part of what the account held before there was this journal.
         symbol = translate.symbol_of(
             execution.contract_id,
