@@ -150,11 +150,16 @@ def of_commission(commission: Commission, order: ClientOrderId) -> CommissionCha
 def symbol_of(
     contract_id: int, symbol: str, security_type: str, local: str, known: Mapping[int, Symbol]
 ) -> Symbol:
-    """Return our name of a contract. What is no stock never gets the name of one."""
+    """Return our name of a contract. What is not the stock we trade never gets its name.
+
+    A stock of the same ticker in another country is another contract, with another number.
+    """
     if contract_id in known:
         return known[contract_id]
-    is_stock = security_type == "STK"
-    return Symbol(symbol.replace(" ", ".") if is_stock else f"{local} {security_type}")
+    if security_type != "STK":
+        return Symbol(f"{local} {security_type}")
+    name = Symbol(symbol.replace(" ", "."))
+    return Symbol(f"{name} {contract_id}") if name in known.values() else name
 
 
 def order_words(intent: OrderIntended) -> tuple[str, str]:
