@@ -320,7 +320,8 @@ class IbkrBroker:
         order = self._state.orders.find(order_id)
         if order is None:
             return
-        reports = translate.of_notice(notice, meaning(notice.code), order)
+        has_shown = self._amendments.has_shown(order_id)
+        reports = translate.of_notice(notice, meaning(notice.code), order, has_shown=has_shown)
         if reports is None or (reports and self._amendments.has_other(order_id, notice.about)):
             self._look_up_later()
         else:

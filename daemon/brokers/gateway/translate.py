@@ -91,11 +91,13 @@ def of_completed(line: OrderLine, order: ClientOrderId) -> list[Input]:
     return [OrderRejected(order, said)] if line.status == "Inactive" else []
 
 
-def of_notice(notice: Notice, means: Meaning, order: Order) -> list[Input] | None:
+def of_notice(
+    notice: Notice, means: Meaning, order: Order, *, has_shown: bool
+) -> list[Input] | None:
     """Return what an error says of `order`; None: look it up.
 
-    A refusal counts while the broker has shown no sign of the order: of one that lives, the same
-    code may be about a change or a cancel.
+    A refusal counts while the broker has shown no sign of the order (`has_shown`: perhaps in this
+    very turn): of one that lives, the same code may be about a change or a cancel.
     """
     text = f"{notice.code}: {notice.text}"
     match means.order:
@@ -103,7 +105,7 @@ def of_notice(notice: Notice, means: Meaning, order: Order) -> list[Input] | Non
             return []
         case ForOrder.CANCELLED:
             return [OrderCancelled(order.client_order_id, text)]
-        case ForOrder.REFUSED if order.state is OrderState.SENDING:
+        case ForOrder.REFUSED if order.state is OrderState.SENDING and not has_shown:
             return [OrderRejected(order.client_order_id, text)]
         case _:
             return None
