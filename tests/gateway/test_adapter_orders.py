@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 
 import pytest
 
@@ -91,6 +92,10 @@ async def test_nor_is_it_where_the_gateway_names_it_in_a_text() -> None:
         assert any(f"account {ALIAS} is restricted" in each for each in said)
 
 
+def more_looks(trader: Trader, before: int) -> bool:
+    return len(trader.all(BooksReported)) > before
+
+
 async def test_looks_without_news_put_no_message_on_record_again() -> None:
     async with a_gateway() as running, a_trader(running) as trader:
         order_id = trader.place("10")
@@ -99,7 +104,7 @@ async def test_looks_without_news_put_no_message_on_record_again() -> None:
             heard = len(trader.all(BrokerHeard))
             looks = len(trader.all(BooksReported))
             trader.broker.report_books(f"look-{number}", LookWhy.OPERATOR, trader.session.now)
-            await trader.until(lambda before=looks: len(trader.all(BooksReported)) > before)
+            await trader.until(partial(more_looks, trader, looks))
         assert [each.kind for each in trader.all(BrokerHeard)[heard:]] == []
         executions = [each for each in trader.all(BrokerHeard) if each.kind == "execDetails"]
         assert len(executions) == 1
