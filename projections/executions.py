@@ -1,6 +1,7 @@
 """Which executions are counted: a broker may report one again, also long after its order."""
 
 import re
+from datetime import datetime
 from decimal import Decimal
 from typing import Final, assert_never
 
@@ -21,7 +22,7 @@ Reported = OrderFilled | CommissionCharged
 Counting = OrderFilled | FillCorrected | CommissionCharged | CommissionCorrected
 
 _COUNTED: Final = re.compile(
-    r"(?P<number>\S+)(?: .+ at (?P<price>\S+) on \S+)? for (?P<order>\S+?)"
+    r"(?P<number>\S+)(?: .+ at (?P<price>\S+) on (?P<at>\S+))? for (?P<order>\S+?)"
     r"(?:, revision (?P<revision>\d+))?"
 )
 """How `_text` says it."""
@@ -84,6 +85,11 @@ class Executions(msgspec.Struct):
     def counted(self, event: Reported) -> Counted | None:
         """Return what is counted under the id of `event`, None where nothing is."""
         return _read(self._of(event).get(event.execution_id))
+
+    def executed_at(self, execution_id: str) -> datetime | None:
+        """Return when an execution happened as it is counted, None where it is not."""
+        found = _COUNTED.fullmatch(self.filled.get(execution_id) or "")
+        return datetime.fromisoformat(found["at"]) if found and found["at"] else None
 
     def order_of(self, execution_id: str) -> ClientOrderId | None:
         """Return whose execution it is, None where it is not counted."""

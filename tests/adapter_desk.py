@@ -255,6 +255,10 @@ class Trader:
         self._turns.clear()
         self.broker.cancel(order_id)
 
+    def hear(self, *fields: object) -> None:
+        """Take a message as if the gateway had said it."""
+        self.session.wire._take([str(each) for each in fields])  # noqa: SLF001 - where it comes in
+
     # What a test asks.
 
     async def until(self, there: Callable[[], Any], seconds: float = PATIENCE_S) -> None:

@@ -38,7 +38,7 @@ class CheckedFeed:
         async for block in self._inner.blocks(newest):
             latest = utc_from_nanoseconds(self._clock.now()) + AHEAD_MAX
             for bar in block:
-                wrong = _objection(bar, latest)
+                wrong = objection(bar, latest)
                 if not wrong and not self.live and last is not None and bar.end < last:
                     wrong = f"it comes after a bar that ends at {last}"
                 if wrong:
@@ -47,8 +47,11 @@ class CheckedFeed:
             yield block
 
 
-def _objection(bar: BarClosed, latest: datetime) -> str:
-    """Say what is wrong with `bar`, nothing when it is sound; the usual case is the fast one."""
+def objection(bar: BarClosed, latest: datetime) -> str:
+    """Say what is wrong with `bar`, which ends by `latest`; nothing when it is sound.
+
+    The usual case is the fast one.
+    """
     try:
         if (
             0 < bar.low <= bar.open <= bar.high <= NUMBER_MAX

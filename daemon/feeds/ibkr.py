@@ -17,14 +17,22 @@ from typing import Final
 import msgspec
 
 from daemon.brokers.gateway import messages
-from daemon.brokers.gateway.asking import ConnectionLost, RequestFailed
 from daemon.brokers.gateway.codes import ForData, ForLink, meaning
 from daemon.brokers.gateway.contracts import Contracts
+from daemon.brokers.gateway.messages import Unreadable
 from daemon.brokers.gateway.pacing import Lane
-from daemon.brokers.gateway.session import GatewaySession
+from daemon.brokers.gateway.session import NOT_THIS_TIME, GatewaySession
 from daemon.brokers.gateway.terms import Greeting, HistoryWanted
+from daemon.feeds.border import AHEAD_MAX, objection
 from daemon.feeds.five_seconds import Builder, Gap, Part
-from events import BarClosed, BrokerDegraded, DataTrouble, MarketDataImpaired, Symbol
+from events import (
+    BarClosed,
+    BrokerDegraded,
+    BrokerUnparsed,
+    DataTrouble,
+    MarketDataImpaired,
+    Symbol,
+)
 
 BAR_SIZES: Final = {
     5: "5 secs",
@@ -236,6 +244,11 @@ class IbkrFeed:
     def _hand_on(self, stream: _Stream, bar: BarClosed) -> None:
         if stream.newest is not None and bar.end <= stream.newest:
             return
+        wrong = objection(bar, self.session.now + AHEAD_MAX)
+        if wrong:
+            # Handed on it would end the run; that a symbol's bar is missing is seen behind it.
+            self.session.report(BrokerUnparsed(str(bar), f"a bar of {bar.symbol}: {wrong}"))
+            return
         stream.newest = bar.end
         if len(self._bars) >= WAITING_MAX:
             self._bars.popleft()
@@ -286,8 +299,7 @@ class IbkrFeed:
             self._say_once(symbol, trouble, said)
         elif (symbol, said) not in self._complained:
             self._complained.add((symbol, said))
-            text = self.session.alias.text(f"no live bars of {symbol}: {said}")
-            self.session.report(BrokerDegraded(text))
+            self.session.report(BrokerDegraded(f"no live bars of {symbol}: {said}"))
 
     def _say_once(self, symbol: Symbol, trouble: DataTrouble, said: str) -> None:
         """Put it on record, once a connection."""
@@ -295,8 +307,7 @@ class IbkrFeed:
             return
         self._complained.add((symbol, trouble))
         accepted = trouble is DataTrouble.DELAYED and self._takes_delayed
-        text = self.session.alias.text(said)
-        self.session.report(MarketDataImpaired(symbol, trouble, text, accepted))
+        self.session.report(MarketDataImpaired(symbol, trouble, said, accepted))
 
     def _end_subscriptions(self) -> None:
         """Forget what the servers have lost.
@@ -337,7 +348,7 @@ class IbkrFeed:
                     await self._keep_budget()
                     for bar in await self._history(symbol, stream):
                         self._hand_on(stream, bar)
-        except (ConnectionLost, TimeoutError, RequestFailed) as error:
+        except NOT_THIS_TIME as error:
             # Where nothing was traded there is nothing to tell: the gateway calls that an error.
             if NO_DATA not in str(error):
                 self.session.told(f"the history of {symbol} did not come: {error}")
@@ -395,7 +406,18 @@ def _duration(seconds: int) -> str:
 
 
 def _bars(symbol: Symbol, span_s: int, fields: Sequence[str]) -> list[BarClosed]:
-    """Return the bars of one historicalData message."""
+    """Return the bars of one historicalData message.
+
+    Raises:
+        Unreadable: it is not what the protocol says.
+    """
+    try:
+        return _read_bars(symbol, span_s, fields)
+    except (ValueError, IndexError, ArithmeticError) as error:
+        raise Unreadable(f"history: {type(error).__name__}") from error
+
+
+def _read_bars(symbol: Symbol, span_s: int, fields: Sequence[str]) -> list[BarClosed]:
     count, values = int(fields[4]), fields[5:]
     found = []
     for number in range(count):

@@ -8,13 +8,16 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
+import pytest
+
+from daemon.brokers.gateway import messages
 from daemon.brokers.gateway.contracts import Contracts
 from daemon.brokers.gateway.session import GatewaySession
 from daemon.brokers.gateway.settings import GatewaySettings
 from daemon.brokers.gateway.windows import Windows
 from daemon.feeds import ibkr
 from daemon.feeds.ibkr import IbkrFeed
-from events import BarClosed
+from events import BarClosed, BrokerUnparsed
 from ops.gateway_sim.faults import Fault, FaultKind
 from ops.gateway_sim.server import RunningGateway
 from tests.adapter_desk import AAPL, QUICK, SYMBOLS, GatewayTime
@@ -150,6 +153,21 @@ async def test_data_that_is_lost_with_1101_is_subscribed_again() -> None:
         )
         await found.pass_parts(26)
         await until(lambda: found.live)
+
+
+@pytest.mark.parametrize("low", ["-1", "0.0", "1.7976931348623157E308", "NaN"])
+async def test_a_bar_that_cannot_be_so_is_on_record_and_handed_on_to_nobody(low: str) -> None:
+    async with a_gateway() as running, listening(running) as found:
+        heard = found.feed.heard
+
+        def misheard(kind: int, fields: Sequence[str]) -> None:
+            is_bar = kind == messages.REAL_TIME_BAR
+            heard(kind, [*fields[:6], low, *fields[7:]] if is_bar else fields)
+
+        found.feed.heard = misheard  # type: ignore[method-assign]
+        await found.pass_parts(26)
+        await until(lambda: any(isinstance(each, BrokerUnparsed) for each in found.reports))
+        assert found.live == []
 
 
 async def test_a_minute_that_lacks_a_part_comes_whole_from_the_history() -> None:

@@ -1,19 +1,28 @@
 """An order's way through the adapter and the simulated gateway, and back."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 
+import pytest
+
+from daemon.brokers.gateway import messages
+from daemon.brokers.gateway.asking import RequestFailed
 from daemon.gate.decision import approve
 from events import (
+    AccountReported,
     BooksReported,
     BrokerConnected,
     BrokerDegraded,
     BrokerHeard,
+    CommissionCharged,
     ContractResolved,
     LookWhy,
     OrderAcknowledged,
     OrderFilled,
+    OrderNumbered,
     OrderWithheld,
 )
 from ops.gateway_sim.gateway import Settings
@@ -60,6 +69,45 @@ async def test_the_account_number_is_in_nothing_that_is_recorded_or_said() -> No
         assert ACCOUNT not in text
         assert ACCOUNT not in repr(trader.session.settings)
         assert any(ALIAS in each.fields for each in trader.all(BrokerHeard))
+
+
+async def test_nor_is_it_where_the_gateway_names_it_in_a_text() -> None:
+    refused = f"Order rejected - reason: account {ACCOUNT} is restricted"
+    async with a_gateway() as running, a_trader(running) as trader:
+        order_id = trader.place("1", "140.00")
+        number = trader.all(OrderNumbered)[-1].order_id
+        trader.hear("4", "2", number, "201", refused, "")
+        assert trader.order(order_id).state is OrderState.REJECTED
+        requests: list[int] = []
+        asked = asyncio.ensure_future(trader.session.ask(requests.append, 55, frozenset({11})))
+        await trader.until(lambda: requests)
+        trader.hear("4", "2", requests[0], "321", refused, "")
+        with pytest.raises(RequestFailed) as failed:
+            await asked
+        cancelled = "Cancelled", "0", "1", "0", "7", "0", "0", "1001", refused, "0"
+        trader.hear("3", number, *cancelled)
+        trader.hear("4", "2", "-1", "1100", f"lost the line of {ACCOUNT}", "")
+        said = [str(failed.value), *(str(each.event) for each in trader.records), *trader.said]
+        assert [each for each in said if ACCOUNT in each] == []
+        assert any(f"account {ALIAS} is restricted" in each for each in said)
+
+
+def more_looks(trader: Trader, before: int) -> bool:
+    return len(trader.all(BooksReported)) > before
+
+
+async def test_looks_without_news_put_no_message_on_record_again() -> None:
+    async with a_gateway() as running, a_trader(running) as trader:
+        order_id = trader.place("10")
+        await trader.until(lambda: trader.order(order_id).commission)
+        for number in range(3):
+            heard = len(trader.all(BrokerHeard))
+            looks = len(trader.all(BooksReported))
+            trader.broker.report_books(f"look-{number}", LookWhy.OPERATOR, trader.session.now)
+            await trader.until(partial(more_looks, trader, looks))
+        assert [each.kind for each in trader.all(BrokerHeard)[heard:]] == []
+        executions = [each for each in trader.all(BrokerHeard) if each.kind == "execDetails"]
+        assert len(executions) == 1
 
 
 async def test_contracts_are_resolved_before_the_first_order_and_recorded_once() -> None:
@@ -150,6 +198,41 @@ async def test_an_order_that_waited_is_looked_at_again_before_it_is_written() ->
         assert trader.order(orders[0]).state is not OrderState.WITHHELD
 
 
+async def test_an_order_that_waited_is_looked_at_though_another_one_sets_it_going() -> None:
+    async with a_gateway() as running, a_trader(running) as trader:
+        orders = [trader.place("1", "140.00") for _ in range(60)]
+        trader.why_not = "killed"
+        seconds = trader.session.seconds
+        # The pace lets more pass by now, and nobody has come back for those that wait.
+        trader.session.seconds = lambda: seconds() + 5
+        trader.place("1", "140.00")
+        assert trader.order(orders[-1]).state is OrderState.WITHHELD
+        assert orders[-1] not in trader.orders_there()
+
+
+async def test_a_look_that_is_wanted_while_the_lists_are_verified_follows_at_once() -> None:
+    async with a_gateway() as running, a_trader(running) as trader:
+        heard = trader.broker.heard
+
+        def asks(kind: int, fields: Sequence[str]) -> None:
+            if kind == messages.ACCOUNT_END and not trader.state.broker.connected:
+                trader.broker.report_books("wanted", LookWhy.OPERATOR, trader.session.now)
+            heard(kind, fields)
+
+        trader.broker.heard = asks  # type: ignore[method-assign]
+        trader.session.doubt("a test")
+        await trader.until(lambda: "wanted" in {each.look_id for each in trader.all(BooksReported)})
+
+
+async def test_the_accounts_figures_in_another_currency_are_no_dollars() -> None:
+    async with a_gateway() as running, a_trader(running) as trader:
+        (before,) = trader.all(AccountReported)
+        for tag in ("NetLiquidation", "InitMarginReq", "MaintMarginReq"):
+            trader.hear(6, 2, tag, "777", "EUR", ACCOUNT)
+        trader.hear(54, 1, ACCOUNT)
+        assert trader.all(AccountReported) == [before]
+
+
 async def test_a_look_says_what_remains_of_a_part_filled_order() -> None:
     async with a_gateway() as running, a_trader(running) as trader:
         order_id = trader.place("10", "140.00")
@@ -177,6 +260,7 @@ async def test_what_traded_before_there_was_a_journal_is_no_fill_of_it() -> None
             look = trader.all(BooksReported)[0]
             assert look.positions is not None
             assert [(each.symbol, each.quantity) for each in look.positions] == [(AAPL, 7)]
+        assert trader.all(CommissionCharged) == []
 
 
 async def test_contracts_the_books_know_are_there_though_a_gateway_without_its_line_denies_it() -> (

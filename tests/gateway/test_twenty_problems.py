@@ -6,6 +6,7 @@ The numbers are those of section 3 of the facts page. Market data (14) has a fil
 import asyncio
 from datetime import time, timedelta
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -24,8 +25,10 @@ from events import (
     MarginReported,
     MarginUnavailable,
     OrderCancelled,
+    OrderNumbered,
     OrderRejected,
     OrderWithheld,
+    OrderWorking,
 )
 from ops.gateway_sim.faults import Fault, FaultKind
 from ops.gateway_sim.gateway import Settings
@@ -33,6 +36,9 @@ from ops.gateway_sim.replies import TimeSpelling
 from projections.order_states import OrderState
 from tests.adapter_desk import AAPL, QUICK, Trader, a_trader
 from tests.gateway_desk import TUESDAY, a_gateway
+
+if TYPE_CHECKING:
+    from events.codec import Input
 
 FAR = "140.00"
 """A limit ten dollars from the market: such an order rests."""
@@ -123,6 +129,19 @@ async def test_04_no_code_ends_an_order_that_has_shown_to_be_alive(code: int) ->
 # 5. A cancel that comes too late is repeated for ever.
 
 
+async def test_04_nor_does_it_where_the_sign_of_life_is_not_in_the_books_yet() -> None:
+    async with a_gateway() as running, a_trader(running) as trader:
+        # As in the engine: what is reported waits for the next turn.
+        waiting: list[Input] = []
+        trader.broker._inbox = waiting.append  # noqa: SLF001 - see above
+        order_id = trader.place("10", FAR)
+        await trader.until(lambda: any(isinstance(each, OrderWorking) for each in waiting))
+        (number,) = (each.order_id for each in waiting if isinstance(each, OrderNumbered))
+        assert trader.order(order_id).state is OrderState.SENDING
+        trader.hear(4, 2, number, 201, "Order rejected", "")
+        assert not any(isinstance(each, OrderRejected) for each in waiting)
+
+
 async def test_05_a_cancel_that_crosses_a_fill_is_looked_up_and_not_sent_again() -> None:
     filled_first = Fault(FaultKind.FILLED_FIRST, "cancelOrder")
     async with a_gateway(filled_first) as running, a_trader(running) as trader:
@@ -191,6 +210,11 @@ async def test_10_a_time_zone_nobody_knows_loses_no_fill() -> None:
         say(trader, messages.EXECUTION, *an_execution(trader, "20240102 16:00:00 Narnia"))
         await trader.until_state(order_id, OrderState.FILLED)
         assert trader.fills[0].executed_at == TUESDAY, "the time it was heard"
+        # A list tells it again, later: that is no other execution.
+        await trader.pass_time(timedelta(minutes=1))
+        say(trader, messages.EXECUTION, *an_execution(trader, "20240102 16:00:00 Narnia"))
+        assert len(trader.fills) == 1
+        assert trader.all(BrokerUnparsed) == []
 
 
 # 11. A gateway that takes everything and answers nothing.

@@ -11,6 +11,7 @@ from events import AccountReported
 _TIME: Final = 8
 """The time of an update of the account: what came before it belongs together."""
 _TAGS: Final = ("NetLiquidation", "InitMarginReq", "MaintMarginReq")
+_DOLLARS: Final = frozenset({"USD", ""})
 _UNSAID: Final = Decimal("-Infinity")
 
 
@@ -37,8 +38,9 @@ class AccountFigures:
         return report
 
     def _take(self, value: messages.AccountValue) -> None:
-        if value.tag not in _TAGS or not self._alias.is_ours(value.account):
-            return
+        is_ours = value.currency in _DOLLARS and self._alias.is_ours(value.account)
+        if value.tag not in _TAGS or not is_ours:
+            return  # What is said in another currency is no number of dollars.
         number = messages.number_or_none(value.value)
         if number is not None:
             self._said[value.tag] = number

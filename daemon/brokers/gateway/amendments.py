@@ -48,6 +48,10 @@ class Amendments:
         live.pop(perm_id, None)
         return bool(live) if perm_id else len(live) > 1
 
+    def has_shown(self, order: ClientOrderId) -> bool:
+        """Say whether an order lives under that name, also where no fold has it as such yet."""
+        return bool(self._live.get(order))
+
     def has_other(self, order: ClientOrderId, number: int) -> bool:
         """Say whether an order lives under that name that has another number."""
         return any(line.order_id != number for line in self._live.get(order, {}).values())

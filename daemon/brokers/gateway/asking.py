@@ -1,7 +1,7 @@
 """What was asked of the gateway and is not answered yet: rows up to an end marker, or an error.
 
 Requests with a number go side by side. A list without one is asked for alone, or two answers would
-be taken for one.
+be taken for one. One that did not come in time may come later: it is not taken for the next one.
 """
 
 import asyncio
@@ -52,6 +52,8 @@ class Asking:
         self._next_request = FIRST_REQUEST
         self._answers: dict[int, _Answer] = {}
         self._lists: dict[int, _Answer] = {}
+        self._owed: dict[int, int] = {}
+        """How many answers may still come that nobody waits for any more, by their end."""
         self._one = asyncio.Lock()
 
     def number(self) -> int:
@@ -84,13 +86,21 @@ class Asking:
             RequestFailed, ConnectionLost, TimeoutError: it did not come to its end.
         """
         async with self._one:
-            answer = self._lists[end] = _Answer(rows, end)
+            answer = self._lists[end] = _Answer(rows, end, self._owed.get(end, 0))
             try:
                 self._write(write)
                 async with asyncio.timeout(self._answer_s):
-                    return await answer.future
+                    found = await answer.future
+            except TimeoutError:
+                if answer.last is None:
+                    self._owed[end] = self._owed.get(end, 0) + 1
+                    raise
+                # So it was this one that came: an earlier one has lost its end for good.
+                found = answer.last
             finally:
                 self._lists.pop(end, None)
+            self._owed.pop(end, None)
+            return found
 
     def _write(self, write: Callable[[], None]) -> None:
         try:
@@ -115,6 +125,8 @@ class Asking:
             if answer is not None:
                 answer.take(kind, fields)
             return
+        if kind in self._owed and kind not in self._lists:
+            self._owed[kind] = max(self._owed[kind] - 1, 0)
         for answer in tuple(self._lists.values()):
             answer.take(kind, fields)
 
@@ -129,23 +141,34 @@ class Asking:
 
     def lost(self, why: str) -> None:
         """Fail everything: the connection it was asked on is gone."""
+        self._owed.clear()
         for answer in (*self._answers.values(), *self._lists.values()):
             answer.fail(ConnectionLost(why))
 
 
 class _Answer:
-    """What one request has collected."""
+    """What one request has collected; `owed` are the ends that may come before its own.
 
-    def __init__(self, rows: frozenset[int], end: int) -> None:
+    `last` are the rows before such an end, None where none has come.
+    """
+
+    def __init__(self, rows: frozenset[int], end: int, owed: int = 0) -> None:
         self._rows = rows
         self._end = end
+        self._owed = owed
+        self.last: list[Row] | None = None
         self._found: list[Row] = []
         self.future: asyncio.Future[list[Row]] = asyncio.get_running_loop().create_future()
 
     def take(self, kind: int, fields: Sequence[str]) -> None:
         if kind in self._rows:
             self._found.append((kind, fields))
-        if kind == self._end and not self.future.done():
+        if kind != self._end or self.future.done():
+            return
+        if self._owed:
+            self._owed -= 1
+            self.last, self._found = self._found, []
+        else:
             self.future.set_result(self._found)
 
     def fail(self, error: Exception) -> None:

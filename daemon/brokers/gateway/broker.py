@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
 
+import msgspec
+
 from daemon.brokers import Inbox
 from daemon.brokers.gateway import messages, translate
 from daemon.brokers.gateway.account import AccountFigures
@@ -18,6 +20,7 @@ from daemon.brokers.gateway.codes import meaning
 from daemon.brokers.gateway.contracts import Contracts
 from daemon.brokers.gateway.look import BooksReader, Lists, take_lists
 from daemon.brokers.gateway.margins import WhatIfs
+from daemon.brokers.gateway.messages import OrderLine
 from daemon.brokers.gateway.orders import OrderNames
 from daemon.brokers.gateway.pacing import Lane
 from daemon.brokers.gateway.session import GatewaySession
@@ -72,7 +75,7 @@ class IbkrBroker:
         self._what_ifs: WhatIfs
         self._said: dict[tuple[int, str], tuple[str, ...]] = {}
         self._uncharged: dict[str, list[messages.Commission]] = {}
-        self._submitting = False
+        self._submitting: ClientOrderId | None = None
         self._wanted: list[tuple[str, LookWhy]] = []
         self._wants_look = False
         self._looking: asyncio.Task[None] | None = None
@@ -93,7 +96,7 @@ class IbkrBroker:
             self._alias,
             session.settings.client_id,
             self.contracts.by_id,
-            session.wire.read_order,
+            self._read_order,
         )
         self._what_ifs = WhatIfs(session, self.contracts, inbox, self._names.spare_number)
         inbox(BrokerDisconnected(session.connection.why_not))
@@ -112,9 +115,12 @@ class IbkrBroker:
         if why_not:
             self._withhold(order_id, why_not)
             return
-        self._submitting = True
-        self.session.send(Lane.ORDER, lambda: self._write(intent), order_id)
-        self._submitting = False
+        # Others that waited may be written with it, and it may have to wait itself.
+        self._submitting = order_id
+        try:
+            self.session.send(Lane.ORDER, lambda: self._write(intent), order_id)
+        finally:
+            self._submitting = None
 
     def cancel(self, client_order_id: ClientOrderId) -> None:
         """Ask for a cancel; without a connection it is asked for as soon as there is one."""
@@ -186,8 +192,10 @@ class IbkrBroker:
                 raise ConnectionLost(f"{each.value}: {lists.missing[each.value]}")
 
     async def ready(self) -> None:
-        """Ask again for every cancel that has no answer."""
+        """Ask again for every cancel that has no answer; look where that is wanted by now."""
         self._has_been_ready = True
+        if self._wanted or self._wants_look:
+            self._look_soon()
         for order in tuple(self._state.orders.open.values()):
             if order.cancel_requested:
                 self.cancel(order.client_order_id)
@@ -206,7 +214,7 @@ class IbkrBroker:
             case messages.ERROR:
                 self._notice(fields)
             case messages.POSITION:
-                if self._alias.is_ours(fields[2]):
+                if self._alias.is_ours(messages.read_position(fields).account):
                     self._record(kind, fields, fields[3])
             case messages.ORDER_BOUND:
                 self._record(kind, fields, fields[1])
@@ -218,7 +226,7 @@ class IbkrBroker:
     # What comes in.
 
     def _status(self, fields: Sequence[str]) -> None:
-        status = messages.read_status(fields)
+        status = messages.read_status(self._alias.fields(fields))
         order_id = self._names.of_status(status)
         name = order_id or str(status.perm_id or status.order_id)
         self._record(messages.ORDER_STATUS, fields, name, order_id, status.order_id)
@@ -238,7 +246,7 @@ class IbkrBroker:
         if margins is not None:
             self._what_ifs.answered(margins)
             return
-        line = self.session.wire.read_order(fields)
+        line = self._read_order(fields)
         if not self._alias.is_ours(line.account):
             return
         order_id = self._names.learn_line(line)
@@ -250,6 +258,12 @@ class IbkrBroker:
             self._report(self._amendments.take(line, order))
         self._report(translate.of_line(line, order_id))
 
+    def _read_order(self, fields: Sequence[str]) -> OrderLine:
+        """Return an order in a list; its words of how it ended go on into a reason."""
+        line = self.session.wire.read_order(fields)
+        ended = self._alias.text(line.completed_status)
+        return msgspec.structs.replace(line, completed_status=ended) if ended else line
+
     def _execution(self, fields: Sequence[str]) -> None:
         execution = messages.read_execution(fields)
         if not self._alias.is_ours(execution.account):
@@ -258,10 +272,12 @@ class IbkrBroker:
         self._record(
             messages.EXECUTION, fields, execution.execution_id, order_id, execution.order_id
         )
-        at = translate.executed_at(execution, self._zone, self.session.now)
+        counted_at = self._state.orders.executions.executed_at(execution.root)
+        at = translate.executed_at(execution, self._zone, self.session.now, counted_at)
         is_ours = self._state.orders.strategy_of(order_id) is not None
         opened_at = self._state.identity.opened_at
         if not is_ours and nanoseconds(at) < opened_at:
+            self._names.forget_execution(execution)
             return  # Part of what the account held before there was this journal.
         symbol = translate.symbol_of(
             execution.contract_id,
@@ -304,7 +320,8 @@ class IbkrBroker:
         order = self._state.orders.find(order_id)
         if order is None:
             return
-        reports = translate.of_notice(notice, meaning(notice.code), order)
+        has_shown = self._amendments.has_shown(order_id)
+        reports = translate.of_notice(notice, meaning(notice.code), order, has_shown=has_shown)
         if reports is None or (reports and self._amendments.has_other(order_id, notice.about)):
             self._look_up_later()
         else:
@@ -321,12 +338,14 @@ class IbkrBroker:
         """Put a message on record; one that says the same of the same as before is counted."""
         clean = self._alias.fields(fields[1:])
         key = (kind, name)
-        if self._said.get(key) == clean:
+        # Live or in whichever list: an execution begins with the number of what was asked.
+        said = clean[1:] if kind == messages.EXECUTION else clean
+        if self._said.get(key) == said:
             self.repeats += 1
             return
         if len(self._said) >= REMEMBERED:
             self._said.pop(next(iter(self._said)))
-        self._said[key] = clean
+        self._said[key] = said
         heard = BrokerHeard(messages.KINDS[kind], clean, order_id or ClientOrderId(""), number)
         self._inbox(heard)
 
@@ -343,7 +362,7 @@ class IbkrBroker:
         """Write an order, after a last look where it had to wait."""
         order_id = intent.client_order_id
         why_not = self.session.why_not
-        if not why_not and not self._submitting:
+        if not why_not and order_id != self._submitting:
             why_not = self._why_not(intent)
         if why_not:
             self._withhold(order_id, why_not)

@@ -13,11 +13,11 @@ from typing import Final
 import msgspec
 
 from daemon.brokers.gateway import messages
-from daemon.brokers.gateway.asking import ConnectionLost, RequestFailed
+from daemon.brokers.gateway.asking import RequestFailed
 from daemon.brokers.gateway.codes import ForData, meaning
 from daemon.brokers.gateway.connection import Part
 from daemon.brokers.gateway.hours import hours_report
-from daemon.brokers.gateway.session import GatewaySession
+from daemon.brokers.gateway.session import NOT_THIS_TIME, GatewaySession
 from daemon.brokers.gateway.terms import ContractTerms, Greeting, StockContract
 from daemon.config.file import ConfigError
 from daemon.config.options import Exchange, SymbolConfig
@@ -118,7 +118,7 @@ class Contracts:
             for symbol, contract in self._found.items():
                 for terms in await self._asked(contract):
                     self._take_hours(symbol, terms)
-        except (ConnectionLost, TimeoutError, RequestFailed) as error:
+        except NOT_THIS_TIME as error:
             self._hours_asked = datetime.min.replace(tzinfo=self._session.now.tzinfo)
             self._session.told(f"the hours of the contracts did not come: {error}")
 

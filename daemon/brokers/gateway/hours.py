@@ -8,12 +8,10 @@ from datetime import UTC, date, datetime
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from daemon.brokers.gateway.messages import Unreadable
+from daemon.brokers.gateway.messages import Unreadable, zone_of
 from events import ReportedHours, Symbol, TradingHoursReported
 
 _CLOSED: Final = "CLOSED"
-_NEW_YORK: Final = {"EST", "EDT", "EST5EDT"}
-"""What New York is called as well: taken by its word, "EST" would not know of summer."""
 _WITH_DAY: Final = "%Y%m%d:%H%M"
 
 
@@ -31,7 +29,7 @@ def hours_report(symbol: Symbol, regular: str, extended: str, zone: str) -> Trad
 def _clock(zone: str) -> ZoneInfo:
     name = zone.split(" ", maxsplit=1)[0]
     try:
-        return ZoneInfo("America/New_York" if name in _NEW_YORK else name)
+        return zone_of(name)
     except (ValueError, OSError, ZoneInfoNotFoundError) as error:
         raise Unreadable("no time zone that is known") from error
 

@@ -120,19 +120,29 @@ class BooksReader:
         began_at: datetime,
         connected_since: datetime | None,
     ) -> BooksReported:
-        """Return the observation."""
-        rows = lists.rows
+        """Return the observation; a list with a row that cannot be read did not come."""
+        missing = dict(lists.missing)
+
+        def read(
+            name: BrokerList, reader: Callable[[list[Row]], Iterable[Thing]]
+        ) -> tuple[Thing, ...] | None:
+            try:
+                return tuple(reader(lists.rows[name])) if name in lists.rows else None
+            except Unreadable as error:
+                missing[name.value] = f"a row of it cannot be read: {error}"
+                return None
+
         return BooksReported(
             look_id=look_id,
             why=why,
             began_at=began_at,
-            positions=_or_none(rows.get(BrokerList.POSITIONS), self._positions),
-            cash=_cash(rows.get(BrokerList.CASH), self._alias),
-            open_orders=_or_none(rows.get(BrokerList.OPEN_ORDERS), self._open_orders),
-            completed_orders=_or_none(rows.get(BrokerList.COMPLETED_ORDERS), self._completed),
-            executions=_or_none(rows.get(BrokerList.EXECUTIONS), self._executions),
+            positions=read(BrokerList.POSITIONS, self._positions),
+            cash=_cash(lists.rows.get(BrokerList.CASH), self._alias),
+            open_orders=read(BrokerList.OPEN_ORDERS, self._open_orders),
+            completed_orders=read(BrokerList.COMPLETED_ORDERS, self._completed),
+            executions=read(BrokerList.EXECUTIONS, self._executions),
             connected_since=connected_since,
-            missing=lists.missing,
+            missing=missing,
         )
 
     def _positions(self, rows: list[Row]) -> Iterable[BrokerPosition]:
@@ -219,12 +229,6 @@ class BooksReader:
         )
 
 
-def _or_none(
-    rows: list[Row] | None, read: Callable[[list[Row]], Iterable[Thing]]
-) -> tuple[Thing, ...] | None:
-    return None if rows is None else tuple(read(rows))
-
-
 def _rounded(cost: Decimal | None) -> Decimal | None:
     """Return an average, which the gateway writes with all its digits, as exact as it means."""
     return None if cost is None else cost.quantize(_COST_STEP)
@@ -247,12 +251,12 @@ def _cash(rows: list[Row] | None, alias: Alias) -> BrokerCash | None:
         return None
     said: dict[str, Decimal] = {}
     for _, fields in rows:
-        value = messages.read_account_value(fields)
-        if alias.is_ours(value.account) and value.currency in {"USD", "BASE", ""}:
-            try:
-                number = messages.number_or_none(value.value)
-            except Unreadable:
-                continue  # Many of its tags are words.
-            if number is not None:
-                said[value.tag] = number
+        try:
+            value = messages.read_account_value(fields)
+            number = messages.number_or_none(value.value)
+        except Unreadable:
+            continue  # Many of its tags are words.
+        is_dollars = value.currency in {"USD", "BASE", ""}
+        if number is not None and is_dollars and alias.is_ours(value.account):
+            said[value.tag] = number
     return BrokerCash(said.get("TotalCashValue"), said.get("SettledCash"))

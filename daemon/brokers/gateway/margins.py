@@ -76,7 +76,7 @@ class WhatIfs:
         except TimeoutError:
             self._inbox(MarginUnavailable(request_id, "no answer with figures came in time"))
         except (ValueError, ConnectionError, KeyError) as error:
-            self._inbox(MarginUnavailable(request_id, self._session.alias.text(str(error))))
+            self._inbox(MarginUnavailable(request_id, str(error)))
         else:
             self._inbox(
                 MarginReported(

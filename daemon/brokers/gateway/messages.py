@@ -59,6 +59,10 @@ KINDS: Final = {
 """Messages about orders and positions: these are journaled as they came."""
 
 
+_NEW_YORK: Final = frozenset({"EST", "EDT", "EST5EDT"})
+"""What New York is called as well: taken by its word, "EST" would not know of summer."""
+
+
 class Unreadable(Exception):
     """A message of the gateway is not what the protocol says."""
 
@@ -252,6 +256,11 @@ def split_execution_id(execution_id: str) -> tuple[str, int]:
     return execution_id, 1
 
 
+def zone_of(name: str) -> ZoneInfo:
+    """Return the time zone that the gateway calls so."""
+    return ZoneInfo("America/New_York" if name in _NEW_YORK else name)
+
+
 def read_time(text: str, zone: str) -> datetime | None:
     """Return an execution's time in UTC, None where nobody can tell what `text` means.
 
@@ -264,7 +273,7 @@ def read_time(text: str, zone: str) -> datetime | None:
         words = text.split()
         moment = datetime.strptime(f"{words[0]} {words[1]}", "%Y%m%d %H:%M:%S")  # noqa: DTZ007 - its zone follows
         name = words[2] if len(words) > 2 else zone  # noqa: PLR2004 - date, time, zone
-        return moment.replace(tzinfo=ZoneInfo(name)).astimezone(UTC)
+        return moment.replace(tzinfo=zone_of(name)).astimezone(UTC)
     except (ValueError, IndexError, ZoneInfoNotFoundError, OSError):
         return None
 

@@ -78,6 +78,10 @@ class OrderNames:
         self._by_execution[execution.root] = name
         return name
 
+    def forget_execution(self, execution: Execution) -> None:
+        """Know nothing of an execution that is none of the books': nor is what it cost."""
+        self._by_execution.pop(execution.root, None)
+
     def of_status(self, status: Status) -> ClientOrderId | None:
         """Return whose status it is: by permId, else by the number in this connection."""
         found = self._by_perm_id.get(status.perm_id) if status.perm_id else None

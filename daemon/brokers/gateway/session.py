@@ -18,7 +18,7 @@ from daemon.brokers.gateway.alias import Alias
 from daemon.brokers.gateway.asking import Asking, ConnectionLost, RequestFailed, Row
 from daemon.brokers.gateway.codes import ForLink, meaning
 from daemon.brokers.gateway.connection import Connection, Part
-from daemon.brokers.gateway.messages import Notice
+from daemon.brokers.gateway.messages import Notice, Unreadable
 from daemon.brokers.gateway.pacing import Lane, Pacer
 from daemon.brokers.gateway.settings import GatewaySettings, assert_account
 from daemon.brokers.gateway.terms import Greeting
@@ -30,6 +30,9 @@ from events.codec import Input
 
 TELL_AFTER: Final = 5
 """After so many attempts in vain it is put on record, and each time their number has doubled."""
+
+NOT_THIS_TIME: Final = (ConnectionLost, TimeoutError, RequestFailed, Unreadable)
+"""Why a connection is not verified that may be the next time."""
 
 
 class Timing(msgspec.Struct, frozen=True):
@@ -62,7 +65,7 @@ class Listener(Protocol):
         ...
 
     def heard(self, kind: int, fields: Sequence[str]) -> None:
-        """Take one message, account numbers replaced."""
+        """Take one message; of errors alone the account numbers are replaced by then."""
         ...
 
     async def verify(self) -> None:
@@ -70,7 +73,7 @@ class Listener(Protocol):
 
         Raises:
             ConfigError: it will never be right.
-            ConnectionLost, TimeoutError, RequestFailed: not this time.
+            ConnectionLost, TimeoutError, RequestFailed, Unreadable: not this time.
         """
         ...
 
@@ -181,21 +184,23 @@ class GatewaySession:
         self._attempts = 0
         self._trying_since = self.now
         timing = self.timing
-        passing = (ConnectionLost, TimeoutError, RequestFailed)
         tries = AsyncRetrying(
             wait=wait_exponential_jitter(
                 multiplier=timing.retry_first, max=timing.retry_max, jitter=timing.retry_first
             ),
-            retry=retry_if_exception_type((NoAnswer, *passing) if wait else passing),
+            retry=retry_if_exception_type((NoAnswer, *NOT_THIS_TIME) if wait else NOT_THIS_TIME),
             before_sleep=self._failed,
         )
         await tries(self._attempt)
 
     async def _attempt(self) -> None:
         settings = self.settings
-        greeting = await self.wire.open(
-            settings.host, settings.port, settings.client_id, self.timing.connect
-        )
+        try:
+            greeting = await self.wire.open(
+                settings.host, settings.port, settings.client_id, self.timing.connect
+            )
+        except NoAnswer as error:
+            raise NoAnswer(self.alias.text(str(error))) from None
         try:
             self.alias.learn(greeting.accounts)
             assert_account(settings, greeting.accounts)
@@ -234,7 +239,7 @@ class GatewaySession:
                 try:
                     await self._verify()
                     failures = 0
-                except (ConnectionLost, TimeoutError, RequestFailed) as error:
+                except NOT_THIS_TIME as error:
                     failures += 1
                     self.told(f"the lists did not come: {error}")
                     if failures >= TELL_AFTER:
@@ -304,23 +309,28 @@ class GatewaySession:
         """Take one message of the wire. Nothing raised here may reach the socket."""
         self.last_heard_s = self.seconds()
         self.messages += 1
-        clean = tuple(fields)
-        try:
-            if kind == messages.ERROR:
-                clean = self.alias.fields(fields)
-                self._notice(messages.read_notice(fields))
-            for listener in self.listeners:
-                listener.heard(kind, fields)
-            self.asking.take(kind, fields)
-        except Exception as error:  # noqa: BLE001 - it is put on record and holds everything
-            what = "|".join(self.alias.fields(clean))
-            why = f"message {kind}: {type(error).__name__}: {error}"
-            self.report(BrokerUnparsed(what[:2_000], self.alias.text(why)))
+        if kind == messages.ERROR:
+            # It names no account but in its text, which goes on into reasons and logs.
+            fields = self.alias.fields(fields)
+        # A row that nobody can read is one of its list all the same: without it that is not whole.
+        for take in (self._tell, self.asking.take):
+            try:
+                take(kind, fields)
+            except Exception as error:  # noqa: BLE001 - it is put on record and holds everything
+                what = "|".join(self.alias.fields(fields))
+                why = f"message {kind}: {type(error).__name__}: {error}"
+                self.report(BrokerUnparsed(what[:2_000], self.alias.text(why)))
+
+    def _tell(self, kind: int, fields: Sequence[str]) -> None:
+        if kind == messages.ERROR:
+            self._notice(messages.read_notice(fields))
+        for listener in self.listeners:
+            listener.heard(kind, fields)
 
     def _notice(self, notice: Notice) -> None:
         means = meaning(notice.code)
         if means.link is not None:
-            text = self.alias.text(f"{notice.code}: {notice.text}")
+            text = f"{notice.code}: {notice.text}"
             self._record(self.connection.told(means.link, text))
             if means.link is ForLink.TOO_FAST:
                 self.told(text)

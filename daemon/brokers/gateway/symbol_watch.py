@@ -178,9 +178,7 @@ class SymbolWatch:
             return
         self._complained.add((symbol, notice.code))
         what = f"nobody says whether {symbol} is halted or can be borrowed"
-        self._session.report(
-            BrokerDegraded(self._session.alias.text(f"{what}: {notice.code}: {notice.text}"))
-        )
+        self._session.report(BrokerDegraded(f"{what}: {notice.code}: {notice.text}"))
 
     def _forget_subscriptions(self) -> None:
         self._symbols.clear()

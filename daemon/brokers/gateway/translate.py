@@ -91,11 +91,13 @@ def of_completed(line: OrderLine, order: ClientOrderId) -> list[Input]:
     return [OrderRejected(order, said)] if line.status == "Inactive" else []
 
 
-def of_notice(notice: Notice, means: Meaning, order: Order) -> list[Input] | None:
+def of_notice(
+    notice: Notice, means: Meaning, order: Order, *, has_shown: bool
+) -> list[Input] | None:
     """Return what an error says of `order`; None: look it up.
 
-    A refusal counts while the broker has shown no sign of the order: of one that lives, the same
-    code may be about a change or a cancel.
+    A refusal counts while the broker has shown no sign of the order (`has_shown`: perhaps in this
+    very turn): of one that lives, the same code may be about a change or a cancel.
     """
     text = f"{notice.code}: {notice.text}"
     match means.order:
@@ -103,7 +105,7 @@ def of_notice(notice: Notice, means: Meaning, order: Order) -> list[Input] | Non
             return []
         case ForOrder.CANCELLED:
             return [OrderCancelled(order.client_order_id, text)]
-        case ForOrder.REFUSED if order.state is OrderState.SENDING:
+        case ForOrder.REFUSED if order.state is OrderState.SENDING and not has_shown:
             return [OrderRejected(order.client_order_id, text)]
         case _:
             return None
@@ -125,11 +127,16 @@ def of_execution(
     )
 
 
-def executed_at(execution: Execution, zone: str, now: datetime) -> datetime:
-    """Return when an execution happened: what it says, else `now`; no oddity loses a fill."""
+def executed_at(
+    execution: Execution, zone: str, now: datetime, counted_at: datetime | None
+) -> datetime:
+    """Return when an execution happened: what it says, else `now`; no oddity loses a fill.
+
+    One whose time says nothing is told of again in every list: it stays as it is `counted_at`.
+    """
     said = read_time(execution.time, zone)
     if said is None or said > now + _TIME_MAY_BE_OFF:
-        return now
+        return counted_at or now
     is_live = execution.request < 0
     return now if is_live and said < now - _TIME_MAY_BE_OFF else said
 
@@ -145,11 +152,16 @@ def of_commission(commission: Commission, order: ClientOrderId) -> CommissionCha
 def symbol_of(
     contract_id: int, symbol: str, security_type: str, local: str, known: Mapping[int, Symbol]
 ) -> Symbol:
-    """Return our name of a contract. What is no stock never gets the name of one."""
+    """Return our name of a contract. What is not the stock we trade never gets its name.
+
+    A stock of the same ticker in another country is another contract, with another number.
+    """
     if contract_id in known:
         return known[contract_id]
-    is_stock = security_type == "STK"
-    return Symbol(symbol.replace(" ", ".") if is_stock else f"{local} {security_type}")
+    if security_type != "STK":
+        return Symbol(f"{local} {security_type}")
+    name = Symbol(symbol.replace(" ", "."))
+    return Symbol(f"{name} {contract_id}") if name in known.values() else name
 
 
 def order_words(intent: OrderIntended) -> tuple[str, str]:
