@@ -19,7 +19,7 @@ from tests.gateway_walk import BARS, Walk, until
 
 RUN = ("run", "--gateway-time", "var/gateway.time")
 WORDS = (
-    *("gateway-sim", "--bars", BARS, "--start", "2012-11-05T12:00", "--schedule"),
+    *("gateway-sim", "--bars", BARS, "--start", "2012-11-05T08:00", "--schedule"),
     *("--clock", "var/gateway.time", "--state", "var/gateway.state", "--speed", "2000"),
 )
 FIRST_DAY = "2012-11-05"
@@ -29,8 +29,10 @@ def test_both_strategies_through_a_day_a_kill_and_a_night_end_with_the_gateways_
     tmp_path: Path,
 ) -> None:
     walk = Walk(tmp_path)
-    # At 2,000 times the speed of the world a second is half an hour there: answers may take that.
+    # At 2,000 times the speed of the world a second is half an hour there: answers may take that,
+    # bars may be late by it, and hours are left until the opening.
     walk.variables |= {
+        "TRADED_FRESHNESS__MAX_AGE_S": "80000",
         "TRADED_BROKER__ANSWER_DEADLINE_S": "3600",
         "TRADED_LIMITS__MARGIN__ANSWER_DEADLINE_S": "3600",
         "TRADED_DAEMON__ON_STOP": "cancel",
