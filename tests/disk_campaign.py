@@ -21,6 +21,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -49,7 +50,7 @@ from tests.faulty_disk import (
 from tests.live_desk import ROOT, Daemon
 
 ENDS_S: Final = 60.0
-CONTROL_ENDS_S: Final = 5.0
+CONTROL_ENDS_S: Final = 10.0
 SETTLES_S: Final = 0.1
 MAKE_EXT4: Final = Path("/sbin/mkfs.ext4")
 DISK: Final = "size=40m"
@@ -65,21 +66,16 @@ GOES_ON: Final = (
 )
 """What makes of the journal one that goes on after a failed append."""
 
-Break = Callable[[Daemon, random.Random], None]
-
 
 def broken(
-    daemon: Daemon, chance: random.Random, breaks: Break | None, ends_s: float = ENDS_S
+    daemon: Daemon, breaks: Callable[[], None], ends_s: float = ENDS_S
 ) -> tuple[int | None, list[str]]:
-    """Start a daemon, let it trade, break its disk; say how it ended and what is wrong with that.
+    """Start a daemon, break its disk, say how it ended and what is wrong with that.
 
-    Without `breaks` its disk breaks by itself. It ended with None where it goes on for `ends_s`.
+    It ended with None where it goes on for `ends_s`.
     """
     daemon.start()
-    if breaks is not None:
-        daemon.busy()
-        time.sleep(chance.uniform(0, 0.3))
-        breaks(daemon, chance)
+    breaks()
     problems = list[str]()
     try:
         code: int | None = daemon.running.wait(ends_s)
@@ -93,6 +89,12 @@ def broken(
             problems.append(f"it ended with {code}, not {WRITE_FAILED}")
     time.sleep(SETTLES_S)
     return code, problems
+
+
+def trades(daemon: Daemon, chance: random.Random) -> None:
+    """Let it trade up to a random moment."""
+    daemon.busy()
+    time.sleep(chance.uniform(0, 0.3))
 
 
 def unrecorded(daemon: Daemon) -> Iterator[str]:
@@ -128,6 +130,13 @@ def heals(daemon: Daemon) -> Iterator[str]:
     yield from unrecorded(daemon)
 
 
+def wait_for_fault(daemon: Daemon, log: Path) -> None:
+    """Wait until a call has failed, or it is clear that none will."""
+    ends = time.monotonic() + ENDS_S
+    while not injected(log) and daemon.running.poll() is None and time.monotonic() < ends:
+        time.sleep(0.05)
+
+
 def calls_fail(
     folder: Path, rounds: int, seed: int, code: Path = ROOT, ends_s: float = ENDS_S
 ) -> Tally:
@@ -141,7 +150,7 @@ def calls_fail(
         with a_daemon(folder / f"{number}-calls", code) as daemon:
             log = daemon.folder / "faults.log"
             daemon.under = fault.words(log)
-            ended, problems = broken(daemon, chance, None, ends_s)
+            ended, problems = broken(daemon, partial(wait_for_fault, daemon, log), ends_s)
             wait_for_tracer(log)
             if injected(log):
                 problems += [*late(daemon, log), *unrecorded(daemon)]
@@ -155,13 +164,14 @@ def files_limited(folder: Path, rounds: int, seed: int) -> Tally:
     """Forbid it, at a random moment, to let a file grow beyond a little more than it has."""
     chance, tally = random.Random(seed), Tally("trading, files no larger than so")
 
-    def limit(daemon: Daemon, chance: random.Random) -> None:
-        size = chance.choice([0, 4_097, chance.randrange(8 * 2**20)])
+    def limit(daemon: Daemon) -> None:
+        trades(daemon, chance)
+        size = chance.randrange(2**16, 2**22)  # More than what it says takes.
         resource.prlimit(daemon.running.pid, resource.RLIMIT_FSIZE, (size, size))
 
     for number in range(rounds):
         with a_daemon(folder / f"{number}-limit") as daemon:
-            code, problems = broken(daemon, chance, limit)
+            code, problems = broken(daemon, partial(limit, daemon))
             tally.note(code, 1, [*problems, *unrecorded(daemon), *heals(daemon)])
     return tally
 
@@ -170,7 +180,8 @@ def disk_fills(folder: Path, rounds: int, seed: int) -> Tally:
     """Fill its disk at a random moment; every other time it is killed, too, while that is full."""
     chance, tally = random.Random(seed), Tally("trading, a disk that fills up")
 
-    def fills(daemon: Daemon, chance: random.Random) -> None:
+    def fills(daemon: Daemon) -> None:
+        trades(daemon, chance)
         fill(daemon.journal.parent, chance.choice([0, chance.randrange(2**22)]))
 
     for number in range(rounds):
@@ -179,7 +190,7 @@ def disk_fills(folder: Path, rounds: int, seed: int) -> Tally:
             mounted(disk, "-t", "tmpfs", "-o", DISK, "tmpfs"),
             a_daemon(folder / f"{number}-full", disk=disk, settings=NO_GUARD) as daemon,
         ):
-            code, problems = broken(daemon, chance, fills)
+            code, problems = broken(daemon, partial(fills, daemon))
             problems += unrecorded(daemon)
             is_killed = bool(number % 2)
             if is_killed:
@@ -220,7 +231,8 @@ def turns_read_only(folder: Path, rounds: int, seed: int) -> Tally:
         tally.why_not = "mkfs.ext4 or the loop device is missing"
         return tally
 
-    def aborts(daemon: Daemon, _: random.Random) -> None:
+    def aborts(daemon: Daemon) -> None:
+        trades(daemon, chance)
         subprocess.run([MOUNT, "-o", "remount,abort", daemon.journal.parent], check=True)
 
     for number in range(rounds):
@@ -230,7 +242,7 @@ def turns_read_only(folder: Path, rounds: int, seed: int) -> Tally:
         subprocess.run([MAKE_EXT4, "-qF", image], check=True)
         with a_daemon(folder / f"{number}-ro", disk=disk, settings=NO_GUARD) as daemon:
             with mounted(disk, "-o", "loop", str(image)):
-                code, problems = broken(daemon, chance, aborts)
+                code, problems = broken(daemon, partial(aborts, daemon))
             with mounted(disk, "-o", "loop", str(image)):
                 problems += [*unrecorded(daemon), *heals(daemon)]
             tally.note(code, 1, [f"round {number}: {text}" for text in problems])
@@ -259,8 +271,8 @@ def guard(folder: Path) -> Tally:
         time.sleep(2.5)  # Two bars of every symbol, of which some would be traded.
         if found := daemon.market.heard("sent", "rests", after=after):
             problems.append(f"{len(found)} orders left below the halt level")
-        if daemon.tell_surely("cancel-all").exit_code or daemon.market.resting():
-            problems.append("cancels do not leave below the halt level")
+        daemon.tell_surely("cancel-all")  # Cancels leave all the same.
+        daemon.wait("cancels", lambda: not daemon.market.resting(), ENDS_S)
         (disk / "filler").unlink()
         for hold in daemon.holds():
             daemon.tell_surely("lift", hold=hold.hold_id)
