@@ -30,7 +30,7 @@ from tests.wide_limits import WIDE_LIMITS
 
 ROOT = Path(__file__).parents[1]
 SYMBOLS = tuple("ABCDEFGH")
-WAIT_S = 20.0
+WAIT_S = 60.0
 
 CONFIG = (
     """
