@@ -358,7 +358,7 @@ def main() -> int:
     """Run a campaign and say how it went."""
     parser = argparse.ArgumentParser(prog="python -m tests.disk_campaign")
     parser.add_argument("--part", choices=PARTS, action="append", help="only that; all otherwise")
-    parser.add_argument("--every", type=int, default=1, help="try every n-th call alone")
+    parser.add_argument("--every", type=int, default=20, help="try every n-th call alone; 1: each")
     parser.add_argument("--rounds", type=int, default=50, help="of each kind while it trades")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
