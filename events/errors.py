@@ -19,8 +19,10 @@ class JournalError(Exception):
         return f"{self.args[0]}\n  next: {self.hint}"
 
 
-CANNOT_OPEN = 14
-"""SQLite's code where it may not make the files it needs to read beside a writer."""
+OUT_OF_REACH = frozenset({10, 13, 14})
+"""SQLite's codes where the disk fails or is full, or it may not make the files it reads by."""
+SHORT_READ = 522
+"""SQLite's code where the disk has failed by having less than it should: the file is damaged."""
 
 
 class JournalOutOfReach(JournalError):
@@ -62,7 +64,8 @@ class JournalDamaged(JournalError):
 
 def unreadable(path: object, error: Exception) -> JournalError:
     """Return what it means that SQLite cannot read the journal at `path`."""
-    if getattr(error, "sqlite_errorcode", None) == CANNOT_OPEN:
+    code = getattr(error, "sqlite_errorcode", 0)
+    if code & 0xFF in OUT_OF_REACH and code != SHORT_READ:
         return JournalOutOfReach(f"{path} cannot be opened to be read: {error}")
     return JournalDamaged(f"{path} cannot be read: {error}")
 

@@ -1,4 +1,4 @@
-"""Writing the journal and reading it; only `events.journal_file`, which makes it, knows SQLite too.
+"""Writing the journal and reading it; only the two `events.journal_*` beside it know SQLite too.
 
 Writing is one connection, in its own thread, one transaction a turn, durable when `append`
 returns. Reading is by other connections, read-only, in short transactions. Nothing is ever
@@ -16,7 +16,7 @@ import aiosqlite
 
 from events.base import Event
 from events.chain import GENESIS, Row
-from events.codec import TAGS, decode
+from events.codec import TAGS
 from events.errors import (
     JournalDamaged,
     JournalError,
@@ -25,8 +25,8 @@ from events.errors import (
     unreadable,
 )
 from events.files import assert_there, schema, statements
+from events.journal_connection import INSERT, TurnConnection
 from events.journal_file import (
-    ROWS_A_STATEMENT,
     SQLITE_VERSION,
     check_identity,
     create_missing,
@@ -39,7 +39,6 @@ from events.second_checkpointer import LITESTREAM_TABLES, assert_no_second_check
 from events.segments import Sealed, segments_path
 from events.session import JournalContinued, JournalOpened, JournalRestored
 from events.witness import (
-    Witness,
     WitnessFile,
     check_witness,
     first_witness,
@@ -62,12 +61,6 @@ _UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)
 _BEGINS_EPOCH = JournalOpened | JournalContinued | JournalRestored
 _LAST = 2**63 - 1  # No row has a greater seq.
 _COLUMNS = "seq, at, type, key, trace, cause, body, hash"
-_ONE = "(?, ?, ?, nullif(?, ''), nullif(?, 0), nullif(?, 0), ?, ?)"
-_LAST_RESTORE = (
-    "SELECT body FROM event WHERE type = ? AND key IS NOT NULL ORDER BY seq DESC LIMIT 1"
-)
-_INSERT = f"INSERT INTO event VALUES {_ONE}"  # noqa: S608 - constants
-_INSERT_MANY = f"INSERT INTO event VALUES {', '.join([_ONE] * ROWS_A_STATEMENT)}"  # noqa: S608 - constants
 
 
 class JournalReader:
@@ -318,7 +311,7 @@ class Journal:
                 uri(path, "mode=rw"),
                 uri=True,
                 isolation_level=None,
-                factory=partial(_Connection, witness=WitnessFile(witness_path(path))),
+                factory=partial(TurnConnection, witness=WitnessFile(witness_path(path))),
             )
         except BaseException:
             lock.release()
@@ -349,7 +342,7 @@ class Journal:
             if not self._log_is_grown:
                 grow_log(self.path)
                 self._log_is_grown = True
-            await self._connection.executemany(_INSERT, rows)
+            await self._connection.executemany(INSERT, rows)
         except BaseException as error:
             self.poisoned = True
             if not isinstance(error, Exception):
@@ -374,10 +367,19 @@ class Journal:
         return self._pages_logged >= CHECKPOINT_PAGES
 
     async def checkpoint(self) -> None:
-        """Fold the write-ahead log back as far as readers allow; nobody waits for a commit here."""
+        """Fold the write-ahead log back as far as readers allow; nobody waits for a commit here.
+
+        Raises:
+            JournalWriteFailed: the disk cannot be trusted any more, and the journal is poisoned.
+        """
         self._pages_logged = 0
-        async with self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)") as cursor:
-            await cursor.fetchall()
+        try:
+            async with self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)") as cursor:
+                await cursor.fetchall()
+        except sqlite3.Error as error:
+            self.poisoned = True
+            message = f"{self.path}: folding its write-ahead log back failed ({error})"
+            raise JournalWriteFailed(message) from error
 
     async def close(self) -> None:
         """Close the connection and give the lock back."""
@@ -398,53 +400,3 @@ class Journal:
             if row is None or row[0] != wanted:
                 message = f"{self.path}: SQLite keeps {pragma} at {row and row[0]}, not {wanted}"
                 raise JournalForeign(message, "put the journal on a local file system")
-
-
-class _Connection(sqlite3.Connection):
-    """A connection whose `executemany` is a whole turn: one hop to its thread, one commit."""
-
-    def __init__(
-        self,
-        *args: Any,  # noqa: ANN401 - sqlite3's own
-        witness: WitnessFile,
-        **kwargs: Any,  # noqa: ANN401 - sqlite3's own
-    ) -> None:
-        super().__init__(*args, **kwargs)
-        self._witness = witness
-        self._identity: tuple[str, int] | None = None
-
-    def executemany(self, sql: str, rows: Any, /) -> sqlite3.Cursor:  # noqa: ANN401 - sqlite3's own
-        """Insert `rows` in one transaction, then write the witness."""
-        cursor = self.cursor()
-        cursor.execute("BEGIN IMMEDIATE")
-        whole = len(rows) - len(rows) % ROWS_A_STATEMENT
-        if whole:
-            # Many rows a statement: fewer steps, and the interpreter lock changes hands less.
-            cursor.executemany(
-                _INSERT_MANY,
-                [
-                    list(flatten.from_iterable(rows[start : start + ROWS_A_STATEMENT]))
-                    for start in range(0, whole, ROWS_A_STATEMENT)
-                ],
-            )
-        cursor.executemany(sql, rows[whole:])
-        cursor.execute("COMMIT")
-        journal_id, epoch = self._identity or self._read_identity()
-        self._witness.write(Witness(journal_id, epoch, rows[-1][0], rows[-1][7].hex()))
-        return cursor
-
-    def close(self) -> None:
-        """Close the witness with the connection, whose failed turn is undone now and not later."""
-        self._witness.close()
-        self.rollback()
-        super().close()
-
-    def _read_identity(self) -> tuple[str, int]:
-        (body,) = self.execute("SELECT body FROM event ORDER BY seq LIMIT 1").fetchone()
-        opened = decode(body)
-        assert isinstance(opened, JournalOpened | JournalContinued), "it names the journal"
-        found = self.execute(_LAST_RESTORE, (TAGS[JournalRestored],)).fetchone()
-        restored = decode(found[0]) if found else opened
-        assert isinstance(restored, _BEGINS_EPOCH), "found by its tag"
-        self._identity = (opened.journal_id, restored.epoch)
-        return self._identity

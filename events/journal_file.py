@@ -11,6 +11,7 @@ from pathlib import Path
 
 from events.chain import Row
 from events.errors import JournalForeign, JournalLocked, JournalNewer, unreadable
+from events.failed_write import cannot_write
 from events.files import assert_nothing_left, schema
 from events.witness import fsync_folder
 
@@ -31,18 +32,23 @@ SYNC_ROWS = 5_000
 
 
 def create_missing(path: Path) -> None:
-    """Make an empty journal where there is none, whole or not at all."""
+    """Make an empty journal where there is none, whole or not at all.
+
+    Raises:
+        JournalWriteFailed: the disk does not take it.
+    """
     if path.exists():
         return
     assert_nothing_left(path)
     made = path.with_name(path.name + ".new")
-    made.unlink(missing_ok=True)
-    connection = _made(made)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.close()
-    made.chmod(0o600)
-    made.rename(path)
-    fsync_folder(path.parent)
+    with cannot_write(f"{path} could not be made", sqlite3.Error):
+        made.unlink(missing_ok=True)
+        connection = _made(made)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.close()
+        made.chmod(0o600)
+        made.rename(path)
+        fsync_folder(path.parent)
 
 
 class RowFile:

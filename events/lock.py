@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from events.errors import JournalLocked
+from events.failed_write import cannot_write
 
 
 class FileLock:
@@ -35,11 +36,19 @@ class FileLock:
                 message = f"{self.path} is held by {f'process {pid}' if pid else 'another process'}"
                 raise JournalLocked(message, pid) from error
             if self._is_the_file(fd):
-                os.ftruncate(fd, 0)
-                os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+                self._write_pid(fd)
                 return fd
             # Somebody unlinked the file between our open and our lock: lock the one that counts.
             os.close(fd)
+
+    def _write_pid(self, fd: int) -> None:
+        try:
+            with cannot_write(f"{self.path} could not be taken"):
+                os.ftruncate(fd, 0)
+                os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+        except BaseException:
+            os.close(fd)
+            raise
 
     def _is_the_file(self, fd: int) -> bool:
         try:

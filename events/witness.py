@@ -4,6 +4,7 @@ A hash chain cannot see that its last links are gone; the witness can. Two slots
 turn, each with its checksum, so that a torn write leaves the other one standing.
 """
 
+import errno
 import os
 from collections.abc import Callable
 from hashlib import sha256
@@ -12,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from events.errors import JournalDamaged, JournalTailLost
+from events.failed_write import cannot_write
 from events.rows import Head
 
 SLOT_BYTES = 4096
@@ -45,7 +47,7 @@ class WitnessFile:
         """Record `witness` durably in the slot that does not hold the newest one."""
         if self._fd is None:
             self._fd = self._open()
-        os.pwrite(self._fd, _sealed(witness), self._slot * SLOT_BYTES)
+        _write_whole(self._fd, _sealed(witness), self._slot * SLOT_BYTES)
         os.fdatasync(self._fd)
         self._slot = 1 - self._slot
 
@@ -62,7 +64,7 @@ class WitnessFile:
         is_new = not self.path.exists()
         fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         if is_new:
-            os.pwrite(fd, bytes(2 * SLOT_BYTES), 0)
+            _write_whole(fd, bytes(2 * SLOT_BYTES), 0)
             os.fsync(fd)
             fsync_folder(self.path.parent)
         return fd
@@ -115,10 +117,17 @@ def check_witness(
 
 
 def first_witness(journal: Path, head: Head) -> None:
-    """Write the first witness of a journal that has no event yet, or none but its name."""
+    """Write the first witness of a journal that has no event yet, or none but its name.
+
+    Raises:
+        JournalWriteFailed: it could not be written.
+    """
     file = WitnessFile(witness_path(journal))
-    file.write(Witness("", 0, head.seq, head.hash.hex()))
-    file.close()
+    with cannot_write(f"{file.path} could not be made"):
+        try:
+            file.write(Witness("", 0, head.seq, head.hash.hex()))
+        finally:
+            file.close()
 
 
 def fsync_folder(folder: Path) -> None:
@@ -128,6 +137,15 @@ def fsync_folder(folder: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def _write_whole(fd: int, content: bytes, at: int) -> None:
+    """Write all of `content`: a disk may take a part of it at a time."""
+    while content:
+        taken = os.pwrite(fd, content, at)
+        if not taken:
+            raise OSError(errno.ENOSPC, "the disk takes no more")
+        content, at = content[taken:], at + taken
 
 
 def _sealed(witness: Witness) -> bytes:

@@ -44,6 +44,7 @@ CAMPAIGNS = (
     Campaign("power, NORMAL", "tests.power.real_cuts --synchronous NORMAL --cuts {count}", 100),
     Campaign("power, OFF", "tests.power.real_cuts --synchronous OFF --cuts {count}", 100),
     Campaign("power, simulated", "tests.power.simulated_cuts --cuts {count}", 1_000_000),
+    Campaign("failing disks", "tests.disk_campaign --rounds {count}", 50, least=2),
     Campaign("damage", "tests.damage_campaign --times {count}", 30_000),
     Campaign("one writer", "tests.lock_campaign --processes {count}", 20_000),
     Campaign("the gate", "tests.gate_campaign --cases {count}", 1_000_000),

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from tests.wide_limits import WIDE_LIMITS
 
 ROOT = Path(__file__).parents[1]
 SYMBOLS = tuple("ABCDEFGH")
-WAIT_S = 20.0
+WAIT_S = 60.0
 
 CONFIG = (
     """
@@ -198,20 +198,33 @@ class Market:
 class Daemon:
     """One place with a daemon in it: `code` is the tree whose daemon runs there.
 
-    A `calm` one answers bars and no fills: an order in each of four symbols a second.
+    A `calm` one answers bars and no fills: an order in each of four symbols a second. Its journal
+    lies on the `disk` where one is given, else in `folder`; `settings` overrule its configuration.
+    `under` stands before the command that starts it.
     """
 
-    def __init__(
-        self, folder: Path, code: Path = ROOT, mode: str = "broker-paper", *, calm: bool = False
+    under: Sequence[str] = ()
+
+    def __init__(  # noqa: PLR0913 - what a place is made of
+        self,
+        folder: Path,
+        code: Path = ROOT,
+        mode: str = "broker-paper",
+        *,
+        calm: bool = False,
+        disk: Path | None = None,
+        settings: Sequence[str] = (),
     ) -> None:
         self.folder = folder
-        self.journal = folder / "j.db"
+        self.journal = (disk or folder) / "j.db"
         self.permit = permit_path(self.journal)
         self.market = Market()
         # A socket's path has 107 bytes at most, and a test's folder may be longer than that.
         self._runtime = tempfile.TemporaryDirectory(prefix="t-")
         self._code = code
         self._meant = ["--live"] if mode == "live" else []
+        for setting in (*settings, *([f"journal.path={self.journal}"] if disk else [])):
+            self._meant += ["--set", setting]
         self._calm = calm
         self.process: subprocess.Popen[bytes] | None = None
         folder.mkdir(exist_ok=True)
@@ -241,8 +254,9 @@ class Daemon:
     def start(self) -> None:
         """Start it, and wait until it listens."""
         with (self.folder / "log.txt").open("ab") as log:
+            words = ["-m", "ops.cli", "run", "--config", "traded.toml", *self._meant]
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "ops.cli", "run", "--config", "traded.toml", *self._meant],
+                [*self.under, sys.executable, *words],
                 cwd=self.folder,
                 env=self.environment,
                 stdout=log,
@@ -293,7 +307,7 @@ class Daemon:
     def traded(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run another command of the same build on the journal."""
         return subprocess.run(
-            [sys.executable, "-m", "ops.cli", *words, "--journal", "j.db"],
+            [sys.executable, "-m", "ops.cli", *words, "--journal", str(self.journal)],
             cwd=self.folder,
             env=self.environment,
             capture_output=True,
@@ -305,7 +319,7 @@ class Daemon:
     def started(self, *words: str) -> subprocess.Popen[str]:
         """Start such a command, and leave it to the caller to hear it out."""
         return subprocess.Popen(
-            [sys.executable, "-m", "ops.cli", *words, "--journal", "j.db"],
+            [sys.executable, "-m", "ops.cli", *words, "--journal", str(self.journal)],
             cwd=self.folder,
             env=self.environment,
             stdout=subprocess.PIPE,

@@ -1,0 +1,69 @@
+"""The one connection that writes a journal: a turn is one hop to its thread, and one commit."""
+
+import sqlite3
+from itertools import chain as flatten
+from typing import Any
+
+from events.codec import TAGS, decode
+from events.journal_file import ROWS_A_STATEMENT
+from events.session import JournalContinued, JournalOpened, JournalRestored
+from events.witness import Witness, WitnessFile
+
+_ONE = "(?, ?, ?, nullif(?, ''), nullif(?, 0), nullif(?, 0), ?, ?)"
+_LAST_RESTORE = (
+    "SELECT body FROM event WHERE type = ? AND key IS NOT NULL ORDER BY seq DESC LIMIT 1"
+)
+INSERT = f"INSERT INTO event VALUES {_ONE}"  # noqa: S608 - constants
+INSERT_MANY = f"INSERT INTO event VALUES {', '.join([_ONE] * ROWS_A_STATEMENT)}"  # noqa: S608 - constants
+_BEGINS_EPOCH = JournalOpened | JournalContinued | JournalRestored
+
+
+class TurnConnection(sqlite3.Connection):
+    """A connection whose `executemany` is a whole turn: one hop to its thread, one commit."""
+
+    def __init__(
+        self,
+        *args: Any,  # noqa: ANN401 - sqlite3's own
+        witness: WitnessFile,
+        **kwargs: Any,  # noqa: ANN401 - sqlite3's own
+    ) -> None:
+        """Connect as SQLite does; `witness` is written behind each turn."""
+        super().__init__(*args, **kwargs)
+        self._witness = witness
+        self._identity: tuple[str, int] | None = None
+
+    def executemany(self, sql: str, rows: Any, /) -> sqlite3.Cursor:  # noqa: ANN401 - sqlite3's own
+        """Insert `rows` in one transaction, then write the witness."""
+        cursor = self.cursor()
+        cursor.execute("BEGIN IMMEDIATE")
+        whole = len(rows) - len(rows) % ROWS_A_STATEMENT
+        if whole:
+            # Many rows a statement: fewer steps, and the interpreter lock changes hands less.
+            cursor.executemany(
+                INSERT_MANY,
+                [
+                    list(flatten.from_iterable(rows[start : start + ROWS_A_STATEMENT]))
+                    for start in range(0, whole, ROWS_A_STATEMENT)
+                ],
+            )
+        cursor.executemany(sql, rows[whole:])
+        cursor.execute("COMMIT")
+        journal_id, epoch = self._identity or self._read_identity()
+        self._witness.write(Witness(journal_id, epoch, rows[-1][0], rows[-1][7].hex()))
+        return cursor
+
+    def close(self) -> None:
+        """Close the witness with the connection, whose failed turn is undone now and not later."""
+        self._witness.close()
+        self.rollback()
+        super().close()
+
+    def _read_identity(self) -> tuple[str, int]:
+        (body,) = self.execute("SELECT body FROM event ORDER BY seq LIMIT 1").fetchone()
+        opened = decode(body)
+        assert isinstance(opened, JournalOpened | JournalContinued), "it names the journal"
+        found = self.execute(_LAST_RESTORE, (TAGS[JournalRestored],)).fetchone()
+        restored = decode(found[0]) if found else opened
+        assert isinstance(restored, _BEGINS_EPOCH), "found by its tag"
+        self._identity = (opened.journal_id, restored.epoch)
+        return self._identity

@@ -1,0 +1,130 @@
+"""A disk that takes nothing: what it fails beside an append is a failed write all the same."""
+
+import os
+import resource
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from daemon.stopping.side_file import (
+    RESERVE_BYTES,
+    keep_reserve,
+    read_aside,
+    reserve_path,
+    write_aside,
+)
+from events import OperatorKilled
+from events.errors import JournalDamaged, JournalOutOfReach, JournalWriteFailed, unreadable
+from events.journal import Journal
+from events.journal_file import create_missing
+from events.rows import Head
+from events.witness import Witness, WitnessFile, first_witness, read_witness
+from tests.builders import a_bar, records
+from tests.journals import OPENED, writing
+
+KILL = OperatorKilled("offline-1", "ann", 1000, "the disk is full")
+
+
+@contextmanager
+def no_file_can_be_written() -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+async def test_a_journal_that_cannot_be_made_is_a_failed_write_and_can_be_made_later(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "journal.db"
+    with no_file_can_be_written(), pytest.raises(JournalWriteFailed, match="could not be taken"):
+        await Journal.open(path)
+    with no_file_can_be_written(), pytest.raises(JournalWriteFailed, match="could not be made"):
+        create_missing(path)
+    assert not path.exists()
+    async with writing(path) as journal:
+        await journal.append(list(records(OPENED)))
+
+
+def test_a_first_witness_that_cannot_be_written_is_a_failed_write(tmp_path: Path) -> None:
+    with no_file_can_be_written(), pytest.raises(JournalWriteFailed, match="could not be made"):
+        first_witness(tmp_path / "journal.db", Head())
+
+
+async def test_a_log_that_cannot_be_folded_back_poisons_the_journal(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    async with writing(path) as journal:
+        await journal.append(list(records(OPENED, *[a_bar()] * 1_000)))
+        with no_file_can_be_written(), pytest.raises(JournalWriteFailed, match="folding"):
+            await journal.checkpoint()
+        assert journal.poisoned
+        with pytest.raises(JournalWriteFailed, match="nothing more is appended"):
+            await journal.append(list(records(a_bar(), first=1_002)))
+    async with writing(path) as journal:
+        assert journal.head.seq == 1_001
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (sqlite3.SQLITE_FULL, JournalOutOfReach),
+        (sqlite3.SQLITE_IOERR_READ, JournalOutOfReach),
+        (sqlite3.SQLITE_IOERR_SHMSIZE, JournalOutOfReach),
+        (sqlite3.SQLITE_IOERR_SHORT_READ, JournalDamaged),
+        (sqlite3.SQLITE_CORRUPT, JournalDamaged),
+    ],
+)
+def test_a_disk_that_fails_a_reader_does_not_make_the_journal_a_damaged_one(
+    code: int, kind: type[Exception]
+) -> None:
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = code
+    assert type(unreadable("journal.db", error)) is kind
+
+
+def test_a_witness_that_the_disk_takes_in_parts_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written, witness = os.pwrite, Witness("4d1a7a0c9f32b6e5", 1, 7, "00")
+    monkeypatch.setattr(os, "pwrite", lambda fd, content, at: written(fd, content[:100], at))
+    file = WitnessFile(tmp_path / "witness")
+    file.write(witness)
+    file.close()
+    assert read_witness(tmp_path / "witness") == witness
+
+
+def test_a_witness_that_the_disk_takes_no_more_of_is_not_tried_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "pwrite", lambda *_: 0)
+    with pytest.raises(OSError, match="takes no more"):
+        WitnessFile(tmp_path / "witness").write(Witness("4d1a7a0c9f32b6e5", 1, 7, "00"))
+
+
+def test_a_command_on_a_full_disk_takes_the_place_of_the_reserve(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal, write = tmp_path / "journal.db", os.write
+    keep_reserve(journal)
+    assert reserve_path(journal).stat().st_size == RESERVE_BYTES
+
+    def full(file: int, line: bytes) -> int:
+        return 0 if reserve_path(journal).exists() else write(file, line)
+
+    monkeypatch.setattr(os, "write", full)
+    write_aside(journal, KILL)
+    assert read_aside(journal) == [KILL]
+    assert not reserve_path(journal).exists()
+    # The next start keeps room again.
+    keep_reserve(journal)
+    assert reserve_path(journal).stat().st_size == RESERVE_BYTES
+
+
+def test_a_disk_with_no_room_for_the_reserve_is_too_full_to_start_on(tmp_path: Path) -> None:
+    with no_file_can_be_written(), pytest.raises(JournalWriteFailed, match="could not be kept"):
+        keep_reserve(tmp_path / "journal.db")
