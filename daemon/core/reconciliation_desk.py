@@ -22,6 +22,7 @@ from events import (
     HoldPlaced,
     HoldScope,
     LookWhy,
+    Mode,
     ReconcileCompleted,
     Resolution,
     Suspect,
@@ -38,6 +39,8 @@ _MICROSECOND: Final = 1_000
 _BY: Final = "core"
 _NO_LAG: Final = frozenset({BreakKind.FOREIGN_ORDER, BreakKind.DOUBLE_ORDER})
 """What the journal would know of before the broker could."""
+_INSIDE: Final = frozenset({Mode.BACKTEST, Mode.PAPER})
+"""The modes in which no order leaves the process."""
 
 
 class ReconciliationDesk:
@@ -186,6 +189,9 @@ class ReconciliationDesk:
             return
         if look.why is not LookWhy.START or self._state.holds.stands(INCOMPLETE, ""):
             return
+        opened = self._state.identity.opened
+        if opened is not None and opened.mode in _INSIDE:
+            return  # Its broker has no book but the journal's, and one of notes not even that.
         why = "; ".join(f"{name}: {look.missing.get(name, 'not said')}" for name in lacking)
         self._holds.place(
             HoldPlaced(

@@ -171,6 +171,6 @@ def test_the_holds_say_so_in_words(place: Path) -> None:
     assert holds["kill_switch_engaged"] is False
     assert [each["hold"]["cause"] for each in holds["active"]] == ["RUNAWAY"]
     text = traded("holds", "--journal", place / "j.db").stdout
-    assert text.startswith(
+    assert (
         "kill switch: off\ncircuit breaker: TRIPPED (RUNAWAY on storm, lifted by an operator)\n"
-    )
+    ) in text

@@ -16,7 +16,9 @@ from events import (
     HoldPlaced,
     HoldScope,
     IntentRefused,
+    JournalOpened,
     LookWhy,
+    Mode,
     WorkingOrders,
 )
 from ops.commands.status import _reconciled_text
@@ -37,9 +39,15 @@ LACKS: dict[str, dict[str, Any]] = {
 START: dict[str, Any] = {"why": LookWhy.START}
 
 
+def in_mode(mode: Mode = Mode.BROKER_PAPER) -> Looking:
+    found = Looking()
+    found.state.identity.opened = JournalOpened("4d1a7a0c9f32b6e5", mode, "test")
+    return found
+
+
 def started(lacks: str, at: Looking | None = None) -> Looking:
     """Return books whose start did not get that list."""
-    found = at or Looking()
+    found = at or in_mode()
     without = LACKS[lacks] | {"missing": {lacks: "it did not come to its end"}}
     found.look({"A": "100"}, "16:00:00", **(START | without))
     return found
@@ -57,8 +65,13 @@ def test_each_list_that_a_start_lacks_holds_everything(lacks: str) -> None:
     assert f"({lacks}: it did not come to its end)" in hold.why
 
 
+@pytest.mark.parametrize("mode", [Mode.BACKTEST, Mode.PAPER])
+def test_a_broker_inside_the_process_that_has_no_books_holds_nothing(mode: Mode) -> None:
+    assert incomplete(started("positions", in_mode(mode))) == []
+
+
 def test_cash_without_its_total_is_lacking_too() -> None:
-    at = Looking()
+    at = in_mode()
     whole = a_look({"A": "100"}, LEFT, why=LookWhy.START)
     at.step(msgspec.structs.replace(whole, cash=BrokerCash()), "2024-01-02T16:00:00")
     assert len(incomplete(at)) == 1
@@ -97,7 +110,7 @@ def test_a_second_start_that_lacks_something_adds_no_hold() -> None:
 
 @pytest.mark.parametrize("why", [each for each in LookWhy if each is not LookWhy.START])
 def test_later_a_list_that_is_missing_is_only_said(why: LookWhy) -> None:
-    at = Looking()
+    at = in_mode()
     at.look({"A": "100"}, "16:00:00", why=why, executions=None)
     assert incomplete(at) == []
 
