@@ -381,7 +381,7 @@ def test_without_a_daemon_each_verb_says_so_and_what_to_do(tmp_path: Path, line:
     assert (done.returncode, done.stdout) == (4, "")
     offline = line in {"kill", "cancel-all"}
     following = f"`traded {line} --offline`" if offline else "start it with `traded run`"
-    assert f"traded: no daemon runs for j.db\n  next: {following}" in done.stderr
+    assert f"traded: no daemon runs for {daemon.journal}\n  next: {following}" in done.stderr
 
 
 @pytest.mark.parametrize("verb", ["kill", "cancel-all"])

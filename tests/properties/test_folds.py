@@ -338,7 +338,7 @@ def test_no_corporate_action_moves_equity(steps: list[Step]) -> None:
             if state.pnl.marks.get(event.symbol) == PRICE_FLOOR:
                 continue  # The dividend was no smaller than the price.
             expected = before
-            if event.cash_in_lieu and event.reference_price is not None:
+            if event.reference_price is not None and event.symbol in marks:
                 ratio = Decimal(event.old_shares) / event.new_shares
                 fraction = event.quantity_before / ratio - event.quantity_after
                 expected += fraction * (event.reference_price - marks[event.symbol]) * ratio
