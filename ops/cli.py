@@ -17,6 +17,7 @@ GROUPS: Final[dict[str, dict[str, str]]] = {
     "Run it": {
         "demo": "Thirteen years of real bars through two strategies, in seconds.",
         "run": "Run the daemon in the foreground.",
+        "watch": "Watch the daemon from outside: its pages, its numbers, its alerts.",
         "gateway-sim": "A simulated IB Gateway that any TWS API client can trade against.",
     },
     "Look at it": {

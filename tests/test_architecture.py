@@ -312,7 +312,11 @@ def test_the_locks_hold_every_dependency_we_name() -> None:
 
 
 def test_what_ships_is_what_was_tested() -> None:
-    assert pins(RUNTIME_LOCK) - pins(DEV_LOCK) == set()
+    # A tool may need the same on more platforms, so that its marker there says more.
+    shipped, tested = (
+        {pin.partition(";")[0].strip() for pin in pins(lock)} for lock in (RUNTIME_LOCK, DEV_LOCK)
+    )
+    assert shipped - tested == set()
 
 
 def test_each_decision_has_a_number_of_its_own_and_begins_with_it() -> None:

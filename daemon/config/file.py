@@ -161,10 +161,20 @@ def journal_path(config: Config, config_path: Path, environment: Mapping[str, st
     return state / "traded" / name
 
 
-def to_event(config: Config) -> ConfigLoaded:
-    """Return `config` as it goes into the journal: whole, defaults included."""
+def as_tables(config: Config) -> dict[str, object]:
+    """Return `config` as it is in effect, table by table, defaults included."""
     effective = msgspec.structs.replace(config, dry_run=config.is_dry_run)
-    builtins: dict[str, object] = msgspec.json.decode(msgspec.json.encode(effective))
+    tables: dict[str, object] = msgspec.json.decode(msgspec.json.encode(effective))
+    return tables
+
+
+def to_event(config: Config) -> ConfigLoaded:
+    """Return `config` as it goes into the journal: whole, defaults included.
+
+    Left out is how it is watched: nothing that is decided depends on that.
+    """
+    tables = as_tables(config)
+    del tables["watch"]
     sessions = config.sessions
     terms = {
         name: SymbolTerms(
@@ -179,7 +189,7 @@ def to_event(config: Config) -> ConfigLoaded:
         for name, table in config.symbols.items()
     }
     freshness = FreshnessTerms(**msgspec.structs.asdict(config.freshness))
-    return ConfigLoaded(builtins, terms, freshness, config.limits.prices.outlier_threshold)
+    return ConfigLoaded(tables, terms, freshness, config.limits.prices.outlier_threshold)
 
 
 def from_event(event: ConfigLoaded) -> Recorded:

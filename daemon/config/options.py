@@ -66,6 +66,7 @@ Port = Annotated[int, Meta(gt=0, le=65_535)]
 ClientId = Annotated[int, Meta(gt=0, le=2_147_483_647)]
 """Client 0 would get the orders of people bound to it."""
 ExchangeName = Annotated[str, Meta(pattern=r"\A[A-Z0-9.]{0,16}\Z")]
+HostName = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9.-]{1,253}\Z")]
 ZoneName = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_+/-]{1,40}\Z")]
 
 
@@ -210,6 +211,21 @@ class BackupConfig(_Table, frozen=True):
     after: tuple[str, ...] = ()
 
 
+class AlertsConfig(_Table, frozen=True):
+    """What people are told, and when; the addresses are secrets and stand elsewhere."""
+
+
+class WatchConfig(_Table, frozen=True):
+    """How `traded watch` watches: the port it serves on the loopback, and what it tells people.
+
+    `hosts` are the names it is asked for by, besides localhost: behind a tunnel or a proxy.
+    """
+
+    port: Port = 8466
+    hosts: tuple[HostName, ...] = ()
+    alerts: AlertsConfig = AlertsConfig()
+
+
 class OnStop(StrEnum):
     """What a stop does to the orders that work at a broker outside."""
 
@@ -244,6 +260,7 @@ class Config(_Table, frozen=True):
     reconciliation: ReconciliationTerms = ReconciliationTerms()
     control: ControlConfig = ControlConfig()
     backup: BackupConfig = BackupConfig()
+    watch: WatchConfig = WatchConfig()
 
     @property
     def is_dry_run(self) -> bool:

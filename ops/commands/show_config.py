@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from daemon.config.file import load_layered, to_event
+from daemon.config.file import as_tables, load_layered
 from ops.options import config_option, json_option, required_config, set_option
 from ops.render import print_json, say
 
@@ -23,7 +23,7 @@ def command(config_file: Path | None, settings: tuple[str, ...], as_json: bool) 
     """
     path = required_config(config_file)
     layered = load_layered(path, os.environ, settings)
-    tree = to_event(layered.config).config
+    tree = as_tables(layered.config)
     if as_json:
         print_json({"config": tree, "sources": layered.sources})
         return

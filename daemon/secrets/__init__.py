@@ -1,0 +1,1 @@
+"""Where secrets come from: never from the configuration, the journal or an argument."""
