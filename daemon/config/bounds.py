@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
@@ -88,6 +88,7 @@ def convert(
     return _leaf(value, kind, path, problems)
 
 
+@lru_cache(maxsize=4_096)
 def is_symbol(text: str) -> bool:
     """Say whether `text` can be a symbol: `BRK B` and `BTC/USD` can."""
     return SYMBOL_PATTERN.fullmatch(text) is not None

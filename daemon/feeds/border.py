@@ -12,6 +12,7 @@ from daemon.feeds.bar_file import BadBars
 from events import BarClosed, Symbol, utc_from_nanoseconds
 
 NUMBER_MAX: Final = Decimal("1e12")
+_ZERO: Final = Decimal(0)
 AHEAD_MAX: Final = timedelta(minutes=1)
 """How far ahead of our clock a feed's may be."""
 
@@ -53,15 +54,15 @@ def objection(bar: BarClosed, latest: datetime) -> str:
     The usual case is the fast one.
     """
     try:
+        opened, high, low, close, volume = bar.open, bar.high, bar.low, bar.close, bar.volume
         if (
-            0 < bar.low <= bar.open <= bar.high <= NUMBER_MAX
-            and bar.low <= bar.close <= bar.high
-            and 0 <= bar.volume <= NUMBER_MAX
+            _ZERO < low <= opened <= high <= NUMBER_MAX
+            and low <= close <= high
+            and _ZERO <= volume <= NUMBER_MAX
             and bar.end.tzinfo is UTC
             and bar.end <= latest
             and type(bar) is BarClosed
-            and type(bar.open) is type(bar.high) is type(bar.low) is type(bar.close) is Decimal
-            and type(bar.volume) is Decimal
+            and type(opened) is type(high) is type(low) is type(close) is type(volume) is Decimal
             and bar.span_s > 0
             and is_symbol(bar.symbol)
         ):
