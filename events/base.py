@@ -34,7 +34,8 @@ class Event(
 
 def nanoseconds(moment: datetime) -> int:
     """Return aware `moment` as nanoseconds since 1970 UTC, exact to the microsecond."""
-    return (moment - _EPOCH) // _MICROSECOND * 1000
+    since = moment - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 10**9 + since.microseconds * 1000
 
 
 @lru_cache(maxsize=64)

@@ -57,20 +57,19 @@ class References(msgspec.Struct):
             ends_at = _session_end(bar.end, exchange, calendar)
             found = self.symbols[bar.symbol] = Reference(bar.close, ends_at)
             return found
+        before, last, share = found.last, bar.close, self.threshold
         if bar.end > found.ends_at:
-            found.session_close = found.last
+            found.session_close = before
             found.ends_at = _session_end(bar.end, exchange, calendar)
             found.bars = 0
         found.bars += 1
-        found.long_before, found.before, found.last = found.before, found.last, bar.close
-        found.doubted = not found.doubted and self._jumped(found)
+        found.long_before, found.before, found.last = found.before, before, last
+        if share is None or found.doubted or not _is_far(last, before, share):
+            found.doubted = False
+        else:
+            long_before = found.long_before
+            found.doubted = long_before is None or _is_far(last, long_before, share)
         return found
-
-    def _jumped(self, found: Reference) -> bool:
-        share, last = self.threshold, found.last
-        if share is None or found.before is None or not _is_far(last, found.before, share):
-            return False
-        return found.long_before is None or _is_far(last, found.long_before, share)
 
     def restate(self, event: CorporateActionApplied) -> None:
         """Restate the closes as of after a corporate action."""

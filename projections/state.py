@@ -265,19 +265,19 @@ class State(msgspec.Struct):
         )
 
     def _close_bar(self, bar: BarClosed, at: int) -> None:
-        in_session = self.in_session(bar)
-        if self.freshness.stale and in_session and bar.symbol in self.freshness.stale:
+        symbol, in_session, stale = bar.symbol, self.in_session(bar), self.freshness.stale
+        if stale and in_session and symbol in stale:
             self._freshen(bar, at)
         else:
             self.market.close_bar(bar, in_session=in_session)
         if not in_session:
             return
-        exchange = self.symbols[bar.symbol].exchange
+        exchange = self.symbols[symbol].exchange
         if self.references.close_bar(bar, exchange, self.calendar).doubted:
             return  # It may be a slip of the feed: the next bar tells.
-        position = self.positions.account.get(bar.symbol)
+        position = self.positions.account.get(symbol)
         if position is not None and position.quantity:
-            self.pnl.mark(bar.symbol, bar.close, position.quantity * bar.close)
+            self.pnl.mark(symbol, bar.close, position.quantity * bar.close)
             cash = self.cash
             owed = cash.receivable if cash.receivables else _ZERO
             self.pnl.settle(cash.balance + owed, bar.end)

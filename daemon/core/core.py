@@ -146,16 +146,16 @@ class Core:
         """Take one input at wall time `at` (ns UTC). A repeat of what is known changes nothing."""
         pnl = self.state.pnl
         equity = pnl.equity
-        self._take(event, at)
+        if isinstance(event, BarClosed):
+            self._bar(event, at)  # By far the most frequent: asked about alone, and first.
+        else:
+            self._take(event, at)
         if pnl.equity is not equity:
             self.breaker.look()
         while self.orders.refused:
             self._refused_later(self.orders.refused.pop(0))
 
     def _take(self, event: Input, at: int) -> None:  # noqa: C901, PLR0912 - one flat branch a kind of input
-        if isinstance(event, BarClosed):
-            self._bar(event, at)  # By far the most frequent: asked about alone, and first.
-            return
         if isinstance(event, BrokerReport):
             self.reports.take(event, at)
             return

@@ -12,8 +12,8 @@ def reached(state: State, limits: AccountLimits) -> Iterator[tuple[Trip, str]]:
 
     All is compared without dividing: this is looked at with every bar.
     """
-    pnl = state.pnl
-    equity = pnl.equity - state.cash.uncharged_max
+    pnl, cash = state.pnl, state.cash
+    equity = pnl.equity - cash.uncharged_max if cash.uncharged else pnl.equity
     loss, loss_max = pnl.day_start_equity + pnl.day_flows - equity, limits.max_daily_loss_usd
     if loss_max is not None and loss >= loss_max:
         yield Trip.DAILY_LOSS, f"the day's loss is {loss:.2f} USD, its limit {loss_max}"

@@ -62,7 +62,8 @@ class Recorder:
 
         What is said of its margin follows from the question.
         """
-        seq = self.state.seq + 1
+        state = self.state
+        seq = state.seq + 1
         if order is None:
             record = Record(seq, at, event)
             self._trace = seq
@@ -71,10 +72,10 @@ class Recorder:
             record = Record(seq, at, event, order.trace, cause)
             self._trace = order.trace
         self.root = seq
-        days = self.state.pnl.days
-        self.state.apply(record)
+        days = state.pnl.days
+        state.apply(record)
         self.records.append(record)
-        if self.state.pnl.days != days:
+        if state.pnl.days != days:
             self.day_over()
 
     def emit(self, event: Decided, order: Order | None = None) -> int:

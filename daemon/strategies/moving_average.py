@@ -75,12 +75,12 @@ class MovingAverage(Strategy):
         held = view.quantity(symbol) + view.pending(symbol)
         is_up = window.fast_sum * self.slow > window.slow_sum * self.fast * _ABOVE
         if is_up:
-            if held > 0:
+            if held > _ZERO:
                 return _IS_LONG
         elif not self.allow_short:
             if not held:
                 return _IS_FLAT
-        elif held < 0:
+        elif held < _ZERO:
             return _IS_SHORT
         return self._trade(bar, window, held, is_up=is_up)
 
