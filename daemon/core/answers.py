@@ -51,6 +51,8 @@ def read_answer(
     Raises:
         TypeError, ValueError: what is wrong with it; or whatever the answer itself raises.
     """
+    if type(answer) is NoTrade:
+        return [_plain_reason(answer, about)]  # The usual case.
     parts = list(islice(_parts(answer, 0), ANSWERS_MAX + 1))
     if len(parts) > ANSWERS_MAX:
         message = f"answered more than {ANSWERS_MAX} things at once"

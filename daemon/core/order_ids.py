@@ -3,12 +3,13 @@
 import re
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from hashlib import sha256
 
 import msgspec
 
 from daemon.strategies import Intent
-from events import ClientOrderId
+from events import ClientOrderId, Symbol
 
 _NOT_ALPHANUMERIC = re.compile(r"[^A-Za-z0-9]")
 
@@ -45,9 +46,12 @@ def client_order_id(  # noqa: PLR0913 - each is a part of the identity
         # Only where it is said: the ids of all other orders stay what they have always been.
         identity = (*identity, "outside_rth")
     digest = sha256(msgspec.json.encode(identity)).hexdigest()[:24]
-    return ClientOrderId(
-        f"{_NOT_ALPHANUMERIC.sub('', intent.symbol)}-{_compact(cause_time)}-{digest}"
-    )
+    return ClientOrderId(f"{_letters_and_digits(intent.symbol)}-{_compact(cause_time)}-{digest}")
+
+
+@lru_cache(maxsize=4_096)
+def _letters_and_digits(symbol: Symbol) -> str:
+    return _NOT_ALPHANUMERIC.sub("", symbol)
 
 
 def _compact(moment: datetime) -> str:

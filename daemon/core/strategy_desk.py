@@ -333,7 +333,7 @@ def _read(answer: object, run: StrategyRun, about: Symbol | None) -> list[Intent
         BaseException: the answer is none, or the strategy has changed the decimal context: after a
             restart it would reckon otherwise.
     """
-    if _settings_of(getcontext()) != _settings_of(_ARITHMETIC):
+    if _settings_of(getcontext()) != _SETTINGS:
         message = "it changed the decimal context: that is for decimal.localcontext()"
         raise ValueError(message)
     return read_answer(answer, run.symbols, about)
@@ -343,6 +343,9 @@ def _settings_of(context: Arithmetic) -> tuple[object, ...]:
     """Return what decides how `context` reckons."""
     numbers = (context.prec, context.Emin, context.Emax, context.capitals, context.clamp)
     return (context.rounding, *numbers, context.traps)
+
+
+_SETTINGS: Final = _settings_of(_ARITHMETIC)
 
 
 def _said(error: BaseException) -> str:
