@@ -3,14 +3,14 @@
 import importlib
 import os
 import sys
-import traceback
 from io import TextIOWrapper
 from typing import Final
 
 import click
 
 from daemon.exit_codes import ExitCode
-from ops.exit_codes import MEANINGS, code_for
+from ops.exit_codes import MEANINGS
+from ops.failures import failure_of
 from ops.render import say
 
 GROUPS: Final[dict[str, dict[str, str]]] = {
@@ -62,6 +62,7 @@ GROUPS: Final[dict[str, dict[str, str]]] = {
         "sample-config": "Every option with its unit, its default and a conservative value.",
         "check-config": "Say everything that is wrong with a configuration.",
         "show-config": "The values in effect, and where each comes from.",
+        "secrets": "Which secrets it needs, where each comes from; a file for them.",
         "version": "Versions of traded and of what it stands on.",
     },
 }
@@ -128,14 +129,9 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         sys.exit(ExitCode.FAILURE)
     except Exception as error:  # noqa: BLE001 - also a bug ends with a documented exit code
-        cause = _cause(error)
-        code = code_for(cause)
-        if code is None:
-            say(*"".join(traceback.format_exception(error)).rstrip().split("\n"), err=True)
-            sys.exit(ExitCode.FAILURE)
-        first, *more = _told(cause)
-        say(f"traded: {first}", *(f"  {line}" for line in more), err=True)
-        sys.exit(code)
+        failure = failure_of(error)
+        say(*failure.lines, err=True)
+        sys.exit(failure.code)
 
 
 def _ready_streams() -> None:
@@ -161,21 +157,6 @@ def _usage_error(error: click.ClickException) -> list[str]:
     if context is not None:
         usage = [*context.get_usage().split("\n"), f"Try '{context.command_path} --help'.", ""]
     return [*usage, f"Error: {first}", *(f"  {line.strip()}" for line in more)]
-
-
-def _told(error: Exception) -> list[str]:
-    """Return what was found and what to do next, or all that is wrong, a line each."""
-    hint = getattr(error, "hint", "")
-    if isinstance(error, OSError) and error.strerror:
-        return [f"{error.filename}: {error.strerror}" if error.filename else error.strerror]
-    return [str(error.args[0]), f"next: {hint}"] if hint else str(error).split("\n")
-
-
-def _cause(error: Exception) -> Exception:
-    """Return the one error inside the groups that task groups make of it."""
-    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    return error
 
 
 if __name__ == "__main__":

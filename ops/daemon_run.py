@@ -1,8 +1,8 @@
-"""Runs the daemon in the foreground for a person: progress on stderr, the outcome returned."""
+"""Runs the daemon in the foreground: progress and news on stderr, the outcome returned."""
 
 import asyncio
 import gc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from daemon import app
@@ -10,8 +10,10 @@ from daemon.clock import Clock
 from daemon.config.options import Config
 from events import BarClosed, Record
 from ops.lines import line_of, printed
+from ops.log.events import EventLog
+from ops.log.lines import Level, Log
 from ops.news import News
-from ops.render import progress, say
+from ops.render import Reached, progress
 
 
 def run_daemon(  # noqa: PLR0913 - as `app.run`
@@ -20,6 +22,7 @@ def run_daemon(  # noqa: PLR0913 - as `app.run`
     journal: Path,
     *,
     once: bool,
+    log: Log,
     wait: bool = True,
     verbose: bool = False,
     reread: Callable[[], Config] | None = None,
@@ -29,54 +32,82 @@ def run_daemon(  # noqa: PLR0913 - as `app.run`
 
     `wall` is the clock of live bars: the machine's, unless a simulated gateway's is given.
     """
-    bars = 0
-    news: News | None = None
-    with progress("bars") as reached:
-
-        def started(prepared: app.Prepared) -> None:
-            nonlocal news
-            say(*_opening_lines(prepared), err=True)
-            if prepared.live and not verbose:
-                news = News(prepared.recovered.state.holds.active.values())
-                say(*news.at_start(), err=True)
-            reached(0, prepared.bars_total)
-            # What boot left behind lives as long as the process: the collector need not look again.
-            gc.collect()
-            gc.freeze()
-
-        def advanced(count: int) -> None:
-            nonlocal bars
-            bars += count
-            reached(bars)
-
-        def recorded(records: Sequence[Record]) -> None:
-            if news is not None:
-                say(*news.of(records), err=True)
-            elif verbose:
-                _tell(records)
-
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            return runner.run(
-                app.run(
-                    config,
-                    base,
-                    journal,
-                    started=started,
-                    progress=advanced,
-                    reread=reread,
-                    once=once,
-                    wait=wait,
-                    wall=wall,
-                    told=lambda text: say(f"gateway: {text}", err=True),
-                    recorded=recorded,
-                )
+    with progress("bars") as reached, asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        teller = _Teller(log, reached, verbose=verbose)
+        outcome = runner.run(
+            app.run(
+                config,
+                base,
+                journal,
+                started=teller.started,
+                progress=teller.advanced,
+                reread=reread,
+                once=once,
+                wait=wait,
+                wall=wall,
+                told=lambda text: log.line(f"gateway: {text}"),
+                recorded=teller.recorded,
             )
+        )
+        teller.finish()
+        return outcome
 
 
-def _tell(records: Sequence[Record]) -> None:
-    """Print what was recorded, bars left out."""
+class _Teller:
+    """Tells what happens in a run: how it begins, how far it has come, what is recorded."""
+
+    def __init__(self, log: Log, reached: Reached, *, verbose: bool) -> None:
+        self._log = log
+        self._reached = reached
+        self._verbose = verbose
+        self._bars = 0
+        self._news: News | None = None
+        self._events: EventLog | None = None
+
+    def started(self, prepared: app.Prepared) -> None:
+        """Say what the run starts from."""
+        for notice in prepared.notices:
+            self._log.line(f"note: {notice}", Level.NOTICE)
+        self._tell(_opening_lines(prepared))
+        if prepared.live and self._log.for_people:
+            self._news = News(prepared.recovered.state.holds.active.values())
+            if not self._verbose:
+                self._tell(self._news.at_start())
+        elif prepared.live:
+            self._events = EventLog(self._log)
+        self._reached(0, prepared.bars_total)
+        # What boot left behind lives as long as the process: the collector need not look again.
+        gc.collect()
+        gc.freeze()
+
+    def advanced(self, count: int) -> None:
+        """Move the bar by so many bars."""
+        self._bars += count
+        self._reached(self._bars)
+
+    def recorded(self, records: Sequence[Record]) -> None:
+        """Say what of `records` is for whoever reads along."""
+        if self._verbose:
+            self._tell(_all_of(records))
+        elif self._news is not None:
+            self._tell(self._news.of(records))
+        elif self._events is not None:
+            self._events.take(records)
+
+    def finish(self) -> None:
+        """Say what is left to say."""
+        if self._events is not None:
+            self._events.finish()
+
+    def _tell(self, lines: Iterable[str]) -> None:
+        for text in lines:
+            self._log.line(text)
+
+
+def _all_of(records: Sequence[Record]) -> Iterator[str]:
+    """Return what was recorded, bars left out."""
     shown = (each for each in records if type(each.event) is not BarClosed)
-    say(*(printed(line_of(each)) for each in shown), err=True)
+    return (printed(line_of(each)) for each in shown)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -90,7 +121,6 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 def _opening_lines(prepared: app.Prepared) -> Iterator[str]:
     """Say what the run starts from."""
-    yield from (f"note: {notice}" for notice in prepared.notices)
     if prepared.is_new:
         yield f"journal: {prepared.journal} (new)"
         return

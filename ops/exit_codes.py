@@ -30,6 +30,8 @@ _BY_ERROR: Final = {
     "JournalShared": ExitCode.BAD_CONFIG,
     "JournalOutOfReach": ExitCode.FAILURE,
     "JournalError": ExitCode.JOURNAL_DAMAGED,
+    "BadLogFormat": ExitCode.USAGE,
+    "BadSecret": ExitCode.BAD_CONFIG,
     "ConfigError": ExitCode.BAD_CONFIG,
     "LoadError": ExitCode.BAD_CONFIG,
     "BadCorporateActions": ExitCode.BAD_CONFIG,

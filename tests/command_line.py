@@ -87,11 +87,11 @@ class Slow:
 def environment(home: Path, **variables: str) -> dict[str, str]:
     """Return the environment of a person at `home` who has set `variables` and nothing of ours.
 
-    It is Tokyo's time there: what is said and meant is UTC all the same.
+    It is Tokyo's time there: what is said and meant is UTC all the same. The log is for people.
     """
     ours = ("TRADED_", "XDG_", "STATE_DIRECTORY")
     others = {name: text for name, text in os.environ.items() if not name.startswith(ours)}
-    return others | {"HOME": str(home), "TZ": "Asia/Tokyo"} | variables
+    return others | {"HOME": str(home), "TZ": "Asia/Tokyo", "TRADED_LOG": "human"} | variables
 
 
 def traded(

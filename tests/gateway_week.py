@@ -29,6 +29,8 @@ from daemon.simulated_time import SimulatedClock
 from events import utc_from_nanoseconds
 from events.journal import JournalReader
 from ops.daemon_run import run_daemon
+from ops.log.lines import HumanLog
+from ops.log.redaction import Redaction
 from tests.gateway_walk import BARS, Walk
 
 DAY = timedelta(days=1)
@@ -162,6 +164,7 @@ def lived(folder: Path, days: float, speed: float) -> list[Look]:
                 file.parent,
                 week.journal,
                 once=False,
+                log=HumanLog(Redaction()),
                 wall=clock,
             )
         watching.join()

@@ -237,6 +237,7 @@ class Daemon:
     def environment(self) -> dict[str, str]:
         found = os.environ | {
             "PYTHONPATH": str(self._code),
+            "TRADED_LOG": "human",
             "XDG_RUNTIME_DIR": self._runtime.name,
             "MARKET": str(self.market.write_end),
         }

@@ -17,10 +17,19 @@ import msgspec
 
 from daemon.config.bounds import Problems, convert
 from daemon.config.options import OUTSIDE, PAPER, BackupConfig, Config, Exchange
+from daemon.secrets.names import PASSPHRASE_FILE, SECRETS, SECRETS_FILE
 from events import BY_HAND, ConfigLoaded, FreshnessTerms, Symbol, SymbolTerms
 
 ENVIRONMENT_PREFIX = "TRADED_"
-ENVIRONMENT_ELSEWHERE = frozenset({"TRADED_CONFIG"})
+ENVIRONMENT_ELSEWHERE = frozenset(
+    {
+        "TRADED_CONFIG",
+        "TRADED_LOG",
+        SECRETS_FILE,
+        PASSPHRASE_FILE,
+        *(name.upper() for name in SECRETS),
+    }
+)
 """Variables with our prefix that are no options of the file."""
 SIZE_MAX_BYTES = 1_000_000
 DEPTH_MAX = 20

@@ -32,6 +32,8 @@ from events import Symbol
 from ops.bench.market import symbols
 from ops.bench.measure import ours, print_figures, run
 from ops.daemon_run import run_daemon
+from ops.log.lines import HumanLog
+from ops.log.redaction import Redaction
 
 SYMBOLS = 20
 BARS_AN_EVENT = 0.87
@@ -105,7 +107,7 @@ def synthetic(
 
 def trade(asked: Config, journal: Path) -> Outcome:
     """Run the daemon as `traded run` does, into a new journal at `journal`."""
-    return run_daemon(asked, journal.parent, journal, once=False)
+    return run_daemon(asked, journal.parent, journal, once=False, log=HumanLog(Redaction()))
 
 
 def source_journal(folder: Path, events: int) -> Path:

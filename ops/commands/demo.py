@@ -17,6 +17,8 @@ from events.journal import JournalReader
 from ops.chart import ASCII, BLOCKS, area_chart
 from ops.daemon_run import run_daemon
 from ops.equity import equity_by_day
+from ops.log.lines import HumanLog
+from ops.log.redaction import Redaction
 from ops.render import can_say, money, percent, say
 
 REFUSALS_SHOWN = 3
@@ -44,7 +46,9 @@ def command(folder: Path) -> None:
         _remove_earlier(journal, config.account)
         say("Thirteen years of daily bars, two strategies, one journal:", "", err=True)
         began = time.monotonic()
-        outcome = run_daemon(config, config_path.parent, journal, once=False)
+        outcome = run_daemon(
+            config, config_path.parent, journal, once=False, log=HumanLog(Redaction())
+        )
         seconds = time.monotonic() - began
     say(*_result(outcome, config, seconds), "")
     say(*_curve(journal), "")

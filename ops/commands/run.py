@@ -20,10 +20,13 @@ from daemon.config.file import (
 )
 from daemon.config.options import Config, SymbolConfig
 from daemon.exit_codes import ExitCode
+from daemon.secrets.sources import known_secrets
 from daemon.simulated_time import SimulatedClock
 from daemon.stopping.open_orders import Parting
 from events import Mode, Symbol
 from ops.daemon_run import run_daemon
+from ops.log.lines import Level, Log, open_log, told_by
+from ops.log.redaction import Redaction
 from ops.options import config_option, required_config, set_option
 from ops.render import money, percent, say
 
@@ -69,52 +72,60 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     it finishes the turn in hand, does with orders at the broker what `daemon.on_stop` says, records
     why, and starts again where it was.
 
+    What happens is told on stderr: to people on a terminal, else as lines of JSON; $TRADED_LOG,
+    "human" or "json", decides otherwise.
+
     Example: traded run --config traded.toml --symbols AAPL,MSFT --capital 50000
     """
-    path = required_config(config_file)
-    overrides = list(settings)
-    if capital is not None:
-        overrides.append(f"broker.capital_usd={capital}")
-    if max_position_usd is not None:
-        overrides.append(f"limits.account.max_position_usd={max_position_usd}")
-    if dry_run:
-        overrides.append("dry_run=true")
+    log = open_log(os.environ, Redaction([*known_secrets(os.environ)]))
+    with told_by(log):
+        path = required_config(config_file)
+        overrides = list(settings)
+        if capital is not None:
+            overrides.append(f"broker.capital_usd={capital}")
+        if max_position_usd is not None:
+            overrides.append(f"limits.account.max_position_usd={max_position_usd}")
+        if dry_run:
+            overrides.append("dry_run=true")
 
-    def read() -> Config:
-        found = load(path, os.environ, overrides)
-        return found if symbols is None else only_symbols(found, symbols)
+        def read() -> Config:
+            found = load(path, os.environ, overrides)
+            return found if symbols is None else only_symbols(found, symbols)
 
-    config = read()
-    assert_meant(config, live=live)
-    wall = None if gateway_time is None else simulated_clock(config, gateway_time)
-    set_by = load_layered(path, os.environ, overrides).sources.get("dry_run", "")
-    if output and not output.absolute().parent.is_dir():
-        raise click.UsageError(f"--output {output}: there is no folder {output.parent}")
-    journal = journal_path(config, path, os.environ)
-    say(f"config: {path}", err=True)
-    if set_by.startswith(ENVIRONMENT_PREFIX):
-        said = "a DRY RUN" if config.is_dry_run else "no dry run"
-        say(f"note: {set_by} says that this is {said}, whatever the file says", err=True)
-    outcome = run_daemon(
-        config,
-        path.parent,
-        journal,
-        once=once,
-        wait=not no_wait,
-        verbose=verbose,
-        reread=read,
-        wall=wall,
-    )
-    _tell(outcome, config, output)
-    if outcome.feed_lost:
-        say("the live feed ended, and nothing comes any more", err=True)
-        sys.exit(ExitCode.FAILURE)
+        config = read()
+        assert_meant(config, live=live)
+        wall = None if gateway_time is None else simulated_clock(config, gateway_time)
+        set_by = load_layered(path, os.environ, overrides).sources.get("dry_run", "")
+        if output and not output.absolute().parent.is_dir():
+            raise click.UsageError(f"--output {output}: there is no folder {output.parent}")
+        journal = journal_path(config, path, os.environ)
+        log.line(f"config: {path}")
+        if set_by.startswith(ENVIRONMENT_PREFIX):
+            said = "a DRY RUN" if config.is_dry_run else "no dry run"
+            log.line(
+                f"note: {set_by} says that this is {said}, whatever the file says", Level.NOTICE
+            )
+        outcome = run_daemon(
+            config,
+            path.parent,
+            journal,
+            once=once,
+            wait=not no_wait,
+            verbose=verbose,
+            log=log,
+            reread=read,
+            wall=wall,
+        )
+        _tell(outcome, config, output, log)
+        if outcome.feed_lost:
+            log.line("the live feed ended, and nothing comes any more", Level.ERROR)
+            sys.exit(ExitCode.FAILURE)
 
 
-def _tell(outcome: Outcome, config: Config, output: Path | None) -> None:
+def _tell(outcome: Outcome, config: Config, output: Path | None, log: Log) -> None:
     """Say what the run came to, and write it to `output`."""
     if outcome.snapshot_problem:
-        say(f"{outcome.snapshot_problem}; the next start takes longer", err=True)
+        log.line(f"{outcome.snapshot_problem}; the next start takes longer", Level.WARNING)
     if outcome.parting is not None:
         say(*parting_lines(outcome.parting))
     say(summary(outcome, config))

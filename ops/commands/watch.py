@@ -7,8 +7,10 @@ from pathlib import Path
 import click
 
 from daemon.config.file import journal_path, load
+from daemon.secrets.sources import known_secrets
+from ops.log.lines import open_log, told_by
+from ops.log.redaction import Redaction
 from ops.options import config_option, required_config
-from ops.render import say
 from ops.watch.app import Watch
 
 
@@ -22,8 +24,10 @@ def command(config_file: Path | None) -> None:
 
     Example: traded watch --config traded.toml
     """
-    path = required_config(config_file)
-    config = load(path, os.environ)
-    journal = journal_path(config, path, os.environ)
-    say(f"watching {journal}", err=True)
-    asyncio.run(Watch(journal, config.watch).run())
+    log = open_log(os.environ, Redaction([*known_secrets(os.environ)]))
+    with told_by(log):
+        path = required_config(config_file)
+        config = load(path, os.environ)
+        journal = journal_path(config, path, os.environ)
+        log.line(f"watching {journal}")
+        asyncio.run(Watch(journal, config.watch).run())
