@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -141,10 +142,8 @@ def _wrong(journal: Path, backup: Path | None, rows: list[tuple[object, ...]]) -
             if backup is None or not error.hint:
                 return f"a start is refused: {error.args[0]}"
             _do(journal, backup)
-        try:
+        with suppress(NothingToSeal):
             archive(journal)
-        except NothingToSeal:
-            pass
         with JournalReader(journal) as reader:
             if findings := reader.check():
                 return findings[0].what

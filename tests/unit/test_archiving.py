@@ -25,6 +25,7 @@ from events import (
     OrderIntended,
     TimerFired,
 )
+from events.columns import envelopes_of, parts_of, records_of, rows_of
 from events.errors import JournalDamaged, JournalLocked, JournalNewer, JournalTailLost
 from events.journal import JournalReader
 from events.lock import FileLock, lock_path
@@ -288,6 +289,33 @@ def assert_sound(journal: Path) -> None:
     with JournalReader(journal) as reader:
         for finding in reader.check():
             raise JournalDamaged(finding.what)
+
+
+def test_who_asks_for_fills_reads_no_bars(journal: Path) -> None:
+    archive(journal)
+    packed, index = segment_files(segments_path(journal))
+    packed.chmod(0o600)
+    content = bytearray(packed.read_bytes())
+    for block in msgspec.json.decode(index.read_bytes(), type=Index).blocks:
+        for part in block.parts:
+            if part.type == "bar.closed":
+                content[part.offset : part.offset + part.size] = bytes(part.size)
+    packed.write_bytes(content)
+    with JournalReader(journal) as reader:
+        assert len(reader.of_kind(OrderFilled)) == ORDERS
+        assert reader.find(OrderFilled, "e7") is not None
+        with pytest.raises(JournalDamaged, match=r"bar\.closed"):
+            list(reader.records())
+
+
+def test_what_is_of_no_known_form_any_more_is_said_with_its_row() -> None:
+    body = '{"type":"bar.renamed","symbol":"A"}'
+    row = (7, 70, "bar.renamed", None, None, None, body, b"")
+    ((tag, _, text),) = parts_of([row])
+    with pytest.raises(KeyError):
+        records_of(tag, text)
+    assert list(rows_of(text)) == [row]
+    assert envelopes_of(text).seq == [7]
 
 
 def test_without_its_segments_a_journal_is_refused_and_never_begun_anew(journal: Path) -> None:
