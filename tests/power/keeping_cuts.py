@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -107,7 +108,7 @@ def _cut(
             os.dup2(nobody.fileno(), 2)
         try:
             if not syncs:
-                os.fsync = lambda _descriptor: None
+                os.fsync = lambda fd: None  # noqa: ARG005 - as the real one
             _do(journal, backup)
         finally:
             os._exit(0)
@@ -132,7 +133,7 @@ def _do(journal: Path, backup: Path | None) -> None:
         restore(backup, journal, by="ann", why="a cut", accept_loss=True, now=NOW)
 
 
-def _wrong(journal: Path, backup: Path | None, rows: list[tuple[object, ...]]) -> str:
+def _wrong(journal: Path, backup: Path | None, rows: Sequence[tuple[object, ...]]) -> str:
     """Start on what is left, and say what is wrong with it; nothing where nothing is."""
     try:
         try:
@@ -147,7 +148,7 @@ def _wrong(journal: Path, backup: Path | None, rows: list[tuple[object, ...]]) -
         with JournalReader(journal) as reader:
             if findings := reader.check():
                 return findings[0].what
-            if list(reader.rows(upto=len(rows))) != rows:
+            if list(reader.rows(upto=len(rows))) != list(rows):
                 return "not every event is there"
     except (JournalError, OSError) as error:
         return f"{type(error).__name__}: {error}"
