@@ -6,7 +6,7 @@ repaired in place: a journal that contradicts itself is refused.
 """
 
 import sqlite3
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from functools import partial
 from itertools import chain as flatten
 from pathlib import Path
@@ -75,11 +75,10 @@ class JournalReader:
         assert_there(path)
         check_identity(path)
         self.path = path
-        self.sealed = Sealed(segments or segments_path(path))
         self._connection = sqlite3.connect(uri(path, "mode=ro"), uri=True)
         self._connection.execute("PRAGMA query_only = ON")
         try:
-            self.sealed.assert_followed(self._ask("SELECT min(seq) FROM event")[0][0])
+            self.sealed = Sealed(segments or segments_path(path), *self._goes_on_behind())
         except BaseException:
             self.close()
             raise
@@ -96,10 +95,21 @@ class JournalReader:
         """Close the connection."""
         self._connection.close()
 
+    def _goes_on_behind(self) -> tuple[int, str]:
+        """Return the event up to which all is sealed, and the digest of the last index then."""
+        first = self._ask(f"SELECT {_COLUMNS} FROM event ORDER BY seq LIMIT 1")  # noqa: S608 - constants
+        if not first or first[0][0] == 1:
+            return 0, ""
+        (record,) = records_in(self.path, first)
+        if not isinstance(record.event, JournalContinued):
+            what = f"begins at event {record.seq}, which does not say what is before it"
+            raise JournalDamaged(f"{self.path} {what}")
+        return record.seq - 1, record.event.index
+
     def head(self) -> Head:
         """Return where the journal ends now."""
         found = self._ask("SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1")
-        return Head(*found[0]) if found else self.sealed.end
+        return Head(*found[0]) if found else self.sealed.end.head
 
     def hash_at(self, seq: int) -> bytes | None:
         """Return the hash of the row at `seq`, None when there is no such row."""
@@ -116,11 +126,11 @@ class JournalReader:
     def rows(self, after: int = 0, upto: int | None = None) -> Iterator[Row]:
         """Yield the rows with `after` < seq <= `upto`, each page in a transaction of its own."""
         yield from self.sealed.rows(after, _LAST if upto is None else upto)
-        yield from self._own_rows(after, upto)
+        yield from self.file_rows(after, upto)
 
-    def _own_rows(self, after: int, upto: int | None) -> Iterator[Row]:
-        """Yield the rows that are in the file and not sealed."""
-        after, last = max(after, self.sealed.end.seq), _LAST if upto is None else upto
+    def file_rows(self, after: int = 0, upto: int | None = None) -> Iterator[Row]:
+        """Yield those of them that are in the file itself, not sealed."""
+        last = _LAST if upto is None else upto
         while page := self._ask(
             f"SELECT {_COLUMNS} FROM event WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",  # noqa: S608 - constants
             after,
@@ -131,9 +141,9 @@ class JournalReader:
             after = page[-1][0]
 
     def records(self, after: int = 0, upto: int | None = None) -> Iterator[Record]:
-        """Yield the records with `after` < seq <= `upto`, as far as the journal goes now."""
-        yield from self.sealed.records(after, _LAST if upto is None else upto)
-        yield from records_in(self.path, self._own_rows(after, upto))
+        """Return the records with `after` < seq <= `upto`, as far as the journal goes now."""
+        sealed = self.sealed.records(after, _LAST if upto is None else upto)
+        return flatten(sealed, records_in(self.path, self.file_rows(after, upto)))
 
     def verified_records(self, start: Head, upto: int | None = None) -> Iterator[Record]:
         """Yield the records after `start`, each only once its place in the chain is proved.
@@ -141,14 +151,15 @@ class JournalReader:
         Raises:
             JournalDamaged: a row is missing, was changed, or is not what its type says.
         """
-        if start.seq < self.sealed.end.seq:
+        sealed = self.sealed.end.head
+        if start.seq < sealed.seq:
             if self.hash_at(start.seq) != start.hash:
                 raise JournalDamaged(f"{self.path}: row {start.seq} is another than it should be")
-            # A block is proved whole before its first row is there.
-            last = _LAST if upto is None else upto
-            yield from records_in(self.path, self.sealed.rows(start.seq, last))
-            start = self.sealed.end
-        yield from proved_records(self.path, self._own_rows(start.seq, upto), start)
+            # What is sealed hangs on the file's first row, and that on what is sealed.
+            any(proved_records(self.path, self.file_rows(upto=sealed.seq + 1), sealed))
+            yield from self.sealed.records(start.seq, _LAST if upto is None else upto)
+            start = sealed
+        yield from proved_records(self.path, self.file_rows(start.seq, upto), start)
 
     def records_back(
         self, upto: int | None = None, *, after: int = 0, kinds: Collection[type[Event]] = ()
@@ -162,7 +173,7 @@ class JournalReader:
         while page := self._ask(query, after, last, *tags):
             yield from records_in(self.path, page)
             last = page[-1][0] - 1
-        yield from records_in(self.path, self.sealed.rows_back(after, last, tags))
+        yield from self.sealed.records_back(after, last, tags)
 
     def record(self, seq: int) -> Record | None:
         """Return the record at `seq`, None when there is no such row."""
@@ -170,13 +181,14 @@ class JournalReader:
 
     def traced(self, root: int) -> list[Record]:
         """Return the walk that starts at `root`: that record and all that followed from it."""
-        sealed = self.sealed.where(None, lambda row: root in {row[0], row[4]}, after=root - 1)
-        return self._select(sealed, "(seq = ? OR trace = ?)", root, root)
+        rest = self._select("(seq = ? OR trace = ?)", root, root)
+        return [*self.sealed.traced(root), *rest]
 
     def find(self, kind: type[Event], key: str) -> Record | None:
         """Return the record of `kind` whose natural identity is `key`, None when there is none."""
-        sealed = self.sealed.where(TAGS[kind], lambda row: row[3] == key)
-        return next(iter(self._select(sealed, "type = ? AND key = ?", TAGS[kind], key)), None)
+        for _, record in self.sealed.of_type(TAGS[kind], key.__eq__, holds=key):
+            return record
+        return next(iter(self._select("type = ? AND key = ?", TAGS[kind], key)), None)
 
     def of_kind(self, kind: type[Event], upto: int | None = None) -> list[Record]:
         """Return the records of `kind` up to row `upto`, in order.
@@ -185,8 +197,9 @@ class JournalReader:
         kind that has none there are none here.
         """
         last = upto if upto is not None else _LAST
-        sealed = self.sealed.where(TAGS[kind], lambda row: row[3] is not None, upto=last)
-        return self._select(sealed, "type = ? AND key IS NOT NULL AND seq <= ?", TAGS[kind], last)
+        sealed = (record for _, record in self.sealed.of_type(TAGS[kind], lambda _: True, last))
+        rest = self._select("type = ? AND key IS NOT NULL AND seq <= ?", TAGS[kind], last)
+        return [*sealed, *rest]
 
     def keys_of(self, kind: type[Event], start: str, limit: int) -> list[str]:
         """Return, in order, up to `limit` natural identities of `kind` that begin with `start`."""
@@ -197,8 +210,8 @@ class JournalReader:
             start + "\U0010ffff",
             limit,
         )
-        sealed = self.sealed.where(TAGS[kind], lambda row: (row[3] or "").startswith(start))
-        return sorted({*(key for (key,) in found), *(str(row[3]) for row in sealed)})[:limit]
+        sealed = self.sealed.of_type(TAGS[kind], lambda key: key.startswith(start), holds=start)
+        return sorted({*(key for (key,) in found), *(key for key, _ in sealed)})[:limit]
 
     def epoch(self) -> int:
         """Return the epoch the journal is in: one more with each restore."""
@@ -216,14 +229,18 @@ class JournalReader:
                 return
 
     def check(self, progress: Callable[[int], None] = lambda _: None) -> list[Finding]:
-        """Read the whole file against its chain, its witness and SQLite's own check.
+        """Read all of it against its chain, its witness and SQLite's own check.
+
+        What is sealed is made rows again for that, and each row's hash.
 
         `progress` is told the seq reached, the last one included. Returns what is wrong; an empty
         list is a sound journal.
         """
         reached, findings = 0, []
         try:
-            for record in self.verified_records(Head()):
+            sealed = records_in(self.path, self.sealed.rows(0, _LAST))
+            own = proved_records(self.path, self.file_rows(), self.sealed.end.head)
+            for record in flatten(sealed, own):
                 reached = record.seq
                 if reached % PAGE_ROWS == 0:
                     progress(reached)
@@ -261,12 +278,11 @@ class JournalReader:
         witness = read_witness(witness_path(self.path))
         check_witness(self.path, witness, self.head(), self.hash_at)
 
-    def _select(self, sealed: Iterable[Row], where: str, *values: object) -> list[Record]:
-        """Return the records of the `sealed` rows, and of those behind them `where` it is so."""
+    def _select(self, where: str, *values: object) -> list[Record]:
+        """Return the records in the file of which `where` is true."""
         # The plus keeps SQLite from walking along `seq` where an index is the way.
-        query = f"SELECT {_COLUMNS} FROM event WHERE +seq > ? AND {where} ORDER BY seq"  # noqa: S608 - constants
-        rows = self._ask(query, self.sealed.end.seq, *values)
-        return list(records_in(self.path, flatten(sealed, rows)))
+        query = f"SELECT {_COLUMNS} FROM event WHERE {where} ORDER BY +seq"  # noqa: S608 - constants
+        return list(records_in(self.path, self._ask(query, *values)))
 
     def _ask(self, query: str, *values: object) -> list[Any]:
         try:

@@ -132,6 +132,7 @@ def fold_log(path: Path) -> None:
         raise JournalLocked(f"{path} is being read by another process", None)
     for end in ("-wal", "-shm"):
         path.with_name(path.name + end).unlink(missing_ok=True)
+    fsync_folder(path.parent)
 
 
 def check_identity(path: Path) -> None:

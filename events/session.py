@@ -50,12 +50,14 @@ class JournalOpened(Event, frozen=True, tag="journal.opened"):
 class JournalContinued(Event, frozen=True, tag="journal.continued"):
     """What came before is sealed, up to event `sealed`; the file goes on from here.
 
-    It is the first event in the file, and names the journal as `journal.opened` did.
+    It is the first event in the file, and names the journal as `journal.opened` did. `index` is the
+    SHA-256 of the index that what was sealed last has: with it, the chain holds all that is sealed.
     """
 
     journal_id: str
     epoch: int
     sealed: int
+    index: str
 
     def key(self) -> str | None:
         """Return where what is sealed ends: it ends there once."""

@@ -20,6 +20,7 @@ from daemon.control.protocol import VERSION, Request
 from daemon.keeping.bundle import Manifest, pack, prove, unpack
 from daemon.keeping.copying import copy_from_outside, copy_path, remove_copy
 from daemon.keeping.shelf import make_room, put_up, unfinished_path
+from daemon.keeping.steps import Show
 from events.errors import JournalError
 from events.lock import FileLock, holder, lock_path
 from events.segments import segments_path
@@ -47,10 +48,10 @@ class Backup(msgspec.Struct, frozen=True):
     from_outside: str
 
 
-def make_backup(
-    journal: Path, config_file: Path | None, to: Path, keep: int, reached: Callable[[int], None]
-) -> Backup:
+def make_backup(journal: Path, config_file: Path | None, to: Path, keep: int, show: Show) -> Backup:
     """Make one backup of `journal` in the folder `to`, with its configuration where there is one.
+
+    What takes long of it is shown by `show`.
 
     Raises:
         JournalLocked: another backup of it is under way.
@@ -63,14 +64,17 @@ def make_backup(
         copy, unfinished = copy_path(journal), unfinished_path(journal, to)
         unfinished.unlink(missing_ok=True)
         try:
-            from_outside = _copy(journal, reached)
+            with show("events copied", seen.seq if seen else 0) as reached:
+                from_outside = _copy(journal, reached)
             segments = segments_path(journal)
             beside = dict(files_beside(config_file, UNITS))
             manifest = pack(copy, segments, seen, beside, datetime.now(UTC), unfinished)
         finally:
             remove_copy(journal)
         with tempfile.TemporaryDirectory(prefix=".proving-", dir=to) as scratch:
-            prove(Path(scratch), unpack(unfinished, Path(scratch)))
+            unpacked = unpack(unfinished, Path(scratch))
+            with show("events proved", unpacked.events) as reached:
+                prove(Path(scratch), unpacked, reached)
         file = put_up(unfinished, manifest)
         removed = make_room(manifest.journal_id, to, keep)
     finally:

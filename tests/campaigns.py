@@ -43,6 +43,8 @@ CAMPAIGNS = (
     # Of these the exit code is 0 where the control did lose events.
     Campaign("power, NORMAL", "tests.power.real_cuts --synchronous NORMAL --cuts {count}", 100),
     Campaign("power, OFF", "tests.power.real_cuts --synchronous OFF --cuts {count}", 100),
+    Campaign("power, keeping", "tests.power.keeping_cuts --cuts {count}", 500),
+    Campaign("power, keeping, no syncs", "tests.power.keeping_cuts --no-syncs --cuts {count}", 20),
     Campaign("power, simulated", "tests.power.simulated_cuts --cuts {count}", 1_000_000),
     Campaign("failing disks", "tests.disk_campaign --rounds {count}", 50, least=2),
     Campaign("damage", "tests.damage_campaign --times {count}", 30_000),

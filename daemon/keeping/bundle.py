@@ -13,7 +13,7 @@ then the journal against its chain, its witness, SQLite's own check, and the cou
 import os
 import platform
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from hashlib import file_digest
 from importlib import metadata
@@ -170,8 +170,12 @@ def read_manifest(bundle: Path) -> Manifest:
         raise BackupDamaged(f"{bundle} cannot be read: {error}") from error
 
 
-def prove(folder: Path, manifest: Manifest) -> None:
+def prove(
+    folder: Path, manifest: Manifest, reached: Callable[[int], None] = lambda _: None
+) -> None:
     """Read the whole journal that was unpacked into `folder` against all there is to hold it to.
+
+    `reached` is told how many events were read.
 
     Raises:
         BackupDamaged: something of it is not as it was.
@@ -179,7 +183,7 @@ def prove(folder: Path, manifest: Manifest) -> None:
     journal = folder / JOURNAL
     try:
         with JournalReader(journal) as reader:
-            findings = [finding.what for finding in reader.check()]
+            findings = [finding.what for finding in reader.check(reached)]
             head = reader.head()
             witness = read_witness(witness_path(journal))
     except JournalError as error:

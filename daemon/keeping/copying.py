@@ -60,7 +60,7 @@ def copy_from_outside(journal: Path, reached: Callable[[int], None]) -> Head:
         reader.assert_witnessed()
         head, file = reader.head(), RowFile(_unfinished(journal))
         try:
-            rows = reader.rows(upto=head.seq)
+            rows = reader.file_rows(upto=head.seq)
             while page := list(islice(rows, PAGE_ROWS)):
                 file.write(page)
                 reached(page[-1][0])

@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 
 from daemon.keeping.bundle import JOURNAL, Manifest, prove, unpack
+from daemon.keeping.steps import Show, in_silence
 from daemon.stopping.offline_record import record
 from events import JournalRestored
 from events.errors import JournalError
@@ -57,9 +58,16 @@ class _Loss(msgspec.Struct, frozen=True):
 
 
 def restore(  # noqa: PLR0913 - what is restored where, by whom, and how sure he is
-    bundle: Path, journal: Path, *, by: str, why: str, accept_loss: bool, now: datetime
+    bundle: Path,
+    journal: Path,
+    *,
+    by: str,
+    why: str,
+    accept_loss: bool,
+    now: datetime,
+    show: Show = in_silence,
 ) -> Restored:
-    """Put the journal in `bundle` at `journal`, where no daemon runs.
+    """Put the journal in `bundle` at `journal`, where no daemon runs; `show` what takes long of it.
 
     Raises:
         JournalLocked: one runs.
@@ -72,7 +80,8 @@ def restore(  # noqa: PLR0913 - what is restored where, by whom, and how sure he
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(mode=0o700)
         manifest = unpack(bundle, scratch)
-        prove(scratch, manifest)
+        with show("events proved", manifest.events) as reached:
+            prove(scratch, manifest, reached)
         witness, doubt = _witness_there(journal)
         _assert_same_journal(journal, witness, manifest)
         loss = _loss(journal, witness, scratch / JOURNAL, manifest) or _Loss(0, doubt)

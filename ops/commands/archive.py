@@ -6,7 +6,7 @@ import click
 
 from daemon.keeping.archiving import archive
 from ops.options import journal_option, json_option
-from ops.render import print_fields, print_json
+from ops.render import print_fields, print_json, progress
 
 
 @click.command()
@@ -21,7 +21,7 @@ def command(*, journal: Path, as_json: bool) -> None:
 
     Example: traded archive
     """
-    done = archive(journal)
+    done = archive(journal, progress)
     if as_json:
         print_json({"archived": done})
         return

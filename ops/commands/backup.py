@@ -44,14 +44,8 @@ def command(
     """
     journal, config_file = kept(journal, config_file)
     config = BackupConfig() if config_file is None else backup_of(config_file, os.environ)
-    with progress("events copied") as reached:
-        made = make_backup(
-            journal,
-            config_file,
-            to or backup_folder(journal, config_file, config),
-            keep or config.keep,
-            reached,
-        )
+    to = to or backup_folder(journal, config_file, config)
+    made = make_backup(journal, config_file, to, keep or config.keep, progress)
     problem = _take_away(config.after, made.file)
     if as_json:
         print_json({"backup": made, "after": problem or ("done" if config.after else "none")})

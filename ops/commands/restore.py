@@ -9,7 +9,7 @@ from daemon.keeping.restoring import Restored, restore
 from daemon.stopping.offline import user_name
 from events import utc_from_nanoseconds
 from ops.options import journal_option, json_option
-from ops.render import moment, print_fields, print_json, say
+from ops.render import moment, print_fields, print_json, progress, say
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -33,7 +33,15 @@ def command(*, backup: Path, accept_loss: bool, why: str, journal: Path, as_json
     Example: traded restore /mnt/backup/traded/mine-live-....tar.gz --why "new disk"
     """
     now = datetime.now(UTC)
-    done = restore(backup, journal, by=user_name(), why=why, accept_loss=accept_loss, now=now)
+    done = restore(
+        backup,
+        journal,
+        by=user_name(),
+        why=why,
+        accept_loss=accept_loss,
+        now=now,
+        show=progress,
+    )
     if as_json:
         print_json({"restored": done})
     else:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from daemon.keeping.steps import in_silence
 from events import HoldLevel
 from events.journal import JournalReader
 from events.lock import FileLock, lock_path
@@ -107,7 +108,7 @@ def test_a_daemon_that_takes_no_call_is_read_from_outside_and_that_is_said(
     journal = ran / "state" / "journal.db"
     held = FileLock(lock_path(journal))
     try:
-        made = make_backup(journal, None, tmp_path, 10, lambda _: None)
+        made = make_backup(journal, None, tmp_path, 10, in_silence)
     finally:
         held.release()
     assert "no daemon runs" in made.from_outside

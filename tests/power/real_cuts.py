@@ -71,10 +71,10 @@ def cut(folder: Path, file_system: str, cuts: int, seed: int, synchronous: str =
     mounted.mkdir()
     for number in range(cuts):
         place = mounted / str(number)
-        with _mounted(image, mounted):
+        with mounted_at(image, mounted):
             place.mkdir()
             said = _cut(place / JOURNAL, mounted, seed + number, synchronous, chance)
-        with _mounted(image, mounted):
+        with mounted_at(image, mounted):
             if place.exists() and (place / JOURNAL).exists():
                 tally.judge(place / JOURNAL, said, written)
                 shutil.rmtree(place)
@@ -84,7 +84,7 @@ def cut(folder: Path, file_system: str, cuts: int, seed: int, synchronous: str =
 
 
 @contextmanager
-def _mounted(image: Path, at: Path) -> Iterator[None]:
+def mounted_at(image: Path, at: Path) -> Iterator[None]:
     subprocess.run([MOUNT, "-o", "loop", image, at], check=True)
     try:
         yield
@@ -135,7 +135,7 @@ def _read(pipe: int) -> bytes:
         return b""
 
 
-def _in_a_namespace_of_its_own() -> None:
+def in_a_namespace_of_its_own() -> None:
     """Keep what is mounted here from everybody else, and from outliving this process."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(CLONE_NEWNS) or libc.mount(b"none", b"/", None, PRIVATE, None):
@@ -154,7 +154,7 @@ def main() -> int:
         say(f"inconclusive: {reason}; nothing was tried")
         return INCONCLUSIVE
     try:
-        _in_a_namespace_of_its_own()
+        in_a_namespace_of_its_own()
     except OSError as error:
         say(f"inconclusive: {error.strerror}; nothing was tried")
         return INCONCLUSIVE

@@ -68,3 +68,14 @@ def test_a_real_file_system_keeps_it_too(file_system: str) -> None:
 @pytest.mark.parametrize("synchronous", WEAKER)
 def test_a_real_file_system_loses_it_with_weaker_settings(synchronous: str) -> None:
     real("ext4", 12, synchronous)
+
+
+@pytest.mark.parametrize("words", [(), ("--no-syncs",)], ids=["synced", "control"])
+def test_a_cut_while_archiving_or_restoring_loses_nothing_unless_nothing_is_synced(
+    words: tuple[str, ...],
+) -> None:
+    module = [sys.executable, "-m", "tests.power.keeping_cuts", "--cuts", "6", *words]
+    done = subprocess.run(module, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode == real_cuts.INCONCLUSIVE:
+        pytest.skip(done.stdout.strip())
+    assert done.returncode == 0, done.stdout + done.stderr
