@@ -51,7 +51,7 @@ from daemon.stopping.kill_switch import KillSwitch
 from daemon.stopping.last_word import cancel_unrecorded
 from daemon.stopping.open_orders import Parting, part
 from daemon.stopping.permit import Permit, permit_path
-from daemon.stopping.side_file import Offline, drop_aside, keep_reserve, read_aside
+from daemon.stopping.side_file import Offline, drop_aside, keep_room, read_aside
 from daemon.surroundings import DiskTerms
 from events import (
     CorporateActionAnnounced,
@@ -413,7 +413,7 @@ async def _open_session(
         await engine.take(opens.identity)
     await engine.take(*opens.events, *aside)
     drop_aside(journal)
-    keep_reserve(journal)
+    keep_room(journal)
     permit = engine.switch.permit
     if not permit.granted:
         await engine.take(PermitLost(f"{permit.path} was gone at the start"))

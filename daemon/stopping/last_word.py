@@ -1,7 +1,7 @@
 """The last word of a daemon whose journal failed: what may still do harm is cancelled, unrecorded.
 
 It must not send, nor decide, any more: what it does not write down never was. A cancel only makes
-less happen. Each is kept in the side file, which the next start adopts, and holds everything for.
+less happen. Each is kept beside the journal; the next start adopts it, and holds everything for it.
 """
 
 import asyncio
@@ -11,10 +11,11 @@ from typing import Final
 
 from daemon.core.hold_desk import increasing
 from daemon.engine import Engine
-from daemon.stopping.side_file import write_aside
-from events import OperatorCancelAsked
+from daemon.stopping.side_file import write_last_word
+from events import ClientOrderId, OperatorCancelAsked
 
 BY: Final = "traded"
+WHY: Final = "the journal failed to write"
 LEAVE_S: Final = 2.0
 """How long the cancels have to leave: no answer to them is heard any more."""
 
@@ -39,11 +40,12 @@ async def cancel_unrecorded(engine: Engine, told: Callable[[str], None]) -> None
     except Exception as error:  # noqa: BLE001 - whatever it is, the end of the run is another
         told(f"not all of {len(asked)} open orders could be cancelled: {error}")
     try:
-        for order_id in asked:
-            command_id = f"journal-failed-{secrets.token_hex(8)}"
-            why = "the journal failed to write"
-            write_aside(engine.journal.path, OperatorCancelAsked(command_id, BY, 0, why, order_id))
+        write_last_word(engine.journal.path, [_noted(order_id) for order_id in asked])
     except OSError as error:
         told(f"that they were cancelled could not be kept for the next start: {error}")
     told(f"{len(asked)} open orders are being cancelled; see at the broker that they are")
     await asyncio.sleep(LEAVE_S)
+
+
+def _noted(order_id: ClientOrderId) -> OperatorCancelAsked:
+    return OperatorCancelAsked(f"journal-failed-{secrets.token_hex(8)}", BY, 0, WHY, order_id)
