@@ -16,7 +16,7 @@ import aiosqlite
 
 from events.base import Event
 from events.chain import GENESIS, Row
-from events.codec import TAGS
+from events.codec import tags_of
 from events.errors import (
     JournalDamaged,
     JournalError,
@@ -155,8 +155,8 @@ class JournalReader:
     ) -> Iterator[Record]:
         """Yield the records (of `kinds`, if any) with `after` < seq <= `upto`, newest first."""
         last = upto if upto is not None else _LAST
-        tags = [TAGS[kind] for kind in kinds]
-        chosen = f"AND type IN ({', '.join('?' * len(tags))})" if tags else ""
+        tags = [tag for kind in kinds for tag in tags_of(kind)]
+        chosen = f"AND {_among(tags)}" if tags else ""
         where = f"seq > ? AND seq <= ? {chosen} ORDER BY seq DESC LIMIT 500"
         query = f"SELECT {_COLUMNS} FROM event WHERE {where}"  # noqa: S608 - constants
         while page := self._ask(query, after, last, *tags):
@@ -170,13 +170,14 @@ class JournalReader:
 
     def traced(self, root: int) -> list[Record]:
         """Return the walk that starts at `root`: that record and all that followed from it."""
-        sealed = self.sealed.where(None, lambda row: root in {row[0], row[4]}, after=root - 1)
+        sealed = self.sealed.where((), lambda row: root in {row[0], row[4]}, after=root - 1)
         return self._select(sealed, "(seq = ? OR trace = ?)", root, root)
 
     def find(self, kind: type[Event], key: str) -> Record | None:
         """Return the record of `kind` whose natural identity is `key`, None when there is none."""
-        sealed = self.sealed.where(TAGS[kind], lambda row: row[3] == key)
-        return next(iter(self._select(sealed, "type = ? AND key = ?", TAGS[kind], key)), None)
+        tags = tags_of(kind)
+        sealed = self.sealed.where(tags, lambda row: row[3] == key)
+        return next(iter(self._select(sealed, f"{_among(tags)} AND key = ?", *tags, key)), None)
 
     def of_kind(self, kind: type[Event], upto: int | None = None) -> list[Record]:
         """Return the records of `kind` up to row `upto`, in order.
@@ -184,20 +185,18 @@ class JournalReader:
         They are found by their natural identity, without reading the rest of the journal; of a
         kind that has none there are none here.
         """
-        last = upto if upto is not None else _LAST
-        sealed = self.sealed.where(TAGS[kind], lambda row: row[3] is not None, upto=last)
-        return self._select(sealed, "type = ? AND key IS NOT NULL AND seq <= ?", TAGS[kind], last)
+        tags, last = tags_of(kind), upto if upto is not None else _LAST
+        sealed = self.sealed.where(tags, lambda row: row[3] is not None, upto=last)
+        where = f"{_among(tags)} AND key IS NOT NULL AND seq <= ?"
+        return self._select(sealed, where, *tags, last)
 
     def keys_of(self, kind: type[Event], start: str, limit: int) -> list[str]:
         """Return, in order, up to `limit` natural identities of `kind` that begin with `start`."""
-        found = self._ask(
-            "SELECT key FROM event WHERE type = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?",
-            TAGS[kind],
-            start,
-            start + "\U0010ffff",
-            limit,
-        )
-        sealed = self.sealed.where(TAGS[kind], lambda row: (row[3] or "").startswith(start))
+        tags = tags_of(kind)
+        where = f"{_among(tags)} AND key >= ? AND key < ? ORDER BY key LIMIT ?"
+        query = f"SELECT key FROM event WHERE {where}"  # noqa: S608 - constants
+        found = self._ask(query, *tags, start, start + "\U0010ffff", limit)
+        sealed = self.sealed.where(tags, lambda row: (row[3] or "").startswith(start))
         return sorted({*(key for (key,) in found), *(str(row[3]) for row in sealed)})[:limit]
 
     def epoch(self) -> int:
@@ -273,6 +272,10 @@ class JournalReader:
             return self._connection.execute(query, values).fetchall()
         except _UNREADABLE as error:
             raise unreadable(self.path, error) from error
+
+
+def _among(tags: Collection[str]) -> str:
+    return f"type IN ({', '.join('?' * len(tags))})"
 
 
 class Journal:

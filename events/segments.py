@@ -145,23 +145,23 @@ class Sealed:
         return (Record(seq, at, event, trace, cause) for seq, at, _, trace, cause, event in found)
 
     def where(
-        self, tag: str | None, is_wanted: Callable[[Row], bool], after: int = 0, upto: int = _LAST
+        self,
+        tags: Collection[str],
+        is_wanted: Callable[[Row], bool],
+        after: int = 0,
+        upto: int = _LAST,
     ) -> Iterator[Row]:
-        """Yield the rows of that type (None: any) that are wanted; other blocks are not read."""
+        """Yield the rows (of those types) that are wanted; other blocks are not read."""
         for packed, block, previous in self._blocks:
-            if block.last > after and block.first <= upto and (tag is None or tag in block.tags):
+            if _may_have(block, after, upto, tags):
                 for row in self._read(packed, block, previous):
-                    if after < row[0] <= upto and tag in {None, row[2]} and is_wanted(row):
+                    if after < row[0] <= upto and (not tags or row[2] in tags) and is_wanted(row):
                         yield row
 
     def rows_back(self, after: int, upto: int, tags: Collection[str]) -> Iterator[Row]:
         """Yield the rows (of those types) with `after` < seq <= `upto`, newest first."""
         for packed, block, previous in reversed(self._blocks):
-            if (
-                block.last > after
-                and block.first <= upto
-                and (not tags or not set(tags).isdisjoint(block.tags))
-            ):
+            if _may_have(block, after, upto, tags):
                 for row in reversed(self._read(packed, block, previous)):
                     if after < row[0] <= upto and (not tags or row[2] in tags):
                         yield row
@@ -208,6 +208,12 @@ class Sealed:
         except (OSError, ZlibError) as error:
             raise JournalDamaged(f"{packed}: {_named(block)} cannot be read: {error}") from error
         return b"[" + text[:-1].replace(b"\n", b",") + b"]"
+
+
+def _may_have(block: Block, after: int, upto: int, tags: Collection[str]) -> bool:
+    """Say whether `block` has rows with `after` < seq <= `upto`, and some of those types."""
+    is_within = block.last > after and block.first <= upto
+    return is_within and (not tags or not set(tags).isdisjoint(block.tags))
 
 
 def _named(block: Block) -> str:
