@@ -37,17 +37,15 @@ from tests.disk_backtests import (
     words_of,
 )
 from tests.faulty_disk import (
-    MOUNT,
     Fault,
     fill,
-    in_a_namespace_of_its_own,
     injected,
-    mounted,
     short_writes,
     wait_for_tracer,
     why_not_traced,
 )
 from tests.live_desk import ROOT, Daemon
+from tests.mounts import MOUNT, in_a_namespace_of_its_own, mounted
 
 ENDS_S: Final = 60.0
 CONTROL_ENDS_S: Final = 10.0
@@ -128,7 +126,7 @@ def heals(daemon: Daemon) -> Iterator[str]:
     daemon.start()
     holds = daemon.holds()
     if [hold.cause for hold in holds] != expected:
-        yield f"the next start is held by {holds}, not by {expected}"
+        yield f"the next start is held by {[hold.cause for hold in holds]}, not by {expected}"
         return
     for hold in holds:
         daemon.tell_surely("lift", hold=hold.hold_id)

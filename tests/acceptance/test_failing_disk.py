@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.disk_backtests import INCONCLUSIVE
+from tests.campaigns import INCONCLUSIVE
 
 ROOT = Path(__file__).parents[2]
 
