@@ -147,7 +147,8 @@ def calls_fail(
 ) -> Tally:
     """Let one call of the journal's thread fail while orders leave, or it and all behind it."""
     chance, tally = random.Random(seed), Tally("trading, failing calls")
-    kinds = [("fdatasync", "EIO"), *(("pwrite64", error) for error in ("EIO", "ENOSPC", "EROFS"))]
+    errors = ("EIO", "ENOSPC", "EROFS", "EDQUOT")
+    kinds = [("fdatasync", "EIO"), *(("pwrite64", error) for error in errors)]
     for number in range(rounds):
         calls, error = kinds[number % len(kinds)]
         first = 150 if calls == "fdatasync" else 600

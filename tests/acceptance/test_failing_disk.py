@@ -36,6 +36,10 @@ def test_writes_that_the_disk_takes_in_parts_change_nothing() -> None:
     campaign("short", "--every", "100")
 
 
+def test_a_backtest_whose_files_may_not_grow_ends_and_goes_on_where_they_may() -> None:
+    campaign("quota", "--rounds", "2")
+
+
 def test_a_limit_on_files_ends_it_as_a_full_disk_does() -> None:
     campaign("limit", "--rounds", "1")
 
