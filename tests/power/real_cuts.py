@@ -14,16 +14,15 @@ import fcntl
 import os
 import random
 import shutil
-import signal
 import struct
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from tests.campaigns import INCONCLUSIVE
 from tests.mounts import in_a_namespace_of_its_own, mounted
+from tests.power.forked import TURNS, Writer
 from tests.power.left import Left, Tally, written_in
 from tests.power.writer import write
 
@@ -32,8 +31,6 @@ SHUTDOWN = 0x8004587D
 WITHOUT_FLUSHING = 2
 IMAGE_BYTES = 320 * 2**20
 JOURNAL = "journal.db"
-TURNS = 4_000
-"""More than a writer takes before its power is cut."""
 RUN_S = 0.15
 
 
@@ -75,40 +72,14 @@ def cut(folder: Path, file_system: str, cuts: int, seed: int, synchronous: str =
 
 def _cut(journal: Path, root: Path, seed: int, synchronous: str, chance: random.Random) -> int:
     """Cut the power under a writer; return the last event that was said to be durable before."""
-    hears, says = os.pipe()
-    child = os.fork()
-    if not child:
-        # It ends here whatever happens: what the disk does to it is not the parent's to hear.
-        with Path(os.devnull).open("w") as nobody:
-            os.dup2(nobody.fileno(), 2)
-        try:
-            asyncio.run(write(journal, seed, TURNS, synchronous, says))
-        finally:
-            os._exit(0)
-    os.close(says)
-    try:
-        # Its first word: the journal is there, which is not what is tried.
-        heard = os.read(hears, 2**16)
-        time.sleep(chance.random() * RUN_S)
-        os.set_blocking(hears, False)
+    with Writer(journal, seed, synchronous) as writer:
+        writer.work(chance.random() * RUN_S)
         # Only what was heard before the cut counts: a word in the pipe may be spoken after it.
-        while more := _read(hears):
-            heard += more
+        said = writer.said
         opened = os.open(root, os.O_RDONLY)
         fcntl.ioctl(opened, SHUTDOWN, struct.pack("I", WITHOUT_FLUSHING))
         os.close(opened)
-    finally:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        os.close(hears)
-    return int(heard.splitlines()[-2 if not heard.endswith(b"\n") else -1].split()[1])
-
-
-def _read(pipe: int) -> bytes:
-    try:
-        return os.read(pipe, 2**16)
-    except BlockingIOError:
-        return b""
+    return said
 
 
 def main() -> int:
