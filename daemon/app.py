@@ -48,9 +48,10 @@ from daemon.history.snapshots import SnapshotFolder
 from daemon.session import Opening, in_simulated_time, live_calendars, opening
 from daemon.simulated_time import SimulatedClock
 from daemon.stopping.kill_switch import KillSwitch
+from daemon.stopping.last_word import cancel_unrecorded
 from daemon.stopping.open_orders import Parting, part
 from daemon.stopping.permit import Permit, permit_path
-from daemon.stopping.side_file import Offline, drop_aside, keep_reserve, read_aside
+from daemon.stopping.side_file import Offline, drop_aside, keep_room, read_aside
 from daemon.surroundings import DiskTerms
 from events import (
     CorporateActionAnnounced,
@@ -62,7 +63,7 @@ from events import (
     nanoseconds,
     utc_from_nanoseconds,
 )
-from events.errors import JournalOfAnotherAccount
+from events.errors import JournalOfAnotherAccount, JournalWriteFailed
 from events.journal import Journal, JournalReader
 from projections import State
 from projections.canonical import state_hash
@@ -206,7 +207,11 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
         _stop_on_signals(engine)
         with machine.listen(engine, journal_path, config, reread or (lambda: config)):
             async with connected(engine, gateway, told, wait=wait):
-                parting = await _trade(engine, feed, progress, config.daemon.on_stop, once=once)
+                try:
+                    parting = await _trade(engine, feed, progress, config.daemon.on_stop, once=once)
+                except JournalWriteFailed:
+                    await cancel_unrecorded(engine, told)
+                    raise
             return await _end_session(engine, recovered, parting)
 
 
@@ -408,7 +413,7 @@ async def _open_session(
         await engine.take(opens.identity)
     await engine.take(*opens.events, *aside)
     drop_aside(journal)
-    keep_reserve(journal)
+    keep_room(journal)
     permit = engine.switch.permit
     if not permit.granted:
         await engine.take(PermitLost(f"{permit.path} was gone at the start"))

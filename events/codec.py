@@ -194,6 +194,15 @@ TAGS: Final[dict[type, str]] = {
     kind: str(kind.__struct_config__.tag) for kind in get_args(JournalEvent)
 }
 
+
+def tags_of(kind: type) -> tuple[str, ...]:
+    """Return the tags that rows of `kind` may have: the present one, then those of older forms."""
+    tags = [TAGS[kind]]
+    for tag in tags:  # It grows meanwhile: an older form has older ones itself.
+        tags += [older for older, upcast in UPCASTS.items() if upcast.tag == tag]
+    return tuple(tags)
+
+
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[JournalEvent] = msgspec.json.Decoder(JournalEvent)
 
@@ -220,8 +229,8 @@ def _decode_older(
     tag = fields.get("type") if isinstance(fields, dict) else None
     if tag not in upcasts:
         raise UnknownEvent(f"{error} (type {tag!r})") from error
-    while fields["type"] in upcasts:
-        fields = upcasts[fields["type"]](fields)
+    while upcast := upcasts.get(fields["type"]):
+        fields = upcast.renew(fields) | {"type": upcast.tag}
     try:
         event: JournalEvent = msgspec.convert(fields, JournalEvent)
     except msgspec.ValidationError as still_wrong:

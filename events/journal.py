@@ -16,7 +16,7 @@ import aiosqlite
 
 from events.base import Event
 from events.chain import GENESIS, Row
-from events.codec import TAGS
+from events.codec import tags_of
 from events.errors import (
     JournalDamaged,
     JournalError,
@@ -166,8 +166,8 @@ class JournalReader:
     ) -> Iterator[Record]:
         """Yield the records (of `kinds`, if any) with `after` < seq <= `upto`, newest first."""
         last = upto if upto is not None else _LAST
-        tags = [TAGS[kind] for kind in kinds]
-        chosen = f"AND type IN ({', '.join('?' * len(tags))})" if tags else ""
+        tags = [tag for kind in kinds for tag in tags_of(kind)]
+        chosen = f"AND {_among(tags)}" if tags else ""
         where = f"seq > ? AND seq <= ? {chosen} ORDER BY seq DESC LIMIT 500"
         query = f"SELECT {_COLUMNS} FROM event WHERE {where}"  # noqa: S608 - constants
         while page := self._ask(query, after, last, *tags):
@@ -186,9 +186,10 @@ class JournalReader:
 
     def find(self, kind: type[Event], key: str) -> Record | None:
         """Return the record of `kind` whose natural identity is `key`, None when there is none."""
-        for _, record in self.sealed.of_type(TAGS[kind], key.__eq__, holds=key):
+        tags = tags_of(kind)
+        for _, record in self.sealed.of_type(tags, key.__eq__, holds=key):
             return record
-        return next(iter(self._select("type = ? AND key = ?", TAGS[kind], key)), None)
+        return next(iter(self._select(f"{_among(tags)} AND key = ?", *tags, key)), None)
 
     def of_kind(self, kind: type[Event], upto: int | None = None) -> list[Record]:
         """Return the records of `kind` up to row `upto`, in order.
@@ -196,21 +197,18 @@ class JournalReader:
         They are found by their natural identity, without reading the rest of the journal; of a
         kind that has none there are none here.
         """
-        last = upto if upto is not None else _LAST
-        sealed = (record for _, record in self.sealed.of_type(TAGS[kind], lambda _: True, last))
-        rest = self._select("type = ? AND key IS NOT NULL AND seq <= ?", TAGS[kind], last)
-        return [*sealed, *rest]
+        tags, last = tags_of(kind), upto if upto is not None else _LAST
+        sealed = (record for _, record in self.sealed.of_type(tags, lambda _: True, last))
+        where = f"{_among(tags)} AND key IS NOT NULL AND seq <= ?"
+        return [*sealed, *self._select(where, *tags, last)]
 
     def keys_of(self, kind: type[Event], start: str, limit: int) -> list[str]:
         """Return, in order, up to `limit` natural identities of `kind` that begin with `start`."""
-        found = self._ask(
-            "SELECT key FROM event WHERE type = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?",
-            TAGS[kind],
-            start,
-            start + "\U0010ffff",
-            limit,
-        )
-        sealed = self.sealed.of_type(TAGS[kind], lambda key: key.startswith(start), holds=start)
+        tags = tags_of(kind)
+        where = f"{_among(tags)} AND key >= ? AND key < ? ORDER BY key LIMIT ?"
+        query = f"SELECT key FROM event WHERE {where}"  # noqa: S608 - constants
+        found = self._ask(query, *tags, start, start + "\U0010ffff", limit)
+        sealed = self.sealed.of_type(tags, lambda key: key.startswith(start), holds=start)
         return sorted({*(key for (key,) in found), *(key for key, _ in sealed)})[:limit]
 
     def epoch(self) -> int:
@@ -289,6 +287,10 @@ class JournalReader:
             return self._connection.execute(query, values).fetchall()
         except _UNREADABLE as error:
             raise unreadable(self.path, error) from error
+
+
+def _among(tags: Collection[str]) -> str:
+    return f"type IN ({', '.join('?' * len(tags))})"
 
 
 class Journal:

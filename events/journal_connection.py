@@ -4,15 +4,12 @@ import sqlite3
 from itertools import chain as flatten
 from typing import Any
 
-from events.codec import TAGS, decode
+from events.codec import decode, tags_of
 from events.journal_file import ROWS_A_STATEMENT
 from events.session import JournalContinued, JournalOpened, JournalRestored
 from events.witness import Witness, WitnessFile
 
 _ONE = "(?, ?, ?, nullif(?, ''), nullif(?, 0), nullif(?, 0), ?, ?)"
-_LAST_RESTORE = (
-    "SELECT body FROM event WHERE type = ? AND key IS NOT NULL ORDER BY seq DESC LIMIT 1"
-)
 INSERT = f"INSERT INTO event VALUES {_ONE}"  # noqa: S608 - constants
 INSERT_MANY = f"INSERT INTO event VALUES {', '.join([_ONE] * ROWS_A_STATEMENT)}"  # noqa: S608 - constants
 _BEGINS_EPOCH = JournalOpened | JournalContinued | JournalRestored
@@ -62,7 +59,10 @@ class TurnConnection(sqlite3.Connection):
         (body,) = self.execute("SELECT body FROM event ORDER BY seq LIMIT 1").fetchone()
         opened = decode(body)
         assert isinstance(opened, JournalOpened | JournalContinued), "it names the journal"
-        found = self.execute(_LAST_RESTORE, (TAGS[JournalRestored],)).fetchone()
+        tags = tags_of(JournalRestored)
+        where = f"type IN ({', '.join('?' * len(tags))}) AND key IS NOT NULL"
+        query = f"SELECT body FROM event WHERE {where} ORDER BY seq DESC LIMIT 1"  # noqa: S608 - constants
+        found = self.execute(query, tags).fetchone()
         restored = decode(found[0]) if found else opened
         assert isinstance(restored, _BEGINS_EPOCH), "found by its tag"
         self._identity = (opened.journal_id, restored.epoch)

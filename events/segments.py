@@ -158,15 +158,19 @@ class Sealed:
                     yield record
 
     def of_type(
-        self, tag: str, wanted: Callable[[str], bool], upto: int = _LAST, holds: str = ""
+        self,
+        tags: Collection[str],
+        wanted: Callable[[str], bool],
+        upto: int = _LAST,
+        holds: str = "",
     ) -> Iterator[tuple[str, Record]]:
-        """Yield the records of that type whose natural identity is `wanted`, in order, and it.
+        """Yield the records of those types whose natural identity is `wanted`, in order, and it.
 
-        Other types are not read; of this one, only what `holds` that text.
+        Other types are not read; of these, only what `holds` that text.
         """
         text = msgspec.json.encode(holds).strip(b'"')
         for packed, block, _ in self._among(0, upto):
-            chosen = [part for part in block.parts if part.type == tag]
+            chosen = [part for part in block.parts if part.type in tags]
             found = [keyed for part in chosen for keyed in _keyed(packed, part, text)]
             for key, record in sorted(found, key=lambda keyed: keyed[1].seq):
                 if record.seq <= upto and wanted(key):

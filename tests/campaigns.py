@@ -16,9 +16,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.power.real_cuts import INCONCLUSIVE
-
 ROOT = Path(__file__).parents[1]
+INCONCLUSIVE = 3
+"""The exit code of a campaign that could try nothing."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class Campaign:
 
 CAMPAIGNS = (
     Campaign("kill -9", "tests.kill_campaign --kills {count}", 20_000),
+    Campaign("kill -9, the journal", "tests.power.kills --kills {count}", 20_000),
     Campaign("power, ext4", "tests.power.real_cuts --file-system ext4 --cuts {count}", 2_000),
     Campaign("power, xfs", "tests.power.real_cuts --file-system xfs --cuts {count}", 500),
     # Of these the exit code is 0 where the control did lose events.

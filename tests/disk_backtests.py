@@ -21,12 +21,12 @@ from daemon.exit_codes import ExitCode
 from events import OrderSending
 from events.errors import JournalError
 from events.journal import JournalReader
+from tests.campaigns import INCONCLUSIVE
 from tests.command_line import SLOW_FEED, environment
 from tests.faulty_disk import Fault, injected, wait_for_tracer
 from tests.live_desk import ROOT
 from tests.wide_limits import WIDE_LIMITS
 
-INCONCLUSIVE: Final = 3
 WRITE_FAILED: Final = ExitCode.JOURNAL_WRITE_FAILED
 SHOWN: Final = 5
 PARTS: Final[Mapping[str, tuple[str, ...]]] = {

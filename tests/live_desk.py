@@ -89,8 +89,13 @@ class Market:
     def connect(self, state, inbox):
         self.inbox = inbox
         inbox(CashMoved(CashMovementKind.DEPOSIT, Decimal(100_000), "opening"))
+        cancelled = Path("cancelled").read_text().split()
         for order in state.orders.open.values():
-            self.answer(order.intent)  # What it said to a daemon that was killed was lost.
+            # What it said to a daemon that was killed was lost.
+            if order.client_order_id in cancelled:
+                inbox(OrderCancelled(order.client_order_id, "asked for"))
+            else:
+                self.answer(order.intent)
         note("up", len(state.orders.open))
 
     def submit(self, approved):
@@ -253,7 +258,9 @@ class Daemon:
         return self.process
 
     def start(self) -> None:
-        """Start it, and wait until it listens."""
+        """Start it, and wait until it listens. Its market knows which orders it has cancelled."""
+        cancelled = "\n".join(order for _, order in self.market.heard("cancel"))
+        (self.folder / "cancelled").write_text(cancelled, encoding="utf-8")
         with (self.folder / "log.txt").open("ab") as log:
             words = ["-m", "ops.cli", "run", "--config", "traded.toml", *self._meant]
             self.process = subprocess.Popen(

@@ -30,7 +30,7 @@ def journal_doubts(
         doubts.append(f"{found}: see `traded replay --redecide`")
     # A kill among them stops everything already.
     if aside and not any(isinstance(each, OperatorKilled) for each in aside):
-        said = ", ".join(TAGS[type(each)] for each in aside)
+        said = ", ".join(dict.fromkeys(TAGS[type(each)] for each in aside))
         found = f"{said} was kept in the side file, for the journal could not be written"
         doubts.append(f"{found}: see why in the log")
     return tuple(doubts)

@@ -8,7 +8,7 @@ from ops.told import tell, telling
 
 
 @click.command()
-@click.argument("break_id", metavar="BREAK", required=False)
+@click.argument("break_id", metavar="[BREAK]", required=False)
 @click.option("--all", "everything", is_flag=True, help="Every open break, all or none of them.")
 @click.option("--adopt", is_flag=True, help="Take what the broker has into the books.")
 @click.option("--adjust", metavar="NUMBER", help="Change the books by so many shares or dollars.")

@@ -48,7 +48,7 @@ class Drill(msgspec.Struct, frozen=True):
 
 
 @click.command()
-@click.argument("backup", type=_FILE, metavar="FILE", required=False)
+@click.argument("backup", type=_FILE, metavar="[FILE]", required=False)
 @kept_option
 @json_option
 def restore(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.disk_backtests import INCONCLUSIVE
+from tests.campaigns import INCONCLUSIVE
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,6 +34,10 @@ def test_a_build_that_goes_on_after_a_failed_append_is_found() -> None:
 
 def test_writes_that_the_disk_takes_in_parts_change_nothing() -> None:
     campaign("short", "--every", "100")
+
+
+def test_a_backtest_whose_files_may_not_grow_ends_and_goes_on_where_they_may() -> None:
+    campaign("quota", "--rounds", "2")
 
 
 def test_a_limit_on_files_ends_it_as_a_full_disk_does() -> None:

@@ -34,7 +34,9 @@ from events.errors import JournalError
 from events.journal import Journal, JournalReader
 from events.segments import segments_path
 from events.witness import read_witness, witness_path
+from tests.campaigns import INCONCLUSIVE
 from tests.journals import a_story, raw_rows, write
+from tests.mounts import in_a_namespace_of_its_own, mounted
 from tests.power import real_cuts
 
 EVENTS = 6_000
@@ -49,14 +51,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--no-syncs", action="store_true")
     asked = parser.parse_args()
-    if reason := real_cuts.why_not(FILE_SYSTEM):
+    if reason := real_cuts.why_not(FILE_SYSTEM) or in_a_namespace_of_its_own():
         say(f"inconclusive: {reason}; nothing was tried")
-        return real_cuts.INCONCLUSIVE
-    try:
-        real_cuts.in_a_namespace_of_its_own()
-    except OSError as error:
-        say(f"inconclusive: {error.strerror}; nothing was tried")
-        return real_cuts.INCONCLUSIVE
+        return INCONCLUSIVE
     with tempfile.TemporaryDirectory() as folder:
         harm = _cuts(Path(folder), asked.cuts, random.Random(asked.seed), syncs=not asked.no_syncs)
     say(f"{FILE_SYSTEM}, {'no ' if asked.no_syncs else ''}syncs: {asked.cuts} cuts, {harm} harmful")
@@ -72,24 +69,24 @@ def _cuts(folder: Path, cuts: int, chance: random.Random, *, syncs: bool) -> int
     pack(copy_path(made), segments_path(made), read_witness(witness_path(made)), {}, NOW, backup)
     remove_copy(made)
     rows = raw_rows(made)
-    image, mounted = folder / "image", folder / "mounted"
+    image, root = folder / "image", folder / "mounted"
     with image.open("wb") as file:
         file.truncate(real_cuts.IMAGE_BYTES)
     subprocess.run([f"mkfs.{FILE_SYSTEM}", "-q", "-F", image], check=True)
-    mounted.mkdir()
+    words = ("-o", "loop", str(image))
     harmful = 0
     longest: dict[bool, float] = {}
     for number in range(cuts):
-        place, restores = mounted / str(number) / "journal.db", bool(number % 2)
-        with real_cuts.mounted_at(image, mounted):
+        place, restores = root / str(number) / "journal.db", bool(number % 2)
+        with mounted(root, *words):
             shutil.copytree(made.parent, place.parent)
             os.sync()
             # The first of each is let run to its end, for how long one takes.
             span = longest.get(restores)
             wait = None if span is None else chance.random() * span * 1.2
-            took = _cut(place, mounted, backup if restores else None, wait, syncs=syncs)
+            took = _cut(place, root, backup if restores else None, wait, syncs=syncs)
             longest.setdefault(restores, took)
-        with real_cuts.mounted_at(image, mounted):
+        with mounted(root, *words):
             if wrong := _wrong(place, backup if restores else None, rows):
                 harmful += 1
                 say(f"cut {number}, {'restore' if restores else 'archiving'}: {wrong}")
@@ -98,7 +95,7 @@ def _cuts(folder: Path, cuts: int, chance: random.Random, *, syncs: bool) -> int
 
 
 def _cut(
-    journal: Path, mounted: Path, backup: Path | None, wait: float | None, *, syncs: bool
+    journal: Path, root: Path, backup: Path | None, wait: float | None, *, syncs: bool
 ) -> float:
     """Cut the power so long after it was begun, or at its end; return how long it went on."""
     began = time.monotonic()
@@ -110,16 +107,18 @@ def _cut(
             if not syncs:
                 os.fsync = lambda fd: None  # noqa: ARG005 - as the real one
             _do(journal, backup)
-        finally:
-            os._exit(0)
+        except BaseException:  # noqa: BLE001 - the cut itself makes it fail, and so may a mistake
+            os._exit(1)
+        os._exit(0)
     if wait is None:
-        os.waitpid(child, 0)
+        _, status = os.waitpid(child, 0)
+        assert status == 0, "it failed before anybody cut anything"
     else:
         time.sleep(wait)
     took = time.monotonic() - began
-    root = os.open(mounted, os.O_RDONLY)
-    fcntl.ioctl(root, real_cuts.SHUTDOWN, struct.pack("I", real_cuts.WITHOUT_FLUSHING))
-    os.close(root)
+    opened = os.open(root, os.O_RDONLY)
+    fcntl.ioctl(opened, real_cuts.SHUTDOWN, struct.pack("I", real_cuts.WITHOUT_FLUSHING))
+    os.close(opened)
     if wait is not None:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)

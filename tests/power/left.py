@@ -59,7 +59,7 @@ class Tally:
 
     def __str__(self) -> str:
         """Return the tally as one line."""
-        parts = [f"{self.cuts} cuts, {self.events_said} events said to be durable"]
+        parts = [f"{self.cuts} times, {self.events_said} events said to be durable"]
         parts += [f"{count} {left}" for left, count in sorted(self.left.items())]
         if self.harmed:
             parts.append(f"at most {self.most_lost} events lost, {self.unnoticed} unnoticed")

@@ -10,22 +10,19 @@ nothing is left mounted. Without them it is inconclusive, and says so.
 
 import argparse
 import asyncio
-import ctypes
-import errno
 import fcntl
 import os
 import random
 import shutil
-import signal
 import struct
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+from tests.campaigns import INCONCLUSIVE
+from tests.mounts import in_a_namespace_of_its_own, mounted
+from tests.power.forked import TURNS, Writer
 from tests.power.left import Left, Tally, written_in
 from tests.power.writer import write
 
@@ -34,21 +31,11 @@ SHUTDOWN = 0x8004587D
 WITHOUT_FLUSHING = 2
 IMAGE_BYTES = 320 * 2**20
 JOURNAL = "journal.db"
-MOUNT, UNMOUNT = "/bin/mount", "/bin/umount"
-TURNS = 4_000
-"""More than a writer takes before its power is cut."""
 RUN_S = 0.15
-UNMOUNT_WAITS_S = (0.05, 0.1, 0.5, 2, 5)
-INCONCLUSIVE = 3
-"""The exit code of a run that tried nothing."""
-CLONE_NEWNS = 0x20000
-PRIVATE = 1 << 18 | 1 << 14
 
 
 def why_not(file_system: str) -> str:
-    """Return why nothing can be tried here; nothing where it can."""
-    if sys.platform != "linux" or os.geteuid() != 0:
-        return "it takes root on Linux"
+    """Return what is missing on this machine to try it; nothing where nothing is."""
     if shutil.which(f"mkfs.{file_system}") is None:
         return f"mkfs.{file_system} is not installed"
     if not Path("/dev/loop-control").exists():
@@ -63,18 +50,18 @@ def cut(folder: Path, file_system: str, cuts: int, seed: int, synchronous: str =
     with Path(os.devnull).open("wb") as nobody:
         asyncio.run(write(folder / "all.db", seed, TURNS, "OFF", nobody.fileno()))
     written = written_in(folder / "all.db")
-    image, mounted = folder / "image", folder / "mounted"
+    image, root = folder / "image", folder / "mounted"
     with image.open("wb") as file:
         file.truncate(IMAGE_BYTES)
     quiet = ["-q", "-F"] if file_system == "ext4" else ["-q"]
     subprocess.run([f"mkfs.{file_system}", *quiet, image], check=True)
-    mounted.mkdir()
+    words = ("-o", "loop", str(image))
     for number in range(cuts):
-        place = mounted / str(number)
-        with mounted_at(image, mounted):
+        place = root / str(number)
+        with mounted(root, *words):
             place.mkdir()
-            said = _cut(place / JOURNAL, mounted, seed + number, synchronous, chance)
-        with mounted_at(image, mounted):
+            said = _cut(place / JOURNAL, root, seed + number, synchronous, chance)
+        with mounted(root, *words):
             if place.exists() and (place / JOURNAL).exists():
                 tally.judge(place / JOURNAL, said, written)
                 shutil.rmtree(place)
@@ -83,63 +70,16 @@ def cut(folder: Path, file_system: str, cuts: int, seed: int, synchronous: str =
     return tally
 
 
-@contextmanager
-def mounted_at(image: Path, at: Path) -> Iterator[None]:
-    subprocess.run([MOUNT, "-o", "loop", image, at], check=True)
-    try:
-        yield
-    finally:
-        for wait_s in UNMOUNT_WAITS_S:
-            if subprocess.run([UNMOUNT, at], check=False, capture_output=True).returncode == 0:
-                break
-            time.sleep(wait_s)
-        else:
-            raise OSError(errno.EBUSY, f"{at} stays busy")
-
-
-def _cut(journal: Path, mounted: Path, seed: int, synchronous: str, chance: random.Random) -> int:
+def _cut(journal: Path, root: Path, seed: int, synchronous: str, chance: random.Random) -> int:
     """Cut the power under a writer; return the last event that was said to be durable before."""
-    hears, says = os.pipe()
-    child = os.fork()
-    if not child:
-        # It ends here whatever happens: what the disk does to it is not the parent's to hear.
-        with Path(os.devnull).open("w") as nobody:
-            os.dup2(nobody.fileno(), 2)
-        try:
-            asyncio.run(write(journal, seed, TURNS, synchronous, says))
-        finally:
-            os._exit(0)
-    os.close(says)
-    try:
-        # Its first word: the journal is there, which is not what is tried.
-        heard = os.read(hears, 2**16)
-        time.sleep(chance.random() * RUN_S)
-        os.set_blocking(hears, False)
+    with Writer(journal, seed, synchronous) as writer:
+        writer.work(chance.random() * RUN_S)
         # Only what was heard before the cut counts: a word in the pipe may be spoken after it.
-        while more := _read(hears):
-            heard += more
-        root = os.open(mounted, os.O_RDONLY)
-        fcntl.ioctl(root, SHUTDOWN, struct.pack("I", WITHOUT_FLUSHING))
-        os.close(root)
-    finally:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        os.close(hears)
-    return int(heard.splitlines()[-2 if not heard.endswith(b"\n") else -1].split()[1])
-
-
-def _read(pipe: int) -> bytes:
-    try:
-        return os.read(pipe, 2**16)
-    except BlockingIOError:
-        return b""
-
-
-def in_a_namespace_of_its_own() -> None:
-    """Keep what is mounted here from everybody else, and from outliving this process."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(CLONE_NEWNS) or libc.mount(b"none", b"/", None, PRIVATE, None):
-        raise OSError(ctypes.get_errno(), "no mount namespace of its own")
+        said = writer.said
+        opened = os.open(root, os.O_RDONLY)
+        fcntl.ioctl(opened, SHUTDOWN, struct.pack("I", WITHOUT_FLUSHING))
+        os.close(opened)
+    return said
 
 
 def main() -> int:
@@ -150,13 +90,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--synchronous", choices=["FULL", "NORMAL", "OFF"], default="FULL")
     asked = parser.parse_args()
-    if reason := why_not(asked.file_system):
+    if reason := why_not(asked.file_system) or in_a_namespace_of_its_own():
         say(f"inconclusive: {reason}; nothing was tried")
-        return INCONCLUSIVE
-    try:
-        in_a_namespace_of_its_own()
-    except OSError as error:
-        say(f"inconclusive: {error.strerror}; nothing was tried")
         return INCONCLUSIVE
     with tempfile.TemporaryDirectory() as folder:
         tally = cut(Path(folder), asked.file_system, asked.cuts, asked.seed, asked.synchronous)

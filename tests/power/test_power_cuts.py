@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.power import real_cuts, recorded_disk, simulated_cuts
+from tests.campaigns import INCONCLUSIVE
+from tests.power import recorded_disk, simulated_cuts
 from tests.power.left import Left
 
 ROOT = Path(__file__).parents[2]
@@ -55,7 +56,7 @@ def real(file_system: str, cuts: int, synchronous: str) -> None:
     words = [sys.executable, "-m", "tests.power.real_cuts", "--file-system", file_system]
     words += ["--cuts", str(cuts), "--synchronous", synchronous]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
-    if done.returncode == real_cuts.INCONCLUSIVE:
+    if done.returncode == INCONCLUSIVE:
         pytest.skip(done.stdout.strip())
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -76,6 +77,6 @@ def test_a_cut_while_archiving_or_restoring_loses_nothing_unless_nothing_is_sync
 ) -> None:
     module = [sys.executable, "-m", "tests.power.keeping_cuts", "--cuts", "6", *words]
     done = subprocess.run(module, cwd=ROOT, capture_output=True, text=True, check=False)
-    if done.returncode == real_cuts.INCONCLUSIVE:
+    if done.returncode == INCONCLUSIVE:
         pytest.skip(done.stdout.strip())
     assert done.returncode == 0, done.stdout + done.stderr

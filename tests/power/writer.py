@@ -3,7 +3,8 @@
     python -m tests.power.writer JOURNAL SEED TURNS SYNCHRONOUS
 
 Every line `at N` says that event N is durable. SYNCHRONOUS is FULL, which is what a journal is
-opened with, or, for the negative controls, what it is set to behind the journal's back.
+opened with, or, for the negative controls, what it is set to behind the journal's back; one that is
+`TOO_EARLY` says its word before it has written.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from tests.builders import a_bar, records
 from tests.journals import OPENED, writing
 
 TURN_EVENTS_MAX = 12
+TOO_EARLY = "TOO EARLY"
 FOLD_EVERY_TURNS = 20
 """How often, in the mean, the write-ahead log is folded back."""
 
@@ -25,16 +27,23 @@ async def write(path: Path, seed: int, turns: int, synchronous: str, says: int) 
     """Write `turns` turns to the journal at `path`, and say what is durable to the file `says`."""
     chance = random.Random(seed)
     async with writing(path) as journal:
-        if synchronous != "FULL":
+        if synchronous not in {"FULL", TOO_EARLY}:
             connection = journal._connection  # noqa: SLF001 - nothing of ours offers to weaken it
             await connection.execute(f"PRAGMA synchronous = {synchronous}")
         if not journal.head.seq:
             await journal.append(list(records(OPENED)))
         for _ in range(turns):
-            await append(journal, chance.randrange(1, TURN_EVENTS_MAX))
-            os.write(says, f"at {journal.head.seq}\n".encode())
+            size = chance.randrange(1, TURN_EVENTS_MAX)
+            if synchronous == TOO_EARLY:
+                say(journal.head.seq + size, says)
+            await append(journal, size)
+            say(journal.head.seq, says)
             if chance.randrange(FOLD_EVERY_TURNS) == 0:
                 await journal.checkpoint()
+
+
+def say(seq: int, says: int) -> None:
+    os.write(says, f"at {seq}\n".encode())
 
 
 async def append(journal: Journal, size: int) -> None:

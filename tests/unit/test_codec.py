@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import get_args
@@ -17,7 +16,7 @@ from events import (
 )
 from events.codec import INPUTS, TAGS, Decided, JournalEvent, decode, encode
 from events.errors import UnknownEvent
-from events.upcast import Fields
+from events.upcast import Fields, Upcast
 from tests.builders import a_bar, a_deposit, a_fill, an_intent
 
 # What is in somebody's journal already: these lines must be read, and written, for ever.
@@ -135,7 +134,6 @@ def test_what_no_event_of_this_version_says_is_refused(body: str, said: str) -> 
 def from_cents(fields: Fields) -> Fields:
     """Bring `cash.moved.v0` up to date, which counted in cents and called a deposit "in"."""
     return {
-        "type": "cash.moved",
         "kind": CashMovementKind.DEPOSIT if fields["way"] == "in" else CashMovementKind.WITHDRAWAL,
         "amount": str(Decimal(fields["cents"]) / 100),
         "reference": fields["reference"],
@@ -144,12 +142,12 @@ def from_cents(fields: Fields) -> Fields:
 
 def from_the_beginning(fields: Fields) -> Fields:
     """Bring `money` up to `cash.moved.v0`."""
-    return {"type": "cash.moved.v0", "way": "in", "cents": fields["cents"], "reference": "?"}
+    return {"way": "in", "cents": fields["cents"], "reference": "?"}
 
 
-OLDER: dict[str, Callable[[Fields], Fields]] = {
-    "cash.moved.v0": from_cents,
-    "money": from_the_beginning,
+OLDER = {
+    "cash.moved.v0": Upcast("cash.moved", from_cents),
+    "money": Upcast("cash.moved.v0", from_the_beginning),
 }
 
 
@@ -168,7 +166,7 @@ def test_an_older_form_is_unknown_where_no_one_brings_it_up_to_date() -> None:
 
 
 def test_what_is_brought_up_to_date_wrongly_is_refused() -> None:
-    broken = {"money": lambda _: {"type": "cash.moved", "kind": "deposit"}}
+    broken = {"money": Upcast("cash.moved", lambda _: {"kind": "deposit"})}
     with pytest.raises(UnknownEvent, match="brought up to date"):
         decode('{"type":"money","cents":"99"}', broken)
 

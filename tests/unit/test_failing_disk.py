@@ -10,13 +10,17 @@ from pathlib import Path
 import pytest
 
 from daemon.stopping.side_file import (
+    LAST_WORD_BYTES,
     RESERVE_BYTES,
-    keep_reserve,
+    drop_aside,
+    keep_room,
+    last_word_path,
     read_aside,
     reserve_path,
     write_aside,
+    write_last_word,
 )
-from events import OperatorKilled
+from events import OperatorCancelAsked, OperatorKilled
 from events.errors import JournalDamaged, JournalOutOfReach, JournalWriteFailed, unreadable
 from events.journal import Journal
 from events.journal_file import create_missing
@@ -110,7 +114,7 @@ def test_a_command_on_a_full_disk_takes_the_place_of_the_reserve(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     journal, write = tmp_path / "journal.db", os.write
-    keep_reserve(journal)
+    keep_room(journal)
     assert reserve_path(journal).stat().st_size == RESERVE_BYTES
 
     def full(file: int, line: bytes) -> int:
@@ -121,10 +125,49 @@ def test_a_command_on_a_full_disk_takes_the_place_of_the_reserve(
     assert read_aside(journal) == [KILL]
     assert not reserve_path(journal).exists()
     # The next start keeps room again.
-    keep_reserve(journal)
+    keep_room(journal)
     assert reserve_path(journal).stat().st_size == RESERVE_BYTES
 
 
 def test_a_disk_with_no_room_for_the_reserve_is_too_full_to_start_on(tmp_path: Path) -> None:
     with no_file_can_be_written(), pytest.raises(JournalWriteFailed, match="could not be kept"):
-        keep_reserve(tmp_path / "journal.db")
+        keep_room(tmp_path / "journal.db")
+
+
+def cancels(number: int) -> list[OperatorCancelAsked]:
+    return [
+        OperatorCancelAsked(f"journal-failed-{n:016x}", "traded", 0, "it failed", "A-" + "0" * 40)
+        for n in range(number)
+    ]
+
+
+def test_the_last_word_takes_no_room_on_the_disk_and_is_read_before_a_later_kill(
+    tmp_path: Path,
+) -> None:
+    journal = tmp_path / "journal.db"
+    keep_room(journal)
+    assert read_aside(journal) == []
+    blocks = last_word_path(journal).stat().st_blocks
+    write_last_word(journal, cancels(1_000))
+    write_aside(journal, KILL)
+    left = last_word_path(journal).stat()
+    assert (left.st_size, left.st_blocks) == (LAST_WORD_BYTES, blocks)
+    assert read_aside(journal) == [*cancels(1_000), KILL]
+    assert reserve_path(journal).exists()
+    drop_aside(journal)
+    keep_room(journal)
+    assert read_aside(journal) == []
+    write_last_word(journal, cancels(1))
+    assert read_aside(journal) == cancels(1)
+
+
+def test_a_last_word_for_which_no_room_was_kept_is_not_there_and_says_so(tmp_path: Path) -> None:
+    journal = tmp_path / "journal.db"
+    with pytest.raises(FileNotFoundError):
+        write_last_word(journal, cancels(1))
+    keep_room(journal)
+    with pytest.raises(OSError, match="2000 commands are more than there is room for"):
+        write_last_word(journal, cancels(2_000))
+    with no_file_can_be_written(), pytest.raises(OSError, match="File too large"):
+        write_last_word(journal, cancels(1))
+    assert read_aside(journal) == []
