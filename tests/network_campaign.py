@@ -57,19 +57,27 @@ class Finds:
     """How long each broken connection has passed for one, seconds."""
 
     def __init__(self) -> None:
-        self.broken_at: list[float] = []
+        self.trader: Trader | None = None
         self.took: list[float] = []
+        self._broken: tuple[float, int] | None = None
+
+    def strike(self, at: float) -> None:
+        """Take note that what the trader has for a connection is none from now on."""
+        if self.trader is not None and self.trader.state.broker.connected and not self._broken:
+            self._broken = at, self.trader.session.connection.breaks
 
     def look(self, trader: Trader, now: float) -> None:
-        """See whether what broke is found out, and not too late."""
-        if not self.broken_at:
+        """See whether what broke is found out, and not too late; who is dead finds nothing."""
+        if trader is not self.trader:
+            self.trader, self._broken = trader, None
+        if self._broken is None:
             return
-        if not trader.state.broker.connected:
-            self.took.append(now - self.broken_at[0])
-            self.broken_at.clear()
+        at, breaks = self._broken
+        if trader.session.connection.breaks > breaks or not trader.state.broker.connected:
+            self.took.append(now - at)
+            self._broken = None
             return
-        late = now - self.broken_at[0]
-        assert late <= FOUND_WITHIN_S, f"for {late:.1f} s nobody has noticed that it is broken"
+        assert now - at <= FOUND_WITHIN_S, f"for {now - at:.1f} s nobody has noticed the break"
 
 
 async def _run(seed: int, mode: Mode, kind: type[IbkrBroker], timing: Timing) -> Counter[str]:
@@ -82,14 +90,11 @@ async def _run(seed: int, mode: Mode, kind: type[IbkrBroker], timing: Timing) ->
     ):
         trader = Trader(Through(running, at), timing=timing, kind=kind)
         if mode in ENDS_BY_ITSELF:
-            proxy.struck = finds.broken_at.append
+            proxy.struck = finds.strike
         try:
             await trader.start(connected=False, capital=CASH)
             for _ in range(STEPS):
-                killed = seen["killed"]
                 trader = await step(trader, chance, seen)
-                if seen["killed"] > killed:
-                    finds.broken_at.clear()  # Who is dead notices nothing.
                 assert_all_reserved(trader)
                 await _watch(trader, finds, chance.uniform(0, 4 * min(timing.beat, Timing().beat)))
             await _settle(trader, proxy, finds)
@@ -123,7 +128,7 @@ async def _settle(trader: Trader, proxy: Proxy, finds: Finds) -> None:
     proxy.calm()
     now = asyncio.get_running_loop().time
     began = now()
-    await _watch(trader, finds, FOUND_WITHIN_S if finds.broken_at else 0)
+    await _watch(trader, finds, 2 * FOUND_WITHIN_S)
     while now() - began < PATIENCE_S:
         trader.session.doubt("the campaign's last look")
         await _watch(trader, finds, trader.session.timing.verify_again)

@@ -61,14 +61,18 @@ class Proxy:
         """Let nothing go wrong from now on, on new connections."""
         self._left = CALM
 
-    def is_struck(self) -> bool:
-        """Count a chunk; say whether it is the one at which things go wrong."""
+    def is_struck(self, *, is_over: bool) -> bool:
+        """Count a chunk; say whether it is the one at which things go wrong.
+
+        Nobody is told where the connection `is_over` anyway.
+        """
         self._left -= 1
         if self._left > 0:
             return False
         self._left = self.chance.randint(5, 120)
         self.strikes += 1
-        self.struck(asyncio.get_running_loop().time())
+        if not is_over:
+            self.struck(asyncio.get_running_loop().time())
         return True
 
 
@@ -95,7 +99,8 @@ class _End(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._is_silent:
             return
-        if self._proxy.is_struck():
+        is_over = self._is_over or self.other._is_over  # noqa: SLF001 - the other end
+        if self._proxy.is_struck(is_over=is_over):
             data = self._strike(data)
         if self._is_slow:
             for byte in data:
