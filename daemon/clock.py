@@ -111,7 +111,7 @@ class SystemClock:
         if abs(ahead) <= JUMP_MAX_NS and asleep <= JUMP_MAX_NS:
             self._agreed = found
             return None
-        return ClockJumped(_seconds(ahead), _seconds(asleep))
+        return ClockJumped(seconds(ahead), seconds(asleep))
 
     def agree(self) -> None:
         """Go by what the wall clock says from here on, whatever was before."""
@@ -128,5 +128,6 @@ def pause(seconds: float) -> None:
     time.sleep(seconds)
 
 
-def _seconds(nanoseconds: int) -> Decimal:
+def seconds(nanoseconds: int) -> Decimal:
+    """Return nanoseconds in seconds, to the millisecond."""
     return Decimal(round(nanoseconds / _MILLISECOND_NS)).scaleb(-3)

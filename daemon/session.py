@@ -7,12 +7,14 @@ configuration, the calendar or the corporate actions refuses the start without a
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from importlib import metadata
 
 import msgspec
 
 from daemon.brokers import AnswersMargin, Broker
 from daemon.calendar import load_calendar
+from daemon.clock import JUMP_MAX_NS, seconds
 from daemon.config.backtest_id import backtest_id
 from daemon.config.file import ConfigError, to_event
 from daemon.config.options import BrokerConfig, Config
@@ -27,11 +29,13 @@ from events import (
     CalendarLoaded,
     CashMoved,
     CashMovementKind,
+    ClockJumped,
     CorporateActionAnnounced,
     JournalOpened,
     Mode,
     OrderWithheld,
     SessionStarted,
+    nanoseconds,
     utc_from_nanoseconds,
 )
 from events.codec import Input
@@ -78,17 +82,11 @@ def opening(  # noqa: PLR0913, PLR0917 - all that a session depends on
     """
     state, known = recovered.state, recovered.state.corporate_actions.known
     wanted = [action for action in actions if action.symbol in config.symbols]
-    if feed.live:
-        calendars = live_calendars(config, now)
-        assert_known_ahead(calendars, now)
-    else:
-        calendars = _calendars(
-            config,
-            (now - CALENDAR_BEFORE).date(),
-            (max(feed.ends_at or now, now) + CALENDAR_AFTER).date(),
-        )
+    calendars = _calendars_for(feed, config, now)
     deposit = CashMoved(CashMovementKind.DEPOSIT, config.broker.capital_usd, "opening capital")
     events: list[Input] = [
+        # Before all that goes by the time: no day begins or ends by a clock in doubt.
+        *(clock_behind(state, now) if feed.live else ()),
         # The configuration first: a replay then has the session's strategies when it starts.
         to_event(config),
         SessionStarted(
@@ -129,6 +127,13 @@ def opening(  # noqa: PLR0913, PLR0917 - all that a session depends on
     )
 
 
+def clock_behind(state: State, now: datetime) -> Iterator[ClockJumped]:
+    """Say that the clock was set where `now` is before what the journal has recorded already."""
+    behind_ns = state.at - nanoseconds(now)
+    if behind_ns > JUMP_MAX_NS:
+        yield ClockJumped(-seconds(behind_ns), Decimal(0))
+
+
 def in_simulated_time(opens: Opening, now: datetime) -> Opening:
     """Return `opens` for a daemon that lives in a simulated gateway's time, `now`."""
     identity = opens.identity
@@ -136,6 +141,16 @@ def in_simulated_time(opens: Opening, now: datetime) -> Opening:
         identity = msgspec.structs.replace(identity, simulated_time=True)
     notice = f"the time is a simulated gateway's: {now:%Y-%m-%d %H:%M:%S}"
     return msgspec.structs.replace(opens, identity=identity, notices=(notice, *opens.notices))
+
+
+def _calendars_for(feed: Feed, config: Config, now: datetime) -> list[CalendarLoaded]:
+    """Return the sessions a run at `now` may need; one on a live feed needs them far ahead."""
+    if feed.live:
+        calendars = live_calendars(config, now)
+        assert_known_ahead(calendars, now)
+        return calendars
+    last = (max(feed.ends_at or now, now) + CALENDAR_AFTER).date()
+    return _calendars(config, (now - CALENDAR_BEFORE).date(), last)
 
 
 def live_calendars(config: Config, now: datetime) -> list[CalendarLoaded]:

@@ -10,7 +10,13 @@ from decimal import Decimal
 
 import msgspec
 
-from events import CorporateActionApplied, CorporateActionKind, Symbol, utc_from_nanoseconds
+from events import (
+    CorporateActionApplied,
+    CorporateActionKind,
+    Symbol,
+    nanoseconds,
+    utc_from_nanoseconds,
+)
 from projections.market import restated
 from projections.positions import Position
 
@@ -126,7 +132,12 @@ class Pnl(msgspec.Struct):
         self.set_day(day)
 
     def find_day(self, day: tuple[int, int], at: int) -> None:
-        """Take up the day of `at` (ns UTC) by a new table of sessions."""
+        """Take up the day of `at` (ns UTC) by a new table of sessions.
+
+        A day that is over stays over: a clock that was set back must not end it once more.
+        """
+        if day[1] <= nanoseconds(self.day_started):
+            return
         if 0 < self.day_ends_at < at:
             # The table before had ended, so the day could not be closed when it was over.
             self.end_day(day)

@@ -94,6 +94,7 @@ from projections.positions import Positions
 from projections.rare_events import RareEvent, UnbookedEvent
 from projections.reconciliation import Reconciliation
 from projections.references import References
+from projections.set_back import set_back
 from projections.settlement import Settlement
 from projections.strategies import FAILED, Strategies
 from projections.timers import Timers
@@ -140,6 +141,9 @@ class State(msgspec.Struct):
     def apply(self, record: Record) -> None:
         """Move every book the event concerns. The most frequent events stand first."""
         event = record.event
+        if record.at < self.at:
+            books = (self.timers, self.reconciliation, self.broker, self.broker_errors)
+            set_back(record.at, *books, self.freshness)
         self.seq = record.seq
         self.at = record.at
         is_another_day = record.at > self.pnl.day_ends_at or record.at > self.activity.day

@@ -53,6 +53,26 @@ CAMPAIGNS = (
     Campaign("the gate", "tests.gate_campaign --cases {count}", 1_000_000),
     Campaign("kill switch", "tests.kill_switch_campaign --trials {count}", 500),
     Campaign("simulation", "tests.simulation --days {count}", 10_000),
+    Campaign("time", "tests.time --walks {count}", 1_000),
+    Campaign(
+        "time, by the wall alone",
+        "tests.time --walks {count} --mutant fire-by-the-wall-clock-alone",
+        40,
+        fails=True,
+    ),
+    Campaign("network", "tests.network_campaign --seeds {count}", 200),
+    Campaign(
+        "network, blind",
+        "tests.network_campaign --mutant blind --mode reset --seeds {count}",
+        20,
+        fails=True,
+    ),
+    Campaign(
+        "network, deaf",
+        "tests.network_campaign --mutant deaf --mode half-open --seeds {count}",
+        20,
+        fails=True,
+    ),
     Campaign("gateway", "tests.gateway_campaign --seeds {count}", 2_000),
     Campaign(
         "gateway, blind", "tests.gateway_campaign --mutant blind --seeds {count}", 50, fails=True

@@ -123,7 +123,7 @@ class CoreDesk:
                 case BarClosed(end=moment) | OrderFilled(executed_at=moment):
                     now = nanoseconds(moment)
                 case TimerFired(due=moment):
-                    now = nanoseconds(moment)
+                    now = max(nanoseconds(moment), self.state.at)  # Late, where others came first.
                 case _:
                     now = self.state.at
         else:

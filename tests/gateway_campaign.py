@@ -106,10 +106,10 @@ async def _run(seed: int, kind: type[IbkrBroker] = Watched) -> Counter[str]:
         try:
             await trader.start(connected=False, capital=CASH)
             for _ in range(STEPS):
-                trader = await _step(trader, chance, seen)
-                _assert_all_reserved(trader)
+                trader = await step(trader, chance, seen)
+                assert_all_reserved(trader)
             await _settle(trader)
-            _judge(trader, seen)
+            judge(trader, seen)
         except AssertionError as error:
             # Raised behind the gateway's end: its tasks would wrap it.
             wrong = f"seed {seed}: {error}\n{trader.tail()}"
@@ -166,7 +166,7 @@ def _at_the_sending(chance: Random) -> Sequence[Fault]:
     return found
 
 
-async def _step(trader: Trader, chance: Random, seen: Counter[str]) -> Trader:
+async def step(trader: Trader, chance: Random, seen: Counter[str]) -> Trader:
     """Do one thing at random, then let some time pass."""
     what = chance.random()
     if what < 0.60:
@@ -212,7 +212,7 @@ async def _killed(trader: Trader, chance: Random, seen: Counter[str]) -> Trader:
     await trader.kill(lost=chance.choice((0, 0, 1, 3, 8)))
     seen["killed"] += 1
     kind = type(trader.broker)
-    trader = Trader(trader.running, trader.records, timing=QUICK, kind=kind)
+    trader = Trader(trader.running, trader.records, timing=trader.session.timing, kind=kind)
     await trader.start(connected=False)
     return trader
 
@@ -228,11 +228,11 @@ async def _settle(trader: Trader) -> None:
     while now() - began < PATIENCE_S:
         trader.session.doubt("the campaign's last look")
         await asyncio.sleep(0.3)
-        if trader.state.broker.connected and (_agrees(trader) or now() - began > SETTLE_S):
+        if trader.state.broker.connected and (agrees(trader) or now() - began > SETTLE_S):
             return
 
 
-def _agrees(trader: Trader) -> bool:
+def agrees(trader: Trader) -> bool:
     """Whether position and cash are the gateway's, and of every order there we have heard."""
     there = set(trader.orders_there())
     open_orders = trader.state.orders.open.items()
@@ -246,7 +246,7 @@ def _cash_off(trader: Trader) -> Decimal:
     return theirs - trader.state.cash.balance.quantize(Decimal("0.01"))
 
 
-def _assert_all_reserved(trader: Trader) -> None:
+def assert_all_reserved(trader: Trader) -> None:
     """See that what may still fill there is reserved for here, heard of or not."""
     for line in trader.running.gateway.floor.all_open_orders():
         ref = line.terms.order_ref
@@ -254,7 +254,7 @@ def _assert_all_reserved(trader: Trader) -> None:
             assert ref in trader.state.orders.open, f"{ref} is alive there and over here"
 
 
-def _judge(trader: Trader, seen: Counter[str]) -> None:
+def judge(trader: Trader, seen: Counter[str]) -> None:
     assert trader.failed is None, f"the session ended: {trader.failed!r}"
     there = [ref for ref in trader.orders_there() if ref]
     twice = [ref for ref, count in Counter(there).items() if count > 1]
@@ -266,7 +266,7 @@ def _judge(trader: Trader, seen: Counter[str]) -> None:
     executions = [fill.execution_id for fill in trader.fills]
     assert len(set(executions)) == len(executions), "an execution counted twice"
     assert trader.state.broker.connected, f"not connected: {trader.state.broker.reason}"
-    _assert_all_reserved(trader)
+    assert_all_reserved(trader)
     _judge_books(trader, seen)
     seen["fills"] += len(trader.fills)
     open_orders = trader.state.orders.open.values()

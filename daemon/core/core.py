@@ -146,10 +146,13 @@ class Core:
         """Take one input at wall time `at` (ns UTC). A repeat of what is known changes nothing."""
         pnl = self.state.pnl
         equity = pnl.equity
+        was_set_back = at < self.state.at
         if isinstance(event, BarClosed):
             self._bar(event, at)  # By far the most frequent: asked about alone, and first.
         else:
             self._take(event, at)
+        if was_set_back:
+            self.deadlines.restart()  # What is to come is reckoned from the time it is.
         if pnl.equity is not equity:
             self.breaker.look()
         while self.orders.refused:

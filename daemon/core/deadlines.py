@@ -13,7 +13,7 @@ from daemon.core.data_watch import bar_due, look_due
 from daemon.core.looks import BOOKS, ReconciliationTerms, next_look
 from daemon.core.schedules import newest_due
 from daemon.core.strategy_runs import StrategyRun
-from daemon.new_york import midnight
+from daemon.new_york import day_of, midnight
 from events import (
     ClientOrderId,
     CorporateActionAnnounced,
@@ -44,6 +44,7 @@ _WATCHES: Final = frozenset(
     {TimerKind.BAR_DEADLINE, TimerKind.DATA_WATCH, TimerKind.BROKER_WATCH, TimerKind.RECONCILE}
 )
 """Of these there is one next time a subject, which moves."""
+_NEVER_BEGAN: Final = utc_from_nanoseconds(0)
 _INSTANT: Final = timedelta(microseconds=1)
 _APART: Final = timedelta(seconds=1)
 
@@ -175,6 +176,8 @@ class Deadlines:
                 if self._watched.get((kind, subject)) != due:
                     continue  # Another time has been set since.
                 del self._watched[kind, subject]
+            if timer.kind is TimerKind.SCHEDULE and self._is_passed_over(timer, before):
+                continue
             if self._matters(timer):
                 self._refresh()
                 return timer
@@ -182,6 +185,24 @@ class Deadlines:
                 self._watch(timer.kind, subject)
         self._refresh()
         return None
+
+    def _is_passed_over(self, timer: TimerFired, now: datetime) -> bool:
+        """Set what is due instead where a later one is due too: the machine may have slept.
+
+        Recorded bars go through time without a leap, however far apart they are.
+        """
+        sessions, run = self._account_sessions(), self._run_of(timer.subject)
+        if not self._state.freshness.live or sessions is None or run is None:
+            return False
+        after = timer.due - _INSTANT
+        newest = newest_due(run.schedules[timer.subject], sessions, after, now - _INSTANT)
+        if newest is None or newest <= timer.due:
+            return False
+        self._push(newest, TimerKind.SCHEDULE, timer.subject)
+        return True
+
+    def _run_of(self, subject: str) -> StrategyRun | None:
+        return next((run for run in self._runs if subject in run.schedules), None)
 
     def overdue(self, timer: TimerFired) -> str:
         """Say which answer `timer` has waited for in vain; "" where there is no such wait any more.
@@ -233,7 +254,7 @@ class Deadlines:
         now = utc_from_nanoseconds(self._state.at)
         fired = self._state.timers.fired.get(subject)
         # What is due at this very moment has not fired: a restart may have come in between.
-        after = now - _INSTANT if fired is None else fired.due + SAME_SESSION
+        after = self._began - _INSTANT if fired is None else fired.due + SAME_SESSION
         # Of those a stop has missed only the newest fires: the strategy acts on today's prices.
         due = newest_due(run.schedules[subject], sessions, after, now)
         if due is not None:
@@ -269,11 +290,18 @@ class Deadlines:
     def _watch_calendar(self) -> None:
         """Set when the calendars are made anew: as a day begins in New York, and nobody trades."""
         looked = self._state.timers.last_watch(TimerKind.CALENDAR_REFRESH, CALENDARS)
+        since = self._began if looked is None else max(self._began, looked)
         now = utc_from_nanoseconds(self._state.at)
-        since = now if looked is None else max(now, looked)
-        days = (since.date() + timedelta(days=number) for number in range(3))
-        due = next(begins for day in days if (begins := midnight(day)) > since)
+        day = day_of(max(since, now))
+        # Of the days that began unseen only the last counts.
+        due = midnight(day) if midnight(day) > since else midnight(day + timedelta(days=1))
         self._push(due, TimerKind.CALENDAR_REFRESH, CALENDARS)
+
+    @property
+    def _began(self) -> datetime:
+        """Since when what comes due is waited for: the session's start, else now."""
+        began = self._state.freshness.since
+        return began if began > _NEVER_BEGAN else utc_from_nanoseconds(self._state.at)
 
     def _account_sessions(self) -> Sessions | None:
         """Return the sessions schedules go by: New York's, else whatever is loaded."""

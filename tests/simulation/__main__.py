@@ -32,7 +32,7 @@ def main() -> int:
     parser.add_argument("--every-moment", action="store_true", help="die at each moment in turn")
     asked = parser.parse_args()
     if asked.mutant:
-        mutants.infect(asked.mutant)
+        mutants.infect(mutants.MUTANTS[asked.mutant])
         asked.jobs = 1  # No other process would have it.
     # Not before a mutant is in place.
     from tests.simulation.campaign import drills, worlds  # noqa: PLC0415 - see above

@@ -115,8 +115,7 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         exec(code, module.__dict__)  # noqa: S102 - our own source, with one passage changed
 
 
-def infect(name: str) -> None:
-    """Let this process import the mutant `name`; nothing of ours may have been imported yet."""
-    mutant = MUTANTS[name]
+def infect(mutant: Mutant) -> None:
+    """Let this process import `mutant`; nothing of ours may have been imported yet."""
     assert mutant.module not in sys.modules, f"{mutant.module} has been imported already"
     sys.meta_path.insert(0, _Finder(mutant))
