@@ -38,9 +38,9 @@ help: ## Show this list
 demo: .venv/.ok ## See traded at work on the paper broker
 	@$(BIN)/traded demo
 
-test: lint ## Every check there is, the tests last
+test: lint ## Every check there is, the tests last (JOBS=4: on more cores)
 	@echo "== pytest"
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses $(or $(JOBS),2) --dist loadfile
 
 lint: .venv/.ok ## Style, types and the one-way rule
 	@echo "== ruff check"
