@@ -124,6 +124,13 @@ def say(*lines: str, err: bool = False) -> None:
         stream.flush()
 
 
+def write_log(line: str) -> None:
+    """Write one line of a log on stderr as it is, which its maker has kept to ASCII."""
+    with suppress(OSError):
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
+
+
 def can_say(text: str) -> bool:
     """Return whether stdout has all characters of `text`."""
     try:

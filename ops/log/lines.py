@@ -8,7 +8,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping, MutableMapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from enum import IntEnum
 from typing import Any, Final, Protocol
 
@@ -17,7 +17,7 @@ import structlog
 
 from ops.failures import Failure, failure_of
 from ops.log.redaction import Redaction
-from ops.render import LINE_LONGEST, one_line, say
+from ops.render import LINE_LONGEST, one_line, say, write_log
 
 FORMAT: Final = "TRADED_LOG"
 """The variable that says "human" or "json" where the terminal should not decide."""
@@ -109,9 +109,7 @@ class JsonLog:
 
     def msg(self, line: str) -> None:
         """Write what structlog has made; nobody stops trading because nobody reads."""
-        with suppress(OSError):
-            sys.stderr.write(f"<{self._level:d}>{line}\n" if self._priorities else f"{line}\n")
-            sys.stderr.flush()
+        write_log(f"<{self._level:d}>{line}" if self._priorities else line)
 
     def _redacted(
         self, _logger: object, _method: str, fields: MutableMapping[str, Any]
