@@ -151,7 +151,7 @@ class Orders(msgspec.Struct):
     `impossible` counts reports that cannot be about the order they name: the life table has no row
     for them, or a fill has the wrong symbol or side; the core puts a hold behind each.
     `forgotten` has the strategies of orders that were sent and are kept no more, by order id.
-    `foreign_executions` are fills of orders this journal never sent.
+    `foreign_executions` are the last fills of orders this journal never sent.
     `month_shares` are the shares filled, unsigned, by UTC month (2024-01) of execution, of the last
     two months with any: commission tiers go by them.
     """
@@ -287,7 +287,7 @@ class Orders(msgspec.Struct):
         order = self.find(event.client_order_id)
         if order is None:
             if event.client_order_id not in self.forgotten:
-                self.foreign_executions[event.execution_id] = event
+                self._keep_foreign(event)
             return
         intent = order.intent
         filled = order.filled + event.quantity
@@ -308,6 +308,13 @@ class Orders(msgspec.Struct):
                 executions=(*order.executions, event.execution_id),
             )
         )
+
+    def _keep_foreign(self, event: OrderFilled) -> None:
+        foreign = self.foreign_executions
+        foreign[event.execution_id] = event
+        if len(foreign) >= 2 * CLOSED_KEPT:  # In blocks, as orders are forgotten.
+            for oldest in list(foreign)[:CLOSED_KEPT]:
+                del foreign[oldest]
 
     def _count_month(self, fill: OrderFilled) -> None:
         month = month_of(fill.executed_at)

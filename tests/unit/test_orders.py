@@ -189,6 +189,13 @@ def test_a_fill_of_nobodys_order_is_kept_apart() -> None:
     assert state.orders.fills == 1
 
 
+def test_only_the_last_fills_of_nobodys_orders_are_kept_and_all_are_known() -> None:
+    fills = [a_fill("1", order_id="by hand", execution_id=f"e{n}") for n in range(2 * CLOSED_KEPT)]
+    state = state_after(*fills)
+    assert list(state.orders.foreign_executions) == [f.execution_id for f in fills[CLOSED_KEPT:]]
+    assert all(state.orders.is_repeat(each) for each in fills)
+
+
 def test_an_execution_reported_twice_counts_once() -> None:
     fill, charge = a_fill("40", "10"), a_commission("1")
     once = state_after(*an_order(), fill, charge)
