@@ -18,7 +18,8 @@ from daemon.brokers.gateway.amendments import Amendments
 from daemon.brokers.gateway.asking import ConnectionLost
 from daemon.brokers.gateway.codes import meaning
 from daemon.brokers.gateway.contracts import Contracts
-from daemon.brokers.gateway.look import BooksReader, Lists, take_lists
+from daemon.brokers.gateway.look import BooksReader
+from daemon.brokers.gateway.looking import Looks
 from daemon.brokers.gateway.margins import WhatIfs
 from daemon.brokers.gateway.messages import OrderLine
 from daemon.brokers.gateway.orders import OrderNames
@@ -69,18 +70,13 @@ class IbkrBroker:
         self._amendments = Amendments()
         self._state = State()
         self._inbox: Inbox
-        self._books: BooksReader
+        self._looks: Looks
         self._why_not: Callable[[OrderIntended], str] = _nothing_against
         self._figures = AccountFigures(session.alias)
         self._what_ifs: WhatIfs
         self._said: dict[tuple[int, str], tuple[str, ...]] = {}
         self._uncharged: dict[str, list[messages.Commission]] = {}
         self._submitting: ClientOrderId | None = None
-        self._wanted: list[tuple[str, LookWhy]] = []
-        self._wants_look = False
-        self._looking: asyncio.Task[None] | None = None
-        self._looked_at_s = 0.0
-        self._has_been_ready = False
         self._is_read_only = False
 
     # The broker protocol.
@@ -92,12 +88,9 @@ class IbkrBroker:
         self.session.report = inbox
         self.contracts.know(state)
         session = self.session
-        self._books = BooksReader(
-            self._alias,
-            session.settings.client_id,
-            self.contracts.by_id,
-            self._read_order,
-        )
+        client_id, by_id = session.settings.client_id, self.contracts.by_id
+        books = BooksReader(self._alias, client_id, by_id, self._read_order)
+        self._looks = Looks(session, books, inbox)
         self._what_ifs = WhatIfs(session, self.contracts, inbox, self._names.spare_number)
         inbox(BrokerDisconnected(session.connection.why_not))
 
@@ -143,8 +136,7 @@ class IbkrBroker:
 
     def report_books(self, look_id: str, why: LookWhy, now: datetime) -> None:  # noqa: ARG002 - the look says when it began
         """Look at the lists, now or as soon as there is a connection."""
-        self._wanted.append((look_id, why))
-        self._look_soon()
+        self._looks.want(look_id, why)
 
     # A listener of the session.
 
@@ -172,9 +164,7 @@ class IbkrBroker:
         self._names.disconnected()
         self._amendments.disconnected()
         self._what_ifs.lost()
-        if self._looking is not None:
-            self._looking.cancel()
-            self._looking = None
+        self._looks.lost()
 
     async def verify(self) -> None:
         """Take every list; what they say is on record before anything may be sent.
@@ -183,9 +173,7 @@ class IbkrBroker:
             ConfigError: the interface is read-only.
             ConnectionLost, RequestFailed: an essential list did not come.
         """
-        why = LookWhy.RECONNECT if self._has_been_ready else LookWhy.START
-        self._wanted = self._wanted or [(f"{why}-{self.session.connection.breaks}", why)]
-        lists = await self._look()
+        lists = await self._looks.verify()
         for each in ESSENTIAL:
             if each.value in lists.missing:
                 self._refuse_read_only(lists.missing[each.value])
@@ -193,9 +181,7 @@ class IbkrBroker:
 
     async def ready(self) -> None:
         """Ask again for every cancel that has no answer; look where that is wanted by now."""
-        self._has_been_ready = True
-        if self._wanted or self._wants_look:
-            self._look_soon()
+        self._looks.ready()
         for order in tuple(self._state.orders.open.values()):
             if order.cancel_requested:
                 self.cancel(order.client_order_id)
@@ -239,7 +225,7 @@ class IbkrBroker:
             return  # Of two live orders under one reference one is over.
         self._report(translate.of_status(status, order_id))
         if translate.wants_look(status, abs(order.filled)):
-            self._look_up_later()
+            self._looks.look_up()
 
     def _line(self, kind: int, fields: Sequence[str]) -> None:
         margins = self.session.wire.read_margins(fields) if kind == messages.OPEN_ORDER else None
@@ -323,7 +309,7 @@ class IbkrBroker:
         has_shown = self._amendments.has_shown(order_id)
         reports = translate.of_notice(notice, meaning(notice.code), order, has_shown=has_shown)
         if reports is None or (reports and self._amendments.has_other(order_id, notice.about)):
-            self._look_up_later()
+            self._looks.look_up()
         else:
             self._report(reports)
 
@@ -395,46 +381,7 @@ class IbkrBroker:
     def _look_for(self, order_id: ClientOrderId) -> None:
         order = self._state.orders.open.get(order_id)
         if order is not None and order.state is OrderState.SENDING:
-            self._look_up_later()
-
-    # Looks.
-
-    def _look_up_later(self) -> None:
-        """Have the lists say what a message left open."""
-        self._wants_look = True
-        self._look_soon()
-
-    def _look_soon(self) -> None:
-        if self._looking is None and not self.session.connection.why_not:
-            self._looking = asyncio.get_running_loop().create_task(
-                self._look_until_done(), name="look at the broker's lists"
-            )
-
-    async def _look_until_done(self) -> None:
-        """Look as long as there is a wish for it, not too often."""
-        try:
-            while self._wanted or self._wants_look:
-                since = self.session.seconds() - self._looked_at_s
-                apart = self.session.timing.look_apart
-                if since < apart:
-                    await asyncio.sleep(apart - since)
-                await self._look()
-        except ConnectionLost:
-            return  # The next connection begins with a look.
-        finally:
-            self._looking = None
-
-    async def _look(self) -> Lists:
-        """Take the lists, and report them to whoever wanted that."""
-        began_at = self.session.now
-        self._wants_look = False
-        wanted, self._wanted = self._wanted, []
-        lists = await take_lists(self.session)
-        self._looked_at_s = self.session.seconds()
-        for look_id, why in wanted:
-            books = self._books.report(lists, look_id, why, began_at, self.session.up_since)
-            self._inbox(books)
-        return lists
+            self._looks.look_up()
 
     @staticmethod
     def _refuse_read_only(why: str) -> None:
