@@ -52,8 +52,19 @@ class BrokerDisconnected(LinkEvent, frozen=True, tag="broker.disconnected"):
 
 
 class BrokerDegraded(LinkEvent, frozen=True, tag="broker.degraded"):
-    """Orders can be sent, and something else is missing, such as market data."""
+    """Orders can be sent, and something else is missing, such as market data.
 
+    `part` is what is missing, by which `broker.restored` takes it back.
+    """
+
+    reason: str
+    part: str = ""
+
+
+class BrokerRestored(LinkEvent, frozen=True, tag="broker.restored"):
+    """What was missing of a connection is there again: `part`, as `broker.degraded` named it."""
+
+    part: str
     reason: str
 
 

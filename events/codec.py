@@ -17,6 +17,7 @@ from events.broker import (
     BrokerDegraded,
     BrokerDisconnected,
     BrokerHeard,
+    BrokerRestored,
     BrokerUnreachable,
     OrderNumbered,
 )
@@ -131,6 +132,7 @@ Input = (
     | BrokerConnected
     | BrokerDisconnected
     | BrokerDegraded
+    | BrokerRestored
     | BrokerDataLost
     | BrokerUnreachable
     | CashMoved

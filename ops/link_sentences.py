@@ -8,6 +8,7 @@ from events import (
     BrokerDegraded,
     BrokerDisconnected,
     BrokerHeard,
+    BrokerRestored,
     BrokerUnreachable,
     OrderNumbered,
 )
@@ -32,6 +33,8 @@ def link_sentence(event: LinkNews) -> str:  # noqa: PLR0911 - one branch a type
             return because(lost, event.reason)
         case BrokerDegraded():
             return because("connected, but", event.reason)
+        case BrokerRestored():
+            return because(f"{one_line(event.part)}: no longer missing", event.reason)
         case BrokerDataLost():
             return because("every subscription is gone", event.reason)
         case BrokerUnreachable():

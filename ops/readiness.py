@@ -21,7 +21,7 @@ from ops.daemon_state import Running, daemon_state
 from ops.headroom import headrooms, limits_of, margin_use
 from ops.moments import now_of
 from ops.recorded_config import recorded_config
-from ops.render import money, percent, span
+from ops.render import because, money, percent, span
 from ops.room import disk_room
 from ops.standing import is_dry_run
 from ops.stops import breaker_text, is_kill, is_killed, is_trip, kill_text, trips_of
@@ -232,7 +232,7 @@ def _link(journal: Path, state: State) -> tuple[bool, str]:
         return False, f"not connected: {link.reason}"
     if not link.since:
         return state.identity.opened is not None, "it says nothing of a connection"
-    return True, f"connected; last trouble: {link.reason}" if link.reason else "connected"
+    return True, because("connected", link.trouble and f"degraded: {link.trouble}")
 
 
 def _broker(journal: Path, state: State, _now: datetime) -> Iterator[Point]:

@@ -26,6 +26,7 @@ from ops.room import DiskRoom, disk_room
 from ops.sessions_ahead import SessionStanding, sessions_ahead
 from ops.stops import Tripped, is_killed, trips_of
 from projections import State
+from projections.broker import LinkState
 from projections.hours_doubts import HoursDoubt, hours_doubts
 from projections.order_states import OrderState
 from projections.strategies import StrategyAnswers
@@ -56,11 +57,13 @@ class Standing(msgspec.Struct, frozen=True):
 
 
 class BrokerStanding(msgspec.Struct, frozen=True):
-    """The way to a broker outside, and since when that is so.
+    """The way to a broker outside: whether orders can be sent, and since when that is so.
 
-    `reason` is why nothing can be sent, or, while it can, the last trouble since.
+    `reason` is why it is no better than its `state`: why nothing can be sent, or what else is
+    missing.
     """
 
+    state: LinkState
     connected: bool
     since: datetime | None
     reason: str
@@ -198,10 +201,16 @@ def _broker(state: State, daemon: DaemonState | None) -> BrokerStanding | None:
         return None
     if state.identity.ended:
         # An orderly stop closes the connection without a word of its own.
-        return BrokerStanding(connected=False, since=None, reason="the daemon has ended")
+        return _gone("the daemon has ended")
     if daemon is not None and daemon.running is Running.STOPPED:
-        return BrokerStanding(connected=False, since=None, reason="the daemon does not run")
-    return BrokerStanding(link.connected, utc_from_nanoseconds(link.since), link.reason)
+        return _gone("the daemon does not run")
+    return BrokerStanding(
+        link.state, link.connected, utc_from_nanoseconds(link.since), link.trouble
+    )
+
+
+def _gone(why: str) -> BrokerStanding:
+    return BrokerStanding(LinkState.DISCONNECTED, connected=False, since=None, reason=why)
 
 
 def _is_permitted(journal: Path) -> bool:

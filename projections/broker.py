@@ -1,5 +1,6 @@
 """The way to a broker outside: whether there is one, since when, and which numbers are used."""
 
+from enum import StrEnum
 from typing import assert_never
 
 import msgspec
@@ -10,6 +11,7 @@ from events import (
     BrokerDegraded,
     BrokerDisconnected,
     BrokerHeard,
+    BrokerRestored,
     BrokerUnreachable,
     OrderNumbered,
 )
@@ -18,12 +20,21 @@ DISCONNECTED = "BROKER_DISCONNECTED"
 """The cause of the hold that stands while nothing can be sent."""
 
 
+class LinkState(StrEnum):
+    """How much of the way to the exchange there is: DEGRADED lacks something, and sends orders."""
+
+    CONNECTED = "CONNECTED"
+    DEGRADED = "DEGRADED"
+    DISCONNECTED = "DISCONNECTED"
+
+
 LinkNews = (
     BrokerHeard
     | OrderNumbered
     | BrokerConnected
     | BrokerDisconnected
     | BrokerDegraded
+    | BrokerRestored
     | BrokerDataLost
     | BrokerUnreachable
 )
@@ -32,18 +43,32 @@ LinkNews = (
 class BrokerLink(msgspec.Struct):
     """`connected` says whether orders can be sent, `since` (ns UTC) from when that is so.
 
-    `reason` is why they cannot, or what else is missing. `unreachable` is the last word on attempts
-    in vain, None once there is a connection. `order_id_max` is the highest number that an order of
-    anybody had, `order_id_sent` the highest that one of ours has left under.
+    `reason` is why they cannot; `missing` has what else is not there, by part, each with its
+    reason. `unreachable` is the last word on attempts in vain, None once there is a connection.
+    `order_id_max` is the highest number that an order of anybody had, `order_id_sent` the highest
+    that one of ours has left under.
     """
 
     connected: bool = False
     since: int = 0
     reason: str = ""
+    missing: dict[str, str] = {}
     unreachable: BrokerUnreachable | None = None
     order_id_max: int = 0
     order_id_sent: int = 0
     heard: int = 0
+
+    @property
+    def state(self) -> LinkState:
+        """The one word for it."""
+        if not self.connected:
+            return LinkState.DISCONNECTED
+        return LinkState.DEGRADED if self.missing else LinkState.CONNECTED
+
+    @property
+    def trouble(self) -> str:
+        """Why it is no better than it is, empty where nothing is missing."""
+        return "; ".join(self.missing.values()) if self.connected else self.reason
 
     def apply(self, event: LinkNews, at: int) -> None:
         """Take one event about the connection, or one message that came over it."""
@@ -60,7 +85,12 @@ class BrokerLink(msgspec.Struct):
                 self.order_id_max = max(self.order_id_max, event.order_id_next - 1)
             case BrokerDisconnected():
                 self.connected, self.since, self.reason = False, at, event.reason
-            case BrokerDegraded() | BrokerDataLost():
+                self.missing = {}  # What is still missing is said anew with the next connection.
+            case BrokerDegraded():
+                self.missing[event.part] = event.reason
+            case BrokerRestored():
+                self.missing.pop(event.part, None)
+            case BrokerDataLost():
                 self.reason = event.reason
             case BrokerUnreachable():
                 self.unreachable = event
@@ -70,3 +100,4 @@ class BrokerLink(msgspec.Struct):
     def start(self) -> None:
         """Take note of a daemon that starts: it has no connection yet."""
         self.connected = False
+        self.missing = {}

@@ -11,6 +11,7 @@ from events import (
     BrokerDegraded,
     BrokerDisconnected,
     BrokerHeard,
+    BrokerRestored,
     BrokerUnparsed,
     BrokerUnreachable,
     CalendarLoaded,
@@ -59,6 +60,7 @@ RareEvent = (
     | BrokerConnected
     | BrokerDisconnected
     | BrokerDegraded
+    | BrokerRestored
     | BrokerDataLost
     | BrokerUnreachable
     | FillCorrected

@@ -27,7 +27,6 @@ from daemon.feeds.border import AHEAD_MAX, objection
 from daemon.feeds.five_seconds import Builder, Gap, Part
 from events import (
     BarClosed,
-    BrokerDegraded,
     BrokerUnparsed,
     DataTrouble,
     MarketDataImpaired,
@@ -131,7 +130,7 @@ class IbkrFeed:
         self._filling: set[asyncio.Task[None]] = set()
         self._histories: deque[datetime] = deque()
         self._asked_at_once = asyncio.Semaphore(HISTORIES_AT_ONCE)
-        self._complained: set[tuple[Symbol, str]] = set()
+        self._complained: set[tuple[Symbol, DataTrouble]] = set()
 
     async def blocks(self, newest: Mapping[Symbol, datetime]) -> AsyncIterator[Sequence[BarClosed]]:
         """Yield what has come, again and again."""
@@ -223,6 +222,7 @@ class IbkrFeed:
         stream = self._streams[symbol]
         if stream.is_delayed and not self._takes_delayed:
             return  # It counts as silent: subscribed again, it may be live.
+        self.session.has(_bars_of(symbol), f"live bars of {symbol} come")
         stream.heard_at = self.session.now
         stream.silence = SILENCE
         start = datetime.fromtimestamp(int(fields[3]), UTC)
@@ -297,9 +297,8 @@ class IbkrFeed:
             self._streams[symbol].is_delayed = True
         if trouble is not None:
             self._say_once(symbol, trouble, said)
-        elif (symbol, said) not in self._complained:
-            self._complained.add((symbol, said))
-            self.session.report(BrokerDegraded(f"no live bars of {symbol}: {said}"))
+        else:
+            self.session.lacks(_bars_of(symbol), f"no live bars of {symbol}: {said}")
 
     def _say_once(self, symbol: Symbol, trouble: DataTrouble, said: str) -> None:
         """Put it on record, once a connection."""
@@ -398,6 +397,11 @@ class IbkrFeed:
                 self._histories.append(now)
                 return
             await asyncio.sleep(HISTORY_EVERY_S)
+
+
+def _bars_of(symbol: Symbol) -> str:
+    """Return what is missing of a connection over which no bars of a symbol come."""
+    return f"bars of {symbol}"
 
 
 def _duration(seconds: int) -> str:

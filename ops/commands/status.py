@@ -34,6 +34,7 @@ from ops.sentences import hold_text
 from ops.sessions_ahead import SessionStanding
 from ops.standing import BrokerStanding, DataAge, Status, StrategyStanding, status_of
 from ops.stops import breaker_text, kill_text
+from projections.broker import LinkState
 from projections.calendar import ALWAYS_OPEN
 from projections.differences import difference_text
 
@@ -199,7 +200,8 @@ def broker_text(broker: BrokerStanding, now: datetime) -> str:
     if not broker.connected:
         return because(f"NOT CONNECTED{since}", broker.reason)
     ago = "" if broker.since is None else f" ({age(broker.since, now)})"
-    return because(f"connected{since}{ago}", broker.reason and f"last trouble: {broker.reason}")
+    word = "DEGRADED: connected" if broker.state is LinkState.DEGRADED else "connected"
+    return because(f"{word}{since}{ago}", broker.reason)
 
 
 def _reconciled_text(status: Status) -> str:

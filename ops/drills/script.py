@@ -15,6 +15,7 @@ from events import (
     BrokerDataLost,
     BrokerDegraded,
     BrokerDisconnected,
+    BrokerRestored,
     ClientOrderId,
     CommissionCharged,
     CommissionCorrected,
@@ -54,6 +55,7 @@ Market = (
     | BrokerConnected
     | BrokerDisconnected
     | BrokerDegraded
+    | BrokerRestored
     | BrokerDataLost
     | SymbolHalted
     | SymbolResumed

@@ -13,6 +13,7 @@ from daemon.brokers.gateway import contracts
 from daemon.feeds import ibkr
 from events import (
     BrokerDegraded,
+    BrokerRestored,
     DataTrouble,
     MarketDataImpaired,
     ReportedHours,
@@ -20,6 +21,7 @@ from events import (
 )
 from ops.gateway_sim.faults import Fault, FaultKind
 from ops.gateway_sim.server import RunningGateway
+from projections.broker import LinkState
 from tests.adapter_desk import AAPL
 from tests.builders import utc
 from tests.gateway.test_adapter_bars import Listening, listening
@@ -80,6 +82,18 @@ async def test_a_refusal_about_the_pace_is_said_and_holds_nothing() -> None:
     async with a_gateway(refused(162)) as running, listening(running) as found:
         await until(lambda: any(isinstance(each, BrokerDegraded) for each in found.reports))
         assert impaired(found) == []
+
+
+async def test_bars_that_were_refused_and_come_again_are_said_to_come() -> None:
+    async with a_gateway(refused(162)) as running, listening(running) as found:
+        await until(lambda: BrokerDegraded in map(type, found.reports))
+        assert found.feed.session.connection.state is LinkState.DEGRADED
+        first = found.feed._streams[AAPL].request  # noqa: SLF001 - asked by a test
+        running.gateway.clock.go_to(running.gateway.now() + ibkr.SILENCE)
+        await until(lambda: found.feed._streams[AAPL].request != first)  # noqa: SLF001 - as above
+        await found.pass_parts(30)
+        await until(lambda: BrokerRestored in map(type, found.reports))
+        assert found.feed.session.connection.state is LinkState.CONNECTED
 
 
 async def test_refused_again_on_the_same_connection_it_is_said_once_and_anew_on_the_next() -> None:
@@ -179,11 +193,11 @@ async def test_what_the_servers_have_kept_is_not_asked_for_again() -> None:
     async with a_gateway() as running, listening(running) as found:
         stream = found.feed._streams[AAPL]  # noqa: SLF001 - asked by a test
         await until(lambda: subscriptions(running) == 1)
-        first, breaks = stream.request, found.session.connection.breaks
+        first, breaks = stream.request, found.feed.session.connection.breaks
         running.gateway.mishaps.lose_line()
         running.gateway.mishaps.restore_line(1102)
-        await until(lambda: found.session.connection.breaks > breaks)
-        await until(lambda: not found.session.connection.missing)
+        await until(lambda: found.feed.session.connection.breaks > breaks)
+        await until(lambda: not found.feed.session.connection.missing)
         await found.pass_parts(30)
         await until(lambda: found.live)
         assert (stream.request, subscriptions(running)) == (first, 1)
@@ -204,10 +218,10 @@ async def test_the_hours_of_the_coming_days_are_told_and_asked_for_again_the_nex
             day, utc("2024-01-02T09:00"), utc("2024-01-03T01:00")
         )
         assert [each.day.day for each in first.regular if each.open is None] == [6, 7]
-        breaks = found.session.connection.breaks
+        breaks = found.feed.session.connection.breaks
         running.gateway.mishaps.reset_all()
-        await until(lambda: found.session.connection.breaks > breaks)
-        await until(lambda: not found.session.connection.missing)
+        await until(lambda: found.feed.session.connection.breaks > breaks)
+        await until(lambda: not found.feed.session.connection.missing)
         await found.pass_parts(20)
         assert len(told()) == 1, "not with every connection"
         running.gateway.clock.go_to(running.gateway.now() + contracts.HOURS_EVERY)

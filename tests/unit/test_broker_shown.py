@@ -3,12 +3,20 @@
 from datetime import datetime
 from pathlib import Path
 
-from events import BrokerConnected, BrokerDegraded, BrokerDisconnected, JournalOpened, Mode
+from events import (
+    BrokerConnected,
+    BrokerDegraded,
+    BrokerDisconnected,
+    BrokerRestored,
+    JournalOpened,
+    Mode,
+)
 from events.codec import JournalEvent
 from ops.commands.status import broker_text
 from ops.daemon_state import DaemonState, Running
 from ops.standing import BrokerStanding, status_of
 from projections import State
+from projections.broker import LinkState
 from tests.builders import fold, utc
 
 OPENED = JournalOpened("j" * 16, Mode.BROKER_PAPER, "a")
@@ -25,16 +33,38 @@ def test_nothing_is_said_of_a_broker_that_never_spoke_of_a_way() -> None:
     assert broker() is None
 
 
-def test_a_connection_is_told_with_its_last_trouble() -> None:
-    found = broker(UP, BrokerDegraded("market data farm lost"))
+FARM = BrokerDegraded("2103: farm lost", "market data")
+BARS = BrokerDegraded("no live bars of AAPL", "bars of AAPL")
+
+
+def test_a_connection_is_told_with_all_that_is_missing_of_it() -> None:
+    found = broker(UP, FARM, BARS)
     assert found is not None
-    assert (found.connected, found.reason) == (True, "market data farm lost")
-    assert broker_text(found, NOW).endswith("ago): last trouble: market data farm lost")
+    assert (found.state, found.connected) == (LinkState.DEGRADED, True)
+    text = broker_text(found, NOW)
+    assert text.startswith("DEGRADED: connected since")
+    assert text.endswith("ago): 2103: farm lost; no live bars of AAPL")
+
+
+def test_what_is_there_again_is_told_no_more() -> None:
+    found = broker(UP, FARM, BARS, BrokerRestored("market data", "2104: OK"))
+    assert found is not None
+    assert (found.state, found.reason) == (LinkState.DEGRADED, "no live bars of AAPL")
+    found = broker(UP, FARM, BrokerRestored("market data", "2104: OK"))
+    assert found is not None
+    assert (found.state, found.reason) == (LinkState.CONNECTED, "")
+
+
+def test_a_new_connection_has_nothing_of_the_one_before_to_tell() -> None:
+    found = broker(UP, FARM, BrokerDisconnected("closed"), UP)
+    assert found is not None
+    assert (found.state, found.reason) == (LinkState.CONNECTED, "")
 
 
 def test_a_lost_one_says_why_and_since_when() -> None:
     found = broker(UP, BrokerDisconnected("1100: gone"))
     assert found is not None
+    assert found.state is LinkState.DISCONNECTED
     text = broker_text(found, NOW)
     assert text.startswith("NOT CONNECTED since 20")
     assert text.endswith(" UTC: 1100: gone")
@@ -42,7 +72,8 @@ def test_a_lost_one_says_why_and_since_when() -> None:
 
 def test_who_was_killed_has_no_connection_whatever_the_journal_ends_with() -> None:
     found = broker(UP, daemon=STOPPED)
-    assert found == BrokerStanding(connected=False, since=None, reason="the daemon does not run")
+    gone, why = LinkState.DISCONNECTED, "the daemon does not run"
+    assert found == BrokerStanding(gone, connected=False, since=None, reason=why)
     # Of a past moment it had one.
     then = broker(UP, daemon=None)
     assert then is not None

@@ -5,10 +5,17 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 
 from daemon.brokers.gateway.codes import ForLink
-from daemon.brokers.gateway.connection import Connection, LinkState
+from daemon.brokers.gateway.connection import Connection
 from daemon.brokers.gateway.pacing import Lane, Pacer
 from daemon.brokers.gateway.windows import Windows, weekly_login_since
-from events import BrokerConnected, BrokerDataLost, BrokerDegraded, BrokerDisconnected
+from events import (
+    BrokerConnected,
+    BrokerDataLost,
+    BrokerDegraded,
+    BrokerDisconnected,
+    BrokerRestored,
+)
+from projections.broker import LinkState
 from tests.builders import utc
 
 
@@ -65,10 +72,62 @@ def test_a_restored_connection_that_was_never_said_to_be_lost_is_doubted_as_well
 
 def test_market_data_that_is_lost_stops_no_order() -> None:
     connection = connected()
-    assert connection.told(ForLink.MARKET_DATA_LOST, "2103") == [BrokerDegraded("2103")]
+    lost = connection.told(ForLink.MARKET_DATA_LOST, "2103")
+    assert lost == [BrokerDegraded("2103", "market data")]
     assert (connection.state, connection.why_not) == (LinkState.DEGRADED, "")
-    assert connection.told(ForLink.MARKET_DATA_BACK, "2104") == []
+
+
+@pytest.mark.parametrize(
+    ("lost", "back", "part"),
+    [
+        (ForLink.MARKET_DATA_LOST, ForLink.MARKET_DATA_BACK, "market data"),
+        (ForLink.MARKET_DATA_LOST, ForLink.MARKET_DATA_IDLE, "market data"),
+        (ForLink.HISTORY_LOST, ForLink.HISTORY_BACK, "history"),
+        (ForLink.HISTORY_LOST, ForLink.HISTORY_IDLE, "history"),
+        (ForLink.DEFINITIONS_LOST, ForLink.DEFINITIONS_BACK, "definitions"),
+    ],
+)
+def test_a_farm_that_is_back_or_comes_on_demand_is_said_so_once(
+    lost: ForLink, back: ForLink, part: str
+) -> None:
+    connection = connected()
+    connection.told(lost, "gone")
+    assert connection.told(back, "there") == [BrokerRestored(part, "there")]
     assert connection.state is LinkState.CONNECTED
+    assert connection.told(back, "there") == []
+
+
+def test_what_came_back_while_nothing_could_be_sent_is_not_said_to_be_missing_after() -> None:
+    connection = connected()
+    connection.told(ForLink.MARKET_DATA_LOST, "2103")
+    connection.told(ForLink.SERVERS_LOST, "1100")
+    assert connection.told(ForLink.MARKET_DATA_BACK, "2104") == []
+    connection.told(ForLink.SERVERS_BACK, "1102")
+    assert [type(each) for each in connection.verified()] == [BrokerConnected]
+    # What is still gone is said with the connection, by its name.
+    connection.told(ForLink.HISTORY_LOST, "2105")
+    connection.told(ForLink.SERVERS_LOST, "1100")
+    connection.told(ForLink.SERVERS_BACK, "1102")
+    assert connection.verified()[1:] == [BrokerDegraded("2105", "history")]
+
+
+def test_farms_that_idle_say_nothing_of_servers_that_are_away() -> None:
+    connection = connected()
+    connection.told(ForLink.SERVERS_AWAY, "2110")
+    assert connection.told(ForLink.MARKET_DATA_IDLE, "2108") == []
+    assert connection.why_not == "2110"
+
+
+def test_what_a_user_of_the_connection_misses_is_part_of_its_state() -> None:
+    connection = connected()
+    assert connection.lacks("bars of AAPL", "162") == [BrokerDegraded("162", "bars of AAPL")]
+    assert connection.lacks("bars of AAPL", "162 again") == []
+    assert (connection.state, connection.why_not) == (LinkState.DEGRADED, "")
+    assert connection.restored("bars of AAPL", "they come") == [
+        BrokerRestored("bars of AAPL", "they come")
+    ]
+    connection.closed("closed")
+    assert connection.lacks("bars of AAPL", "162") == []
 
 
 def test_silence_and_the_end_of_the_socket_are_one_loss() -> None:

@@ -36,9 +36,11 @@ from events import (
     BrokerHeard,
     ClientOrderId,
     CorporateActionApplied,
+    OrderAcknowledged,
     OrderIntended,
     OrderNumbered,
     OrderWithheld,
+    OrderWorking,
     nanoseconds,
 )
 from events.codec import Input
@@ -49,6 +51,8 @@ from projections.order_states import OrderState
 REMEMBERED: Final = 20_000
 ESSENTIAL: Final = (BrokerList.OPEN_ORDERS, BrokerList.EXECUTIONS, BrokerList.POSITIONS)
 """Without these nothing may be sent."""
+_ORDERS: Final = "orders"
+"""What is missing of a connection that takes no orders."""
 _READ_ONLY: Final = "read-only"
 _READ_ONLY_HINT: Final = "uncheck Read-Only API in the gateway's settings"
 
@@ -77,7 +81,6 @@ class IbkrBroker:
         self._said: dict[tuple[int, str], tuple[str, ...]] = {}
         self._uncharged: dict[str, list[messages.Commission]] = {}
         self._submitting: ClientOrderId | None = None
-        self._is_read_only = False
 
     # The broker protocol.
 
@@ -294,9 +297,8 @@ class IbkrBroker:
 
     def _notice(self, fields: Sequence[str]) -> None:
         notice = messages.read_notice(fields)
-        if _READ_ONLY in notice.text.lower() and not self._is_read_only:
-            self._is_read_only = True
-            self._inbox(BrokerDegraded(f"it takes no orders: {_READ_ONLY_HINT}"))
+        if _READ_ONLY in notice.text.lower():
+            self.session.lacks(_ORDERS, f"it takes no orders: {_READ_ONLY_HINT}")
         if self._what_ifs.failed(notice):
             return
         order_id = self._names.of_number(notice.about)
@@ -337,6 +339,8 @@ class IbkrBroker:
 
     def _report(self, reports: Sequence[Input]) -> None:
         for each in reports:
+            if isinstance(each, OrderAcknowledged | OrderWorking):
+                self.session.has(_ORDERS, "it has taken an order")
             self._inbox(each)
 
     def _withhold(self, order_id: ClientOrderId, why: str) -> None:

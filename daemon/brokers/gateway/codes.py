@@ -35,8 +35,10 @@ class ForLink(StrEnum):
     TOO_FAST = "too fast"
     MARKET_DATA_LOST = "market data lost"
     MARKET_DATA_BACK = "market data back"
+    MARKET_DATA_IDLE = "market data idle"
     HISTORY_LOST = "history lost"
     HISTORY_BACK = "history back"
+    HISTORY_IDLE = "history idle"
     DEFINITIONS_LOST = "definitions lost"
     DEFINITIONS_BACK = "definitions back"
 
@@ -123,8 +125,8 @@ CODES: Final[dict[int, Meaning]] = {
     2104: Meaning("market data farm back", link=ForLink.MARKET_DATA_BACK),
     2105: Meaning("history farm lost", link=ForLink.HISTORY_LOST),
     2106: Meaning("history farm back", link=ForLink.HISTORY_BACK),
-    2107: Meaning("history farm idle, comes on demand"),
-    2108: Meaning("market data farm idle, comes on demand"),
+    2107: Meaning("history farm idle, comes on demand", link=ForLink.HISTORY_IDLE),
+    2108: Meaning("market data farm idle, comes on demand", link=ForLink.MARKET_DATA_IDLE),
     2109: Meaning("outside-hours flag ignored", _LIVE),
     2110: Meaning("gateway and servers are apart", link=ForLink.SERVERS_AWAY),
     2119: Meaning("market data farm connecting"),

@@ -5,25 +5,25 @@ nothing is. Orders leave as long as no blocking reason stands, whatever market d
 must be able to close a position without it.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
 from daemon.brokers.gateway.codes import ForLink
-from events import BrokerConnected, BrokerDataLost, BrokerDegraded, BrokerDisconnected
+from events import (
+    BrokerConnected,
+    BrokerDataLost,
+    BrokerDegraded,
+    BrokerDisconnected,
+    BrokerRestored,
+)
+from projections.broker import LinkState
 
-Report = BrokerConnected | BrokerDataLost | BrokerDegraded | BrokerDisconnected
-
-
-class LinkState(StrEnum):
-    """How much of the way to the exchange there is."""
-
-    CONNECTED = "CONNECTED"
-    DEGRADED = "DEGRADED"
-    DISCONNECTED = "DISCONNECTED"
+Report = BrokerConnected | BrokerDataLost | BrokerDegraded | BrokerDisconnected | BrokerRestored
 
 
 class Part(StrEnum):
-    """What can be missing."""
+    """What can be missing of the way itself; whoever uses it may name more."""
 
     SOCKET = "socket"
     SERVERS = "servers"
@@ -51,6 +51,13 @@ _BACK: Final = {
 }
 
 
+_IDLE: Final = {
+    ForLink.MARKET_DATA_IDLE: Part.MARKET_DATA,
+    ForLink.HISTORY_IDLE: Part.HISTORY,
+}
+"""What comes on demand is not missing; of the servers that says nothing."""
+
+
 class Connection:
     """The state of one connection over all its ends and beginnings.
 
@@ -66,7 +73,7 @@ class Connection:
         self.server_version = 0
         self.order_id_next = 0
         self.breaks = 0
-        self.missing: dict[Part, str] = {Part.SOCKET: "not connected yet, as at every start"}
+        self.missing: dict[str, str] = {Part.SOCKET: "not connected yet, as at every start"}
 
     @property
     def state(self) -> LinkState:
@@ -97,9 +104,7 @@ class Connection:
 
     def verified(self) -> list[Report]:
         """Take note that every list has come to its end."""
-        return self._change(
-            {part: why for part, why in self.missing.items() if part is not Part.LISTS}
-        )
+        return self.restored(Part.LISTS, "the lists have come")
 
     def doubted(self, why: str) -> list[Report]:
         """Believe nothing until the lists have come again."""
@@ -115,6 +120,14 @@ class Connection:
         """Take note that the heartbeat was not answered."""
         return self._change(self.missing | {Part.HEARTBEAT: why})
 
+    def lacks(self, part: str, why: str) -> list[Report]:
+        """Take note that `part` is missing of a connection that is there."""
+        return [] if Part.SOCKET in self.missing else self._change({part: why} | self.missing)
+
+    def restored(self, part: str, why: str) -> list[Report]:
+        """Take note that `part` is there again, or was all the time."""
+        return self._change(_without(self.missing, part), why)
+
     def told(self, what: ForLink, text: str) -> list[Report]:
         """Take what an error code said of the way to the exchange; repeats change nothing."""
         if Part.SOCKET in self.missing:
@@ -123,30 +136,31 @@ class Connection:
             return self._change(self.missing | {_LOST[what]: text})
         if what in _BACK:
             return self._farm_back(_BACK[what], text)
+        if what in _IDLE:
+            return self.restored(_IDLE[what], text)
         if what in {ForLink.SERVERS_BACK, ForLink.SERVERS_BACK_DATA_LOST}:
             return self._servers_back(what, text)
         return []  # The socket's end says it all, or it is about the pace.
 
     def _farm_back(self, part: Part, text: str) -> list[Report]:
         """Take a farm that is back; of servers that were away it is the only sign there may be."""
-        missing = {each: why for each, why in self.missing.items() if each is not part}
+        missing = _without(self.missing, part)
         if missing.pop(Part.AWAY, None) is not None:
             self.breaks += 1
             missing[Part.LISTS] = f"{text}: the lists have to come again"
-        return self._change(missing)
+        return self._change(missing, text)
 
     def _servers_back(self, what: ForLink, text: str) -> list[Report]:
         """Go on where nothing was lost; fills may have been missed all the same: lists first."""
         self.breaks += 1
-        missing: dict[Part, str] = dict(self.missing)
-        for part in _SERVERS:
-            missing.pop(part, None)
+        missing = _without(self.missing, *_SERVERS)
         reports = self._change(missing | {Part.LISTS: f"{text}: the lists have to come again"})
         if what is ForLink.SERVERS_BACK_DATA_LOST:
             reports.append(BrokerDataLost(text))
         return reports
 
-    def _change(self, missing: dict[Part, str]) -> list[Report]:
+    def _change(self, missing: dict[str, str], back: str = "") -> list[Report]:
+        """Take what is missing now; return what of it goes on record, `back` is why less is."""
         before, could = self.missing, not self.why_not
         self.missing = missing
         why_not = self.why_not
@@ -161,8 +175,15 @@ class Connection:
                     self.order_id_next,
                     self.sends,
                 ),
-                *(BrokerDegraded(why) for why in missing.values()),
+                *(BrokerDegraded(why, part) for part, why in missing.items()),
             ]
         if why_not:
             return []
-        return [BrokerDegraded(why) for part, why in missing.items() if part not in before]
+        return [
+            *(BrokerDegraded(why, part) for part, why in missing.items() if part not in before),
+            *(BrokerRestored(part, back) for part in before if part not in missing),
+        ]
+
+
+def _without(missing: Mapping[str, str], *parts: str) -> dict[str, str]:
+    return {part: why for part, why in missing.items() if part not in parts}

@@ -303,6 +303,15 @@ class GatewaySession:
         """Believe nothing, and let nothing be sent, until the lists have come again."""
         self._record(self.connection.doubted(why))
 
+    def lacks(self, part: str, why: str) -> None:
+        """Put on record that `part` is missing of the connection, once while it is."""
+        self._record(self.connection.lacks(part, why))
+
+    def has(self, part: str, why: str) -> None:
+        """Put on record that `part` is there again, where it was missing."""
+        if part in self.connection.missing:
+            self._record(self.connection.restored(part, why))
+
     # What comes in.
 
     def _heard(self, kind: int, fields: Sequence[str]) -> None:

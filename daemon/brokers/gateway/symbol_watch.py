@@ -17,7 +17,7 @@ from daemon.brokers.gateway.contracts import Contracts
 from daemon.brokers.gateway.session import GatewaySession
 from daemon.brokers.gateway.terms import Greeting
 from daemon.config.options import SymbolConfig
-from events import BrokerDegraded, ShortSaleReported, Symbol, SymbolHalted, SymbolResumed
+from events import ShortSaleReported, Symbol, SymbolHalted, SymbolResumed
 
 WANTED: Final = "236"
 """The ticks asked for besides those that always come: what can be borrowed."""
@@ -60,7 +60,6 @@ class SymbolWatch:
         self._exchanges = {symbol: terms.exchange for symbol, terms in symbols.items()}
         self._watched = {symbol: _Watched() for symbol in symbols}
         self._symbols: dict[int, Symbol] = {}
-        self._complained: set[tuple[Symbol, int]] = set()
 
     # A listener of the session.
 
@@ -100,6 +99,7 @@ class SymbolWatch:
         symbol, number = self._symbols.get(request), messages.number_or_none(value)
         if symbol is None or number is None:
             return
+        self._session.has(_part(symbol), "it is said again")
         watched = self._watched[symbol]
         match tick:
             case _ if tick == HALTED:
@@ -174,16 +174,20 @@ class SymbolWatch:
             self._forget_subscriptions()
             return
         symbol = self._symbols.get(notice.about)
-        if symbol is None or means.data is None or (symbol, notice.code) in self._complained:
+        if symbol is None or means.data is None:
             return
-        self._complained.add((symbol, notice.code))
         what = f"nobody says whether {symbol} is halted or can be borrowed"
-        self._session.report(BrokerDegraded(f"{what}: {notice.code}: {notice.text}"))
+        self._session.lacks(_part(symbol), f"{what}: {notice.code}: {notice.text}")
 
     def _forget_subscriptions(self) -> None:
         self._symbols.clear()
         for watched in self._watched.values():
             watched.request = None
+
+
+def _part(symbol: Symbol) -> str:
+    """Return what is missing of a connection that says nothing of a symbol's halts."""
+    return f"halts of {symbol}"
 
 
 def _shares(watched: _Watched) -> Decimal | None:
