@@ -19,12 +19,18 @@ import msgspec
 from daemon.brokers.gateway import messages
 from daemon.brokers.gateway.codes import ForData, ForLink, meaning
 from daemon.brokers.gateway.contracts import Contracts
-from daemon.brokers.gateway.messages import Unreadable
 from daemon.brokers.gateway.pacing import Lane
 from daemon.brokers.gateway.session import NOT_THIS_TIME, GatewaySession
 from daemon.brokers.gateway.terms import Greeting, HistoryWanted
 from daemon.feeds.border import AHEAD_MAX, objection
 from daemon.feeds.five_seconds import Builder, Gap, Part
+from daemon.feeds.history_bars import (
+    BAR_SIZES,
+    DAY_S,
+    HistoryPace,
+    duration_words,
+    read_history,
+)
 from events import (
     BarClosed,
     BrokerUnparsed,
@@ -33,39 +39,16 @@ from events import (
     Symbol,
 )
 
-BAR_SIZES: Final = {
-    5: "5 secs",
-    10: "10 secs",
-    15: "15 secs",
-    30: "30 secs",
-    60: "1 min",
-    120: "2 mins",
-    180: "3 mins",
-    300: "5 mins",
-    600: "10 mins",
-    900: "15 mins",
-    1_200: "20 mins",
-    1_800: "30 mins",
-    3_600: "1 hour",
-}
-"""The sizes that the gateway's history has, too."""
 GRACE: Final = timedelta(seconds=3)
 """A part may come so late before its bar is closed without it."""
 SILENCE: Final = timedelta(seconds=60)
 SILENCE_MAX: Final = timedelta(minutes=15)
 """A symbol that is silent for so long is subscribed again, less and less often."""
-HISTORY_EVERY_S: Final = 15.0
-HISTORIES_MAX: Final = 50
-HISTORIES_IN: Final = timedelta(minutes=10)
-PACED_BARS_S: Final = 30
-"""Of bars up to so long the gateway takes 60 requests in ten minutes, the same one again only
-after 15 seconds."""
 HISTORIES_AT_ONCE: Final = 40
 """It takes 50 that are not answered yet."""
 NO_DATA: Final = "query returned no data"
 WAITING_MAX: Final = 100_000
 SESSION_S: Final = 23_400
-DAY_S: Final = 86_400
 _LIVE: Final = 1
 _LIVE_OR_DELAYED: Final = 3
 _REALTIME: Final = frozenset({1, 2})
@@ -128,7 +111,7 @@ class IbkrFeed:
         self._bars: deque[BarClosed] = deque()
         self._come = asyncio.Event()
         self._filling: set[asyncio.Task[None]] = set()
-        self._histories: deque[datetime] = deque()
+        self._pace = HistoryPace(bar_seconds)
         self._asked_at_once = asyncio.Semaphore(HISTORIES_AT_ONCE)
         self._complained: set[tuple[Symbol, DataTrouble]] = set()
 
@@ -344,7 +327,7 @@ class IbkrFeed:
         try:
             if self._missing_s(stream, self.session.now) >= self._span_s:
                 async with self._asked_at_once:
-                    await self._keep_budget()
+                    await self._pace.keep(self.session)
                     for bar in await self._history(symbol, stream):
                         self._hand_on(stream, bar)
         except NOT_THIS_TIME as error:
@@ -362,7 +345,7 @@ class IbkrFeed:
         span = timedelta(seconds=self._span_s)
         wanted = HistoryWanted(
             self._contracts.of(symbol),
-            _duration(self._missing_s(stream, now)),
+            duration_words(self._missing_s(stream, now)),
             BAR_SIZES[self._span_s],
             regular_hours=self._regular_hours,
         )
@@ -371,7 +354,7 @@ class IbkrFeed:
             messages.HISTORICAL_DATA,
             frozenset({messages.HISTORICAL_DATA}),
         )
-        bars = [bar for _, fields in rows for bar in _bars(symbol, self._span_s, fields)]
+        bars = [bar for _, fields in rows for bar in read_history(symbol, self._span_s, fields)]
         bars = [bar for bar in bars if bar.end <= now]
         if stream.newest is None:
             return bars[-self._warm_up :] if self._warm_up else []
@@ -387,46 +370,7 @@ class IbkrFeed:
         sessions = self._warm_up * self._span_s // SESSION_S + 1
         return (sessions * 7 // 5 + 4) * DAY_S
 
-    async def _keep_budget(self) -> None:
-        """Wait until one more request for history is within the gateway's pace."""
-        while self._span_s <= PACED_BARS_S:
-            now = self.session.now
-            while self._histories and now - self._histories[0] >= HISTORIES_IN:
-                self._histories.popleft()
-            if len(self._histories) < HISTORIES_MAX:
-                self._histories.append(now)
-                return
-            await asyncio.sleep(HISTORY_EVERY_S)
-
 
 def _bars_of(symbol: Symbol) -> str:
     """Return what is missing of a connection over which no bars of a symbol come."""
     return f"bars of {symbol}"
-
-
-def _duration(seconds: int) -> str:
-    """Return so many seconds as the protocol says durations."""
-    return f"{seconds} S" if seconds <= DAY_S else f"{-(-seconds // DAY_S)} D"
-
-
-def _bars(symbol: Symbol, span_s: int, fields: Sequence[str]) -> list[BarClosed]:
-    """Return the bars of one historicalData message.
-
-    Raises:
-        Unreadable: it is not what the protocol says.
-    """
-    try:
-        return _read_bars(symbol, span_s, fields)
-    except (ValueError, IndexError, ArithmeticError) as error:
-        raise Unreadable(f"history: {type(error).__name__}") from error
-
-
-def _read_bars(symbol: Symbol, span_s: int, fields: Sequence[str]) -> list[BarClosed]:
-    count, values = int(fields[4]), fields[5:]
-    found = []
-    for number in range(count):
-        date, *numbers = values[number * 8 : number * 8 + 6]
-        end = datetime.fromtimestamp(int(date), UTC) + timedelta(seconds=span_s)
-        opened, high, low, close, volume = map(Decimal, numbers)
-        found.append(BarClosed(symbol, span_s, end, opened, high, low, close, volume, past=True))
-    return found

@@ -13,7 +13,8 @@ from daemon.brokers.gateway.windows import Windows
 from daemon.clock import Clock
 from daemon.config.file import ConfigError
 from daemon.config.options import Config
-from daemon.feeds.ibkr import BAR_SIZES, IbkrFeed
+from daemon.feeds.history_bars import BAR_SIZES
+from daemon.feeds.ibkr import IbkrFeed
 from events import Mode
 
 DEFAULT_BAR_S = 60
