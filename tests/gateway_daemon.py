@@ -39,6 +39,7 @@ kind = "ibkr"
 [gateway]
 port = {port}
 warm_up_bars = 5
+late_after_s = 86400
 [journal]
 path = "j.db"
 [control]

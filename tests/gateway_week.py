@@ -158,6 +158,7 @@ def lived(folder: Path, days: float, speed: float, told: Callable[[Look], None])
     walk = Walk(folder)
     # At such a speed a second of the world is half an hour there: answers may take that.
     os.environ |= walk.variables | {
+        "TRADED_GATEWAY__LATE_AFTER_S": "80000",
         "TRADED_BROKER__ANSWER_DEADLINE_S": "3600",
         "TRADED_LIMITS__MARGIN__ANSWER_DEADLINE_S": "3600",
     }

@@ -172,8 +172,9 @@ class GatewayConfig(_Table, frozen=True):
 
     `restart` is when it restarts itself, by the clock of `restart_zone`. `login_zone` is the time
     zone it was logged in with: some times come without any. `warm_up_bars` is how many bars of the
-    past each symbol gets before the first that is traded on. `watch_halts` follows halts and what
-    can be sold short, which takes a market-data line a symbol.
+    past each symbol gets before the first that is traded on. A live bar that comes more than
+    `late_after_s` behind its end is past, too; None goes by its size: that, but 15 to 60.
+    `watch_halts` follows halts and what can be sold short, which takes a market-data line a symbol.
     """
 
     host: str = ""
@@ -183,6 +184,7 @@ class GatewayConfig(_Table, frozen=True):
     restart_zone: ZoneName = "America/New_York"
     login_zone: ZoneName = "UTC"
     warm_up_bars: Expected = 0
+    late_after_s: Seconds | None = None
     watch_halts: bool = True
 
 

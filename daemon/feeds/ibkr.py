@@ -1,9 +1,9 @@
 """Live bars of Interactive Brokers: five-second bars put together, gaps filled from history.
 
 What comes from history is marked as past: it is shown to the strategies and nothing is decided on
-it. Subscriptions are made anew with every connection, and where a symbol falls silent. Of each
-symbol there is one, however many strategies trade it. Why it is five-second bars and not history
-that is kept up to date: ops/decisions/0019.
+it. So is a live bar that comes too late to be decided on. Subscriptions are made anew with every
+connection, and where a symbol falls silent. Of each symbol there is one, however many strategies
+trade it. Why it is five-second bars and not history that is kept up to date: ops/decisions/0019.
 """
 
 import asyncio
@@ -48,6 +48,9 @@ HISTORIES_AT_ONCE: Final = 40
 """It takes 50 that are not answered yet."""
 NO_DATA: Final = "query returned no data"
 WAITING_MAX: Final = 100_000
+LATE_AFTER: Final = (15, 60)
+"""A live bar is late so many seconds behind its end: its own size, but within these."""
+_SECOND: Final = timedelta(seconds=1)
 SESSION_S: Final = 23_400
 _LIVE: Final = 1
 _LIVE_OR_DELAYED: Final = 3
@@ -94,11 +97,13 @@ class IbkrFeed:
         warm_up_bars: int,
         regular_hours: bool,
         takes_delayed: bool,
+        late_after_s: int | None = None,
     ) -> None:
         """Deliver bars of `bar_seconds`, the first `warm_up_bars` before now from history.
 
-        Where the account may see data only with a delay, that is asked for and said where it
-        `takes_delayed`, else refused.
+        What comes more than `late_after_s` behind its end, None: by its size, is past. Where the
+        account may see data only with a delay, that is asked for and said where it `takes_delayed`,
+        else refused.
         """
         self.session = session
         self._contracts = contracts
@@ -106,6 +111,8 @@ class IbkrFeed:
         self._warm_up = warm_up_bars
         self._regular_hours = regular_hours
         self._takes_delayed = takes_delayed
+        by_size = sorted((bar_seconds, *LATE_AFTER))[1]
+        self._late_after = timedelta(seconds=late_after_s or by_size)
         self._streams = {symbol: _Stream(Builder(symbol, bar_seconds)) for symbol in symbols}
         self._symbols: dict[int, Symbol] = {}
         self._bars: deque[BarClosed] = deque()
@@ -123,7 +130,9 @@ class IbkrFeed:
         while True:
             await self._come.wait()
             self._come.clear()
-            bars = sorted(self._bars, key=lambda bar: (bar.end, bar.symbol))
+            now = self.session.now
+            bars = [self._past_if_late(bar, now) for bar in self._bars]
+            bars.sort(key=lambda bar: (bar.end, bar.symbol))
             self._bars.clear()
             if bars:
                 yield bars
@@ -237,6 +246,24 @@ class IbkrFeed:
             self._bars.popleft()
         self._bars.append(bar)
         self._come.set()
+
+    def _past_if_late(self, bar: BarClosed, now: datetime) -> BarClosed:
+        """Return `bar` as one of the past where it comes too late, and put on record that it does.
+
+        That is said as it is handed over: what waited here is as late as what came late. Data that
+        is delayed and taken all the same is late by agreement.
+        """
+        if bar.past or self._streams[bar.symbol].is_delayed:
+            return bar
+        behind, part = now - bar.end, f"timely bars of {bar.symbol}"
+        if behind <= self._late_after:
+            self.session.has(part, f"the bar until {bar.end:%H:%M:%S} UTC came in time")
+            return bar
+        late = (
+            f"the bar of {bar.symbol} until {bar.end:%H:%M:%S} UTC came {behind // _SECOND} s late"
+        )
+        self.session.lacks(part, f"{late}: nothing is decided on such bars")
+        return msgspec.structs.replace(bar, past=True)
 
     def _watch_silence(self, symbol: Symbol, stream: _Stream, now: datetime) -> None:
         """Subscribe again what has been silent for long; a closed market is silent, too."""

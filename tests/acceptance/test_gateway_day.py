@@ -33,6 +33,7 @@ def test_both_strategies_through_a_day_a_kill_and_a_night_end_with_the_gateways_
     # bars may be late by it, and hours are left until the opening.
     walk.variables |= {
         "TRADED_FRESHNESS__MAX_AGE_S": "80000",
+        "TRADED_GATEWAY__LATE_AFTER_S": "80000",
         "TRADED_BROKER__ANSWER_DEADLINE_S": "3600",
         "TRADED_LIMITS__MARGIN__ANSWER_DEADLINE_S": "3600",
         "TRADED_DAEMON__ON_STOP": "cancel",

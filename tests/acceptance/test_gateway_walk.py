@@ -57,6 +57,7 @@ def test_a_day_and_a_night_at_the_gateway_end_with_books_that_agree(tmp_path: Pa
     # bars may be late by it, and hours are left until the opening.
     walk.variables |= {
         "TRADED_FRESHNESS__MAX_AGE_S": "80000",
+        "TRADED_GATEWAY__LATE_AFTER_S": "80000",
         "TRADED_BROKER__ANSWER_DEADLINE_S": "3600",
         "TRADED_LIMITS__MARGIN__ANSWER_DEADLINE_S": "3600",
     }

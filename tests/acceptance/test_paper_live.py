@@ -52,6 +52,7 @@ def test_a_day_and_a_night_on_live_data_fill_inside_and_leave_the_gateways_book_
     walk = walk_on_live_data(tmp_path)
     # At 2,000 times the world's speed half an hour is less than a second of a busy machine.
     walk.variables["TRADED_FRESHNESS__MAX_AGE_S"] = "80000"
+    walk.variables["TRADED_GATEWAY__LATE_AFTER_S"] = "80000"
     words = ("--start", "2012-11-05T08:00", "--speed", "2000", "--schedule")
     with (
         walk.gateway(*gateway_words(walk, *words)) as gateway,

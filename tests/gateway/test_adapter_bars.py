@@ -17,7 +17,7 @@ from daemon.brokers.gateway.settings import GatewaySettings
 from daemon.brokers.gateway.windows import Windows
 from daemon.feeds import ibkr
 from daemon.feeds.ibkr import IbkrFeed
-from events import BarClosed, BrokerUnparsed
+from events import BarClosed, BrokerDegraded, BrokerRestored, BrokerUnparsed
 from ops.gateway_sim.faults import Fault, FaultKind
 from ops.gateway_sim.server import RunningGateway
 from tests.adapter_desk import AAPL, QUICK, SYMBOLS, GatewayTime
@@ -25,13 +25,21 @@ from tests.gateway_desk import ACCOUNT, a_gateway, quote, until
 
 MINUTE = timedelta(minutes=1)
 PART_S = 5
+A_DAY_S = 86_400
+"""Minutes pass there in moments here: what a busy machine is late by says nothing."""
 
 
 class Listening:
     """A feed for AAPL, and what it has delivered."""
 
     def __init__(
-        self, running: RunningGateway, warm_up: int = 0, *, takes_delayed: bool = False
+        self,
+        running: RunningGateway,
+        warm_up: int = 0,
+        *,
+        takes_delayed: bool = False,
+        bar_seconds: int = 60,
+        late_after_s: int | None = A_DAY_S,
     ) -> None:
         self.running = running
         self.bars: list[BarClosed] = []
@@ -45,10 +53,11 @@ class Listening:
             self.session,
             contracts,
             [AAPL],
-            bar_seconds=60,
+            bar_seconds=bar_seconds,
             warm_up_bars=warm_up,
             regular_hours=True,
             takes_delayed=takes_delayed,
+            late_after_s=late_after_s,
         )
         self.session.listeners = [contracts, self.feed]
 
@@ -64,6 +73,17 @@ class Listening:
             gateway.clock.go_to(gateway.now() + timedelta(seconds=PART_S))
             gateway.tick()
             await asyncio.sleep(0.01)
+
+    def hear_bar(self, behind_s: int) -> None:
+        """Hear the parts of the next bar, its last one so far behind its end."""
+        gateway, feed, span_s = self.running.gateway, self.feed, self.feed._span_s  # noqa: SLF001 - asked by a test
+        begins = feed._streams[AAPL].builder.begin_of(gateway.now()) + timedelta(seconds=span_s)  # noqa: SLF001 - as above
+        gateway.clock.go_to(begins + timedelta(seconds=span_s + behind_s))
+        request = feed._streams[AAPL].request  # noqa: SLF001 - as above
+        for part in range(0, span_s, PART_S):
+            at = begins.timestamp() + part
+            row = ("50", "3", request, int(at), 150, 150, 150, 150, 100, 150, 1)
+            feed.heard(messages.REAL_TIME_BAR, [str(each) for each in row])
 
     @property
     def is_subscribed(self) -> bool:
@@ -179,3 +199,40 @@ async def test_a_minute_that_lacks_a_part_comes_whole_from_the_history() -> None
         ends = [bar.end for bar in found.bars]
         assert {later - before for before, later in pairwise(ends)} <= {MINUTE}
         assert sum(bar.past for bar in found.bars) >= 1
+
+
+@pytest.mark.parametrize(
+    ("bar_seconds", "late_after_s", "behind_s", "is_past"),
+    [
+        (5, None, 4, False),
+        (5, None, 16, True),
+        (30, None, 20, False),
+        (30, None, 31, True),
+        (600, None, 45, False),
+        (600, None, 61, True),
+        (60, 300, 200, False),
+        (60, 300, 301, True),
+    ],
+)
+async def test_a_bar_that_comes_late_for_its_size_is_one_of_the_past(
+    bar_seconds: int, late_after_s: int | None, behind_s: int, *, is_past: bool
+) -> None:
+    parts = {"bar_seconds": bar_seconds, "late_after_s": late_after_s}
+    async with a_gateway() as running, listening(running, **parts) as found:
+        found.hear_bar(behind_s)
+        await until(lambda: found.bars)
+        assert [bar.past for bar in found.bars] == [is_past]
+
+
+async def test_that_bars_come_late_is_said_until_one_comes_in_time() -> None:
+    async with a_gateway() as running, listening(running, late_after_s=None) as found:
+        await until(lambda: not found.session.connection.missing)
+        found.hear_bar(95)
+        await until(lambda: found.session.connection.missing)
+        found.hear_bar(200)
+        await until(lambda: len(found.bars) == 2)
+        (said,) = [each for each in found.reports if isinstance(each, BrokerDegraded)]
+        assert "s late: nothing is decided on such bars" in said.reason
+        found.hear_bar(1)
+        await until(lambda: found.live)
+        assert BrokerRestored in map(type, found.reports)

@@ -121,10 +121,10 @@ async def test_delayed_bars_are_refused_where_real_money_depends_on_them() -> No
         assert found.live == []
 
 
-async def test_delayed_bars_are_taken_and_said_in_paper() -> None:
+async def test_delayed_bars_are_taken_and_said_in_paper_and_are_late_by_agreement() -> None:
     async with a_gateway(DELAYED) as running:
         trade(running, 240)
-        async with listening(running, takes_delayed=True) as found:
+        async with listening(running, takes_delayed=True, late_after_s=1) as found:
             await until(lambda: impaired(found))
             (said,) = impaired(found)
             assert (said.trouble, said.accepted) == (DataTrouble.DELAYED, True)

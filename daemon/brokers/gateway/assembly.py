@@ -62,4 +62,5 @@ def _feed(config: Config, session: GatewaySession, contracts: Contracts) -> Ibkr
         warm_up_bars=config.gateway.warm_up_bars,
         regular_hours=not config.sessions.allow_extended_hours,
         takes_delayed=config.mode is not Mode.LIVE,
+        late_after_s=config.gateway.late_after_s,
     )
