@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from tests.gateway_week import Look
+from tests.gateway_week import CACHE_MB, Look
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 300
@@ -27,6 +27,7 @@ def test_a_daemon_at_the_gateway_occupies_in_the_evening_what_it_did_at_noon() -
     first, last = looks[0], looks[-1]
     assert last.events > first.events
     assert last.memory_mb - first.memory_mb < 15
+    assert 0 < first.cache_mb <= last.cache_mb <= CACHE_MB
     assert last.files <= first.files + 3
     assert max(each.of_ib_async for each in looks) < 500
     assert last.log_kb < 50
