@@ -41,19 +41,9 @@ from events import (
     OperatorCommand,
     OperatorFlattenAsked,
     OperatorShadowed,
-    OrderAcknowledged,
-    OrderAdopted,
-    OrderAmended,
-    OrderCancelled,
-    OrderExpired,
     OrderFilled,
     OrderIntended,
-    OrderRejected,
     OrderSending,
-    OrderUnknown,
-    OrderWithheld,
-    OrderWorking,
-    OrderWrittenOff,
     PositionAdjusted,
     ReconcileCompleted,
     Record,
@@ -173,23 +163,13 @@ class State(msgspec.Struct):
                 self.orders.apply(event, record.seq, record.at, record.trace)
                 order = self.orders.find(event.client_order_id)
                 self.activity.apply(event, record.at, order.intent if order else None)
-            case (
-                OrderAcknowledged()
-                | OrderWorking()
-                | OrderWithheld()
-                | OrderRejected()
-                | OrderCancelled()
-                | OrderExpired()
-                | OrderUnknown()
-                | OrderAmended()
-                | OrderAdopted()
-                | OrderWrittenOff()
-            ):
-                self._report(event, record)
             case StrategyDeclined() | StrategyFailed():
                 self.strategies.apply(event, event.strategy)
             case _:
-                self._apply_rare(event, record)
+                if isinstance(event, OrderWord):
+                    self._report(event, record)
+                else:
+                    self._apply_rare(event, record)
 
     def _apply_rare(self, event: RareEvent, record: Record) -> None:
         """Move every book that an event of every other day concerns."""
