@@ -81,6 +81,7 @@ from events.operator import (
 from events.orders import (
     BrokerUnparsed,
     CancelSending,
+    CancelWithheld,
     Check,
     FillCorrected,
     IntentApproved,
@@ -172,6 +173,7 @@ __all__ = [
     "BrokerUnreachable",
     "CalendarLoaded",
     "CancelSending",
+    "CancelWithheld",
     "CashAdjusted",
     "CashMoved",
     "CashMovementKind",

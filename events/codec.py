@@ -58,6 +58,7 @@ from events.operator import (
 from events.orders import (
     BrokerUnparsed,
     CancelSending,
+    CancelWithheld,
     FillCorrected,
     IntentApproved,
     IntentRefused,
@@ -116,6 +117,7 @@ Command = (
 Input = (
     BarClosed
     | OrderWithheld
+    | CancelWithheld
     | OrderAcknowledged
     | OrderWorking
     | OrderAmended

@@ -184,6 +184,12 @@ class CancelSending(OrderReport, frozen=True, tag="cancel.sending"):
     reason: str
 
 
+class CancelWithheld(OrderReport, frozen=True, tag="cancel.withheld"):
+    """The cancel certainly did not leave, and will not: `reason` says why, and what to do."""
+
+    reason: str
+
+
 class OrderFilled(OrderReport, frozen=True, tag="order.filled"):
     """One execution. `execution_id` is the broker's; seeing it again is a repeat, not a fill.
 

@@ -5,6 +5,7 @@ from typing import assert_never
 
 from events import (
     CancelSending,
+    CancelWithheld,
     Check,
     CommissionCharged,
     CommissionCorrected,
@@ -61,6 +62,8 @@ def order_sentence(event: OrderPathEvent | FillCorrected | CommissionCorrected) 
             return because("nobody knows where the order is", event.reason)
         case CancelSending():
             return because("a cancel is leaving", event.reason)
+        case CancelWithheld():
+            return because("the cancel did not leave, the order stands", event.reason)
         case OrderFilled():
             by = ", A LIQUIDATION BY THE BROKER" if event.is_liquidation else ""
             return f"{_traded(event.quantity)} at {price(event.price)}{by}"

@@ -9,6 +9,7 @@ import msgspec
 
 from events import (
     BrokerUnparsed,
+    CancelWithheld,
     HoldPlaced,
     OrderAcknowledged,
     OrderAdopted,
@@ -47,8 +48,10 @@ class BrokerErrors(msgspec.Struct):
                 self.in_a_row = 0
             case OrderCancelled() | OrderExpired():
                 self.in_a_row = 0
-            case OrderWithheld() | OrderAmended() | OrderAdopted() | OrderWrittenOff():
-                pass  # Ours, an operator's, or somebody else's.
+            case OrderWithheld() | CancelWithheld():
+                pass  # It never came to the broker.
+            case OrderAmended() | OrderAdopted() | OrderWrittenOff():
+                pass  # An operator's, or somebody else's.
             case OrderRejected():
                 self._count(f"an order was rejected: {event.reason}", at)
             case OrderUnknown():

@@ -8,6 +8,7 @@ import msgspec
 
 from events import (
     CancelSending,
+    CancelWithheld,
     ClientOrderId,
     CommissionCharged,
     CommissionCorrected,
@@ -51,6 +52,7 @@ OrderWord = (
     | OrderAmended
     | OrderAdopted
     | OrderWrittenOff
+    | CancelWithheld
 )
 """What is said of an order that moves nothing but the order."""
 OrderPathEvent = (
@@ -73,6 +75,7 @@ OrderPathEvent = (
     | OrderAmended
     | OrderAdopted
     | OrderWrittenOff
+    | CancelWithheld
 )
 
 _ZERO = Decimal(0)
@@ -224,6 +227,8 @@ class Orders(msgspec.Struct):
                 self._move(event, reason=event.reason)
             case OrderWrittenOff():
                 self._move(event, reason=event.why)
+            case CancelWithheld():
+                self._put_back(event)
             case OrderAmended():
                 self._amend(event)
             case OrderAdopted():
@@ -360,6 +365,13 @@ class Orders(msgspec.Struct):
                     order, cancel_requested=True, cancel_sent_at=at, reason=reason
                 )
             )
+
+    def _put_back(self, event: CancelWithheld) -> None:
+        """Wait for no answer to a cancel that has not left: the order goes on as it was."""
+        order = self.open.get(event.client_order_id)
+        if order is not None:
+            changes = {"cancel_requested": False, "cancel_sent_at": 0, "reason": event.reason}
+            self._put(msgspec.structs.replace(order, **changes))
 
     def _why_unknown(self, event: OrderUnknown) -> str:
         """Return the first reason: what stays unknown became so then."""

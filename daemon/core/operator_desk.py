@@ -22,6 +22,7 @@ from events import (
     FLATTEN_FAILED,
     KILL_SWITCH,
     BreakKind,
+    CancelWithheld,
     ClientOrderId,
     CommandRefused,
     HoldLevel,
@@ -142,6 +143,12 @@ class OperatorDesk:
             if order.state is OrderState.WITHHELD and self._state.identity.is_dry_run:
                 return
             self._tell_of_failure(symbol, f"{order_id} is {order.state}: {order.reason}")
+
+    def after_lost_cancel(self, symbol: Symbol, cancel: CancelWithheld) -> None:
+        """Tell of a flatten that waits for an order which nobody here can cancel."""
+        if symbol in self._state.commands.flattening:
+            why = f"{cancel.client_order_id} is in the way: {cancel.reason}"
+            self._tell_of_failure(symbol, why)
 
     def _kill(self, by: str, why: str, working: WorkingOrders) -> None:
         hold = HoldPlaced(

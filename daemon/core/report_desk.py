@@ -22,6 +22,7 @@ from events import (
     BrokerDisconnected,
     BrokerHeard,
     BrokerUnparsed,
+    CancelWithheld,
     CashMoved,
     CommissionCharged,
     CommissionCorrected,
@@ -54,6 +55,7 @@ BrokerReport = (
     | CommissionCharged
     | OrderReport
     | OrderAmended
+    | CancelWithheld
     | FillCorrected
     | CommissionCorrected
     | CashMoved
@@ -94,7 +96,7 @@ class ReportDesk:
         self._operator = operator
         self._reconciliation = reconciliation
 
-    def take(self, report: BrokerReport, at: int) -> None:  # noqa: C901 - one flat branch a kind
+    def take(self, report: BrokerReport, at: int) -> None:  # noqa: C901, PLR0912 - one flat branch a kind
         """Take one report at wall time `at` (ns UTC)."""
         match report:
             case OrderFilled():
@@ -112,6 +114,8 @@ class ReportDesk:
                 self._report(report, at)
             case OrderAmended():
                 self._amended(report, at)
+            case CancelWithheld():
+                self._cancel_withheld(report, at)
             case BrokerHeard() | OrderNumbered():
                 order = self._state.orders.find(report.client_order_id)
                 self._recorder.take(report, at, order)
@@ -217,6 +221,15 @@ class ReportDesk:
         changed = amendment_text(order.intent, report)
         why = f"somebody else has changed {order_id}: {changed}"
         self._holds.halt_symbol(order.symbol, AMENDED, why, order_id)
+
+    def _cancel_withheld(self, report: CancelWithheld, at: int) -> None:
+        """Take that a cancel cannot be sent: whoever flattens waits for it no more."""
+        order = self._state.orders.open.get(report.client_order_id)
+        if order is None or not order.cancel_requested:
+            self._recorder.repeats_dropped += 1
+            return
+        self._recorder.take(report, at, order)
+        self._operator.after_lost_cancel(order.symbol, report)
 
     def _commission(self, charge: CommissionCharged, at: int) -> None:
         if self._state.orders.is_repeat(charge):

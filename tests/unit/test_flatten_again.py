@@ -9,6 +9,7 @@ import pytest
 from daemon.gate import Limits
 from events import (
     CancelSending,
+    CancelWithheld,
     ClientOrderId,
     CommandRefused,
     HoldLevel,
@@ -111,6 +112,25 @@ def test_a_flatten_that_is_refused_when_its_person_has_gone_leaves_a_hold_that_s
         "hours an order must be a limit order and say outside_rth; `traded flatten A` again, then "
         "lift this"
     )
+
+
+def test_a_flatten_that_waits_for_an_order_nobody_here_can_cancel_leaves_one_too() -> None:
+    desk, order = waiting()
+    taken = desk.step(CancelWithheld(order, "client 7 placed it: cancel it there"))
+    (hold,) = of(taken, HoldPlaced)
+    assert hold.cause == "flatten failed"
+    assert f"{order} is in the way: client 7 placed it: cancel it there" in hold.why
+    # Nothing else is asked of it again and again; once it has gone, the flatten goes on.
+    assert of(taken, CancelSending) == []
+    assert of(desk.step(OrderCancelled(order)), OrderSending)
+
+
+def test_a_cancel_withheld_of_which_nobody_knows_or_that_is_answered_is_a_repeat() -> None:
+    desk, order = waiting()
+    withheld = CancelWithheld(order, "client 7 placed it")
+    desk.step(withheld)
+    assert desk.step(withheld) == []
+    assert desk.step(CancelWithheld(ClientOrderId("nobody's"), "it is")) == []
 
 
 def test_one_that_is_refused_at_once_is_told_in_the_answer_and_leaves_no_hold() -> None:

@@ -34,6 +34,7 @@ from events import (
     BrokerDegraded,
     BrokerDisconnected,
     BrokerHeard,
+    CancelWithheld,
     ClientOrderId,
     CorporateActionApplied,
     OrderAcknowledged,
@@ -119,10 +120,21 @@ class IbkrBroker:
             self._submitting = None
 
     def cancel(self, client_order_id: ClientOrderId) -> None:
-        """Ask for a cancel; without a connection it is asked for as soon as there is one."""
+        """Ask for a cancel; without a connection it is asked for as soon as there is one.
+
+        Interactive Brokers takes it only from who placed the order: of others it is said so.
+        """
+        if not self.session.connection.is_up:
+            return
         number = self._names.number_of(client_order_id)
-        if number is not None and self.session.connection.is_up:
+        other = self._names.placed_by(client_order_id)
+        if number is not None:
             self.session.send(Lane.CANCEL, lambda: self.session.wire.cancel(number))
+        elif other:
+            why = f"it was placed by {other}, and only there it can be cancelled: do it there"
+            self._inbox(CancelWithheld(client_order_id, why))
+        else:
+            self._looks.look_up()
 
     def ask_margin(self, request_id: str, intents: Sequence[OrderIntended]) -> None:
         """Ask by what-if orders, one an intent."""

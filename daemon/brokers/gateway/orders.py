@@ -35,6 +35,7 @@ class OrderNames:
         self._numbers: dict[ClientOrderId, int] = {}
         self._by_perm_id: dict[int, ClientOrderId] = {}
         self._by_execution: dict[str, ClientOrderId] = {}
+        self._placed_by: dict[ClientOrderId, str] = {}
 
     def connected(self, order_id_next: int, highest_used: int) -> None:
         """Begin above every number ever seen. What is heard before this counts already."""
@@ -44,6 +45,7 @@ class OrderNames:
         """Forget the numbers: the next connection may give them to others."""
         self._by_number = {}
         self._numbers = {}
+        self._placed_by = {}
 
     def number(self, order: ClientOrderId) -> int:
         """Return a new number for `order`, which is registered before anything is sent."""
@@ -62,11 +64,19 @@ class OrderNames:
         """Return the number that a cancel of `order` has to name, None where nobody said it."""
         return self._numbers.get(order)
 
+    def placed_by(self, order: ClientOrderId) -> str:
+        """Return who else placed `order`, and alone can cancel it; "" where nobody said so."""
+        return self._placed_by.get(order, "")
+
     def learn_line(self, line: OrderLine) -> ClientOrderId:
         """Take what an order in a list says of itself; return whose it is."""
         name = name_of(line.order_ref, line.perm_id)
         if line.order_id > 0:
             self._learn_number(line.client_id, line.order_id, name)
+        if not line.is_over and (line.order_id <= 0 or line.client_id != self._client_id):
+            by_hand = line.order_id <= 0 or line.client_id == 0
+            other = f"client {line.client_id} of the gateway"
+            self._placed_by[name] = "hand, on a screen of the broker's" if by_hand else other
         self._learn_perm_id(line.perm_id, name)
         return name
 
@@ -115,6 +125,10 @@ class OrderNames:
         for book in books:
             if len(book) > REMEMBERED:
                 _drop_oldest(book, state)
+        if len(self._placed_by) > REMEMBERED:
+            self._placed_by = {
+                each: who for each, who in self._placed_by.items() if each in state.orders.open
+            }
         if len(self._numbers) > REMEMBERED:
             ours = (each for each in self._by_number if each[0] == self._client_id)
             self._numbers = {self._by_number[client, number]: number for client, number in ours}
