@@ -30,6 +30,7 @@ from events.broker import (
     BrokerUnreachable,
     LinkEvent,
     OrderNumbered,
+    OrderNumbersWentBack,
 )
 from events.holds import (
     AT_START,
@@ -239,6 +240,7 @@ __all__ = [
     "OrderFilled",
     "OrderIntended",
     "OrderNumbered",
+    "OrderNumbersWentBack",
     "OrderRejected",
     "OrderSending",
     "OrderType",

@@ -30,6 +30,13 @@ class OrderNumbered(LinkEvent, frozen=True, tag="order.numbered"):
     order_id: int
 
 
+class OrderNumbersWentBack(LinkEvent, frozen=True, tag="order-numbers.went-back"):
+    """The next order number is `order_id_next`, and `order_id_used` is used: orders may be lost."""
+
+    order_id_next: int
+    order_id_used: int
+
+
 class BrokerConnected(LinkEvent, frozen=True, tag="broker.connected"):
     """From here on orders can be sent: the lists of the broker are there, each to its end.
 

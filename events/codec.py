@@ -20,6 +20,7 @@ from events.broker import (
     BrokerRestored,
     BrokerUnreachable,
     OrderNumbered,
+    OrderNumbersWentBack,
 )
 from events.errors import UnknownEvent
 from events.holds import HoldLifted, HoldPlaced
@@ -131,6 +132,7 @@ Input = (
     | BrokerUnparsed
     | BrokerHeard
     | OrderNumbered
+    | OrderNumbersWentBack
     | BrokerConnected
     | BrokerDisconnected
     | BrokerDegraded

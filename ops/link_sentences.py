@@ -11,6 +11,7 @@ from events import (
     BrokerRestored,
     BrokerUnreachable,
     OrderNumbered,
+    OrderNumbersWentBack,
 )
 from ops.render import because, moment, one_line
 from projections.broker import LinkNews
@@ -24,6 +25,9 @@ def link_sentence(event: LinkNews) -> str:  # noqa: PLR0911 - one branch a type
             return because(f"the broker says {one_line(event.kind)}", said)
         case OrderNumbered():
             return f"the order leaves under number {event.order_id}"
+        case OrderNumbersWentBack():
+            back = f"the gateway's order numbers went back to {event.order_id_next}"
+            return f"{back}: {event.order_id_used} is used, so it may have lost orders"
         case BrokerConnected():
             who = f"client {event.client_id}, version {event.server_version}"
             only = "" if event.sends else ", for data only"

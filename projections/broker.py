@@ -14,6 +14,7 @@ from events import (
     BrokerRestored,
     BrokerUnreachable,
     OrderNumbered,
+    OrderNumbersWentBack,
 )
 
 DISCONNECTED = "BROKER_DISCONNECTED"
@@ -31,6 +32,7 @@ class LinkState(StrEnum):
 LinkNews = (
     BrokerHeard
     | OrderNumbered
+    | OrderNumbersWentBack
     | BrokerConnected
     | BrokerDisconnected
     | BrokerDegraded
@@ -46,7 +48,7 @@ class BrokerLink(msgspec.Struct):
     `reason` is why they cannot; `missing` has what else is not there, by part, each with its
     reason. `unreachable` is the last word on attempts in vain, None once there is a connection.
     `order_id_max` is the highest number that an order of anybody had, `order_id_sent` the highest
-    that one of ours has left under.
+    that one of ours has left under, `went_back` the last time that the broker's fell behind that.
     """
 
     connected: bool = False
@@ -56,6 +58,7 @@ class BrokerLink(msgspec.Struct):
     unreachable: BrokerUnreachable | None = None
     order_id_max: int = 0
     order_id_sent: int = 0
+    went_back: OrderNumbersWentBack | None = None
     heard: int = 0
 
     @property
@@ -79,6 +82,8 @@ class BrokerLink(msgspec.Struct):
             case OrderNumbered():
                 self.order_id_sent = max(self.order_id_sent, event.order_id)
                 self.order_id_max = max(self.order_id_max, event.order_id)
+            case OrderNumbersWentBack():
+                self.went_back = event
             case BrokerConnected():
                 self.connected, self.since, self.reason = True, at, ""
                 self.unreachable = None
@@ -96,6 +101,13 @@ class BrokerLink(msgspec.Struct):
                 self.unreachable = event
             case _:
                 assert_never(event)
+
+    def is_known_to_go_back(self, order_id_next: int, order_id_used: int) -> bool:
+        """Say whether it is on record that they went so far back, and none was used since."""
+        known = self.went_back
+        if known is None or known.order_id_used < order_id_used:
+            return False
+        return known.order_id_next <= order_id_next
 
     def start(self) -> None:
         """Take note of a daemon that starts: it has no connection yet."""

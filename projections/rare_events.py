@@ -36,6 +36,7 @@ from events import (
     MarginUnavailable,
     MarketDataImpaired,
     OrderNumbered,
+    OrderNumbersWentBack,
     PermitLost,
     PositionAdjusted,
     ReconcileCompleted,
@@ -57,6 +58,7 @@ RareEvent = (
     | BrokerUnparsed
     | BrokerHeard
     | OrderNumbered
+    | OrderNumbersWentBack
     | BrokerConnected
     | BrokerDisconnected
     | BrokerDegraded

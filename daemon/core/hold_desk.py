@@ -50,6 +50,10 @@ class HoldDesk:
         """
         self._halt(HoldScope.ALL, "", cause, why, subject, WorkingOrders.CANCEL_INCREASING)
 
+    def halt_all(self, cause: str, why: str) -> None:
+        """Let nothing pass until an operator has looked; what works stays as it is."""
+        self._halt(HoldScope.ALL, "", cause, why, cause, WorkingOrders.KEEP)
+
     def halt_symbol(self, symbol: Symbol, cause: str, why: str, subject: str) -> None:
         """Let nothing pass in `symbol` until an operator has looked how much of it is held."""
         self._halt(HoldScope.SYMBOL, symbol, cause, why, subject, WorkingOrders.KEEP)

@@ -4,7 +4,7 @@ Brokers say things late, twice and out of order. A repeat is dropped and counted
 is kept as it came, and holds.
 """
 
-from typing import assert_never
+from typing import Final, assert_never
 
 from daemon.core import connection_watch
 from daemon.core.circuit_breaker import CircuitBreaker
@@ -36,6 +36,7 @@ from events import (
     OrderExpired,
     OrderFilled,
     OrderNumbered,
+    OrderNumbersWentBack,
     OrderRejected,
     OrderWithheld,
     OrderWorking,
@@ -64,11 +65,15 @@ BrokerReport = (
     | BooksReported
     | BrokerHeard
     | OrderNumbered
+    | OrderNumbersWentBack
     | BrokerConnected
     | BrokerDisconnected
     | BrokerUnparsed
 )
 """What a broker says that something follows from."""
+
+NUMBERS_WENT_BACK: Final = "order numbers went back"
+"""The cause of the hold behind a broker that would give out a number which is used."""
 
 
 class ReportDesk:
@@ -119,6 +124,8 @@ class ReportDesk:
             case BrokerHeard() | OrderNumbered():
                 order = self._state.orders.find(report.client_order_id)
                 self._recorder.take(report, at, order)
+            case OrderNumbersWentBack():
+                self._numbers_went_back(report, at)
             case MarginReported() | MarginUnavailable():
                 self._margin(report, at)
             case FillCorrected() | CommissionCorrected():
@@ -270,6 +277,14 @@ class ReportDesk:
             if hold is not None:
                 self._holds.place(hold)
         self._deadlines.watch_connection()
+
+    def _numbers_went_back(self, report: OrderNumbersWentBack, at: int) -> None:
+        """Hold everything: orders may be lost, which only a person can tell for sure."""
+        self._recorder.take(report, at)
+        back = f"the broker's next order number is {report.order_id_next}"
+        lost = f"{back}, and {report.order_id_used} is used: it may have lost orders"
+        see = "compare its orders with `traded orders` and `traded reconcile --now`, then lift this"
+        self._holds.halt_all(NUMBERS_WENT_BACK, f"{lost}; no number is used again; {see}")
 
     def _books(self, look: BooksReported, at: int) -> None:
         for order in self._reconciliation.take(look, at):

@@ -29,6 +29,7 @@ from events import (
     OrderCancelled,
     OrderExpired,
     OrderFilled,
+    OrderNumbersWentBack,
     OrderRejected,
     OrderWithheld,
     OrderWorking,
@@ -56,6 +57,7 @@ Market = (
     | BrokerDisconnected
     | BrokerDegraded
     | BrokerRestored
+    | OrderNumbersWentBack
     | BrokerDataLost
     | SymbolHalted
     | SymbolResumed

@@ -2,13 +2,26 @@
 
 from decimal import Decimal
 
-from events import BrokerDegraded, BrokerHeard, OrderNumbered, Record
+from daemon.core.report_desk import NUMBERS_WENT_BACK
+from events import (
+    BrokerHeard,
+    HoldLevel,
+    HoldLifts,
+    HoldPlaced,
+    HoldScope,
+    OperatorLifted,
+    OrderNumbered,
+    OrderNumbersWentBack,
+    Record,
+    WorkingOrders,
+)
 from ops.gateway_sim.faults import Fault, FaultKind
 from ops.gateway_sim.server import RunningGateway
 from ops.sentences import sentence
 from projections.order_states import OrderState
 from tests.adapter_desk import Trader, a_trader
 from tests.gateway_desk import a_gateway
+from tests.operators import said as told
 
 FAR = "140.00"
 """A limit ten dollars from the market: such an order rests."""
@@ -19,8 +32,14 @@ def numbers(trader: Trader) -> list[int]:
     return [each.order_id for each in trader.all(OrderNumbered)]
 
 
-def went_back(trader: Trader) -> list[str]:
-    return [each.reason for each in trader.all(BrokerDegraded) if "went back" in each.reason]
+def went_back(trader: Trader) -> list[OrderNumbersWentBack]:
+    return trader.all(OrderNumbersWentBack)
+
+
+def held(trader: Trader) -> list[HoldPlaced]:
+    """Return the holds in force for numbers that went back."""
+    active = trader.state.holds.active.values()
+    return [each for each in active if each.cause == NUMBERS_WENT_BACK]
 
 
 async def several(running: RunningGateway, count: int = 5) -> list[Record]:
@@ -44,7 +63,7 @@ async def test_the_number_is_on_record_before_anything_is_heard_of_the_order() -
         assert sentence(numbered) == f"the order leaves under number {numbered.order_id}"
 
 
-async def test_a_gateway_whose_numbers_go_back_is_noticed_and_none_is_used_again() -> None:
+async def test_a_gateway_whose_numbers_go_back_is_held_and_none_is_used_again() -> None:
     async with a_gateway() as running:
         records = await several(running)
         running.gateway.floor.roll_back_ids(OURS, 3)
@@ -54,10 +73,34 @@ async def test_a_gateway_whose_numbers_go_back_is_noticed_and_none_is_used_again
             assert numbers(trader)[-1] > max(used)
             assert len(set(numbers(trader))) == 6
             (said,) = went_back(trader)
-            assert said == (
+            assert (said.order_id_next, said.order_id_used) == (3, max(used))
+            assert sentence(said) == (
                 f"the gateway's order numbers went back to 3: {max(used)} is used, so it may have "
-                "lost orders; no number is used again"
+                "lost orders"
             )
+            (hold,) = held(trader)
+            assert (hold.scope, hold.level) == (HoldScope.ALL, HoldLevel.HALT)
+            assert (hold.lifts, hold.working) == (HoldLifts.OPERATOR, WorkingOrders.KEEP)
+            assert "no number is used again; compare its orders" in hold.why
+
+
+async def test_once_lifted_the_same_numbers_hold_nothing_again_and_lower_ones_do() -> None:
+    async with a_gateway() as running:
+        records = await several(running)
+        running.gateway.floor.roll_back_ids(OURS, 3)
+        async with a_trader(running, records) as trader:
+            await trader.until(lambda: held(trader))
+            trader.step(told(OperatorLifted, held(trader)[0].hold_id))
+            assert held(trader) == []
+            running.gateway.mishaps.reset_all()
+            await trader.until_reconnected(3)
+            assert held(trader) == []
+            records = trader.records
+        async with a_trader(running, records) as trader:
+            assert held(trader) == [], "nor after a restart"
+            running.gateway.floor.roll_back_ids(OURS, 2)
+            running.gateway.mishaps.reset_all()
+            await trader.until(lambda: held(trader))
 
 
 async def test_they_are_noticed_within_a_run_too() -> None:

@@ -31,7 +31,6 @@ from daemon.core.deadlines import NEVER
 from daemon.gate import RiskApproved
 from events import (
     BarClosed,
-    BrokerDegraded,
     BrokerDisconnected,
     BrokerHeard,
     CancelWithheld,
@@ -40,6 +39,7 @@ from events import (
     OrderAcknowledged,
     OrderIntended,
     OrderNumbered,
+    OrderNumbersWentBack,
     OrderWithheld,
     OrderWorking,
     nanoseconds,
@@ -164,10 +164,9 @@ class IbkrBroker:
         # A process that was killed may have sent those without putting their numbers on record.
         highest = self._state.broker.order_id_max + unanswered
         sent = max(self._state.broker.order_id_sent, self._names.sent_max)
-        if greeting.order_id_next <= sent:
-            back = f"the gateway's order numbers went back to {greeting.order_id_next}"
-            what = f"{back}: {sent} is used, so it may have lost orders; no number is used again"
-            self._inbox(BrokerDegraded(what))
+        numbers = greeting.order_id_next, sent
+        if greeting.order_id_next <= sent and not self._state.broker.is_known_to_go_back(*numbers):
+            self._inbox(OrderNumbersWentBack(*numbers))
         self._names.connected(greeting.order_id_next, highest)
         self.session.connection.order_id_next = self._names.next_id
 
