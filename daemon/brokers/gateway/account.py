@@ -12,17 +12,23 @@ _TIME: Final = 8
 """The time of an update of the account: what came before it belongs together."""
 _TAGS: Final = ("NetLiquidation", "InitMarginReq", "MaintMarginReq")
 _DOLLARS: Final = frozenset({"USD", ""})
+_BASE: Final = "BASE"
 _UNSAID: Final = Decimal("-Infinity")
 
 
+_EQUITY: Final = "NetLiquidation"
+"""Said once, in the account's base currency; those by currency have tags of their own."""
+
+
 class AccountFigures:
-    """Collects what belongs together."""
+    """Collects what belongs together. `foreign_base` is a base currency that is not the dollar."""
 
     def __init__(self, alias: Alias) -> None:
         """Take the figures of the account that `alias` stands for."""
         self._alias = alias
         self._said = dict.fromkeys(_TAGS, _UNSAID)
         self._reported: AccountReported | None = None
+        self.foreign_base = ""
 
     def take(self, kind: int, fields: Sequence[str]) -> AccountReported | None:
         """Take one message; return the figures where it completes some that are news."""
@@ -38,8 +44,11 @@ class AccountFigures:
         return report
 
     def _take(self, value: messages.AccountValue) -> None:
-        is_ours = value.currency in _DOLLARS and self._alias.is_ours(value.account)
-        if value.tag not in _TAGS or not is_ours:
+        if value.tag not in _TAGS or not self._alias.is_ours(value.account):
+            return
+        if value.currency not in _DOLLARS:
+            if value.tag == _EQUITY and value.currency != _BASE:
+                self.foreign_base = value.currency
             return  # What is said in another currency is no number of dollars.
         number = messages.number_or_none(value.value)
         if number is not None:

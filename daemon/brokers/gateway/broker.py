@@ -25,6 +25,7 @@ from daemon.brokers.gateway.messages import OrderLine
 from daemon.brokers.gateway.orders import OrderNames
 from daemon.brokers.gateway.pacing import Lane
 from daemon.brokers.gateway.session import GatewaySession
+from daemon.brokers.gateway.settings import ACCOUNT
 from daemon.brokers.gateway.terms import Greeting, OrderTerms
 from daemon.config.file import ConfigError
 from daemon.core.deadlines import NEVER
@@ -94,7 +95,7 @@ class IbkrBroker:
         session = self.session
         client_id, by_id = session.settings.client_id, self.contracts.by_id
         books = BooksReader(self._alias, client_id, by_id, self._read_order)
-        self._looks = Looks(session, books, inbox)
+        self._looks = Looks(session, books, inbox, self._refuse_currency)
         self._what_ifs = WhatIfs(session, self.contracts, inbox, self._names.spare_number)
         inbox(BrokerDisconnected(session.connection.why_not))
 
@@ -184,7 +185,7 @@ class IbkrBroker:
         """Take every list; what they say is on record before anything may be sent.
 
         Raises:
-            ConfigError: the interface is read-only.
+            ConfigError: the interface is read-only, or the account's currency is not the dollar.
             ConnectionLost, RequestFailed: an essential list did not come.
         """
         lists = await self._looks.verify()
@@ -397,6 +398,15 @@ class IbkrBroker:
         order = self._state.orders.open.get(order_id)
         if order is not None and order.state is OrderState.SENDING:
             self._looks.look_up()
+
+    def _refuse_currency(self) -> None:
+        """Trade in no account whose figures are no dollars: every limit and margin is."""
+        base = self._figures.foreign_base
+        if base:
+            what = f"the account is kept in {base}, and what traded knows of money is in US dollars"
+            why = "its equity, margins and cash come in no other currency, so no limit can hold"
+            todo = "have USD made its base currency at the broker, or trade with another account"
+            raise ConfigError([f"{ACCOUNT}: {what}: {why}; {todo}"])
 
     @staticmethod
     def _refuse_read_only(why: str) -> None:

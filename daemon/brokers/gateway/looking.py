@@ -14,15 +14,23 @@ from events.reconciliation import LookWhy
 
 
 class Looks:
-    """Looks over `session`; `report` gets the books that a look was for."""
+    """Looks over `session`; `report` gets the books that a look was for.
+
+    `refuse` is asked before that, and raises where the lists are not to be believed at all.
+    """
 
     def __init__(
-        self, session: GatewaySession, books: BooksReader, report: Callable[[Input], None]
+        self,
+        session: GatewaySession,
+        books: BooksReader,
+        report: Callable[[Input], None],
+        refuse: Callable[[], None],
     ) -> None:
         """Begin without a wish."""
         self._session = session
         self._books = books
         self._report = report
+        self._refuse = refuse
         self._wanted: list[tuple[str, LookWhy]] = []
         self._looks_up = False
         self._looking: asyncio.Task[None] | None = None
@@ -44,6 +52,7 @@ class Looks:
 
         Raises:
             ConnectionLost: it ended meanwhile.
+            ConfigError: the account is none to trade with.
         """
         why = LookWhy.RECONNECT if self._has_been_ready else LookWhy.START
         self._wanted = self._wanted or [(f"{why}-{self._session.connection.breaks}", why)]
@@ -87,6 +96,7 @@ class Looks:
         self._looks_up = False
         wanted, self._wanted = self._wanted, []
         lists = await take_lists(self._session)
+        self._refuse()
         self._looked_at_s = self._session.seconds()
         for look_id, why in wanted:
             since = self._session.up_since
