@@ -287,8 +287,9 @@ def _orphans(config: Config, state: State) -> Iterator[str]:
         if position.quantity and symbol not in config.symbols:
             what = f"{position.quantity} {symbol} are held"
             yield (
-                f"{what} and {symbol} is not under [symbols]: nothing marks them, and not even a "
-                f"flatten passes; add [symbols.{symbol}], or close them at the broker"
+                f"{what} and {symbol} is not under [symbols]: nothing marks them; add "
+                f"[symbols.{symbol}], or close them: `traded flatten {symbol}` where a broker "
+                "outside has named the contract, else at the broker"
             )
     for name, book in sorted(state.positions.by_strategy.items()):
         shares = [f"{each.quantity} {symbol}" for symbol, each in book.items() if each.quantity]

@@ -27,6 +27,7 @@ from ops.standing import is_dry_run
 from ops.stops import breaker_text, is_kill, is_killed, is_trip, kill_text, trips_of
 from projections import State
 from projections.calendar import ALWAYS_OPEN
+from projections.closing import closing_terms
 from projections.hours_doubts import hours_doubts
 from projections.order_states import OrderState
 
@@ -172,16 +173,19 @@ def _orders(_journal: Path, state: State, _now: datetime) -> Iterator[Point]:
 
 
 def _positions(_journal: Path, state: State, _now: datetime) -> Iterator[Point]:
-    lost = ", ".join(
-        f"{each.quantity} {symbol}"
+    lost = {
+        symbol: f"{each.quantity} {symbol}"
         for symbol, each in sorted(state.positions.account.items())
         if each.quantity and symbol not in state.symbols
-    )
+    }
+    closable = all(closing_terms(state, symbol) for symbol in lost)
+    passes = "only a flatten passes" if closable else "not even a flatten passes"
     yield Point(
         "positions",
         not lost,
-        f"{lost} held and not under [symbols]: not even a flatten passes" if lost else "known",
-        "add [symbols.NAME] and restart, or close them at the broker",
+        f"{', '.join(lost.values())} held and not under [symbols]: {passes}" if lost else "known",
+        "add [symbols.NAME] and restart, or close them: `traded flatten NAME` where it passes, "
+        "else at the broker",
     )
 
 

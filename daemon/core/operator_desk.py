@@ -53,6 +53,7 @@ from events import (
     utc_from_nanoseconds,
 )
 from events.codec import Command
+from projections.closing import closing_terms
 from projections.order_states import OrderState
 
 LIFTED_BY_RESUME: Final = frozenset({KILL_SWITCH, AT_START})
@@ -308,7 +309,7 @@ class OperatorDesk:
 
     def _closable(self, symbol: Symbol, held: Decimal) -> Decimal:
         """Return what of `held` an order may be for: where no parts of a share, the whole ones."""
-        terms = self._state.symbols.get(symbol)
+        terms = closing_terms(self._state, symbol)
         if terms is None or terms.fractions:
             return held
         return held.to_integral_value(ROUND_DOWN) or held  # Less than one: the gate says why not.

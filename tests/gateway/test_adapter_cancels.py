@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 
 import pytest
 
@@ -90,11 +91,15 @@ async def test_an_order_that_our_own_client_id_placed_without_us_is_cancelled() 
         assert running.gateway.floor.all_open_orders() == []
 
 
+def answered(trader: Trader, count: int) -> bool:
+    return len(trader.all(CancelWithheld)) == count
+
+
 async def test_it_may_be_asked_for_again_and_is_answered_again() -> None:
     async with a_gateway() as running, a_trader(running) as trader:
         place_elsewhere(running, 7)
         order_id = await adopted(trader)
         for count in (1, 2):
             trader.cancel(order_id)
-            await trader.until(lambda count=count: len(trader.all(CancelWithheld)) == count)
+            await trader.until(partial(answered, trader, count))
         assert len(trader.all(CancelSending)) == 2

@@ -366,6 +366,8 @@ class IbkrBroker:
         why_not = self.session.why_not
         if not why_not and order_id != self._submitting:
             why_not = self._why_not(intent)
+        if not why_not and not self.contracts.is_known(intent.symbol):
+            why_not = f"the contract behind {intent.symbol} is not known yet: try again in a minute"
         if why_not:
             self._withhold(order_id, why_not)
             return

@@ -1,6 +1,7 @@
 """Which contract is meant by each symbol: asked once a run, certain before anything is traded.
 
 A symbol that nobody knows, or that several contracts have, refuses the start with what there is.
+What is held and not configured is asked for by its contract's number, so that it can be closed.
 When each trades in the coming days is asked again with the first connection of every day.
 """
 
@@ -41,6 +42,8 @@ class Contracts:
         self._found: dict[Symbol, StockContract] = {}
         self._hours_asked: datetime | None = None
         self._asking_hours: asyncio.Task[None] | None = None
+        self._held: dict[int, Symbol] = {}
+        self._asking_held: asyncio.Task[None] | None = None
         self.terms: dict[Symbol, ContractTerms] = {}
         self.by_id: dict[int, Symbol] = {}
 
@@ -52,17 +55,33 @@ class Contracts:
         """Return the contract of a configured symbol; it is there once the session is verified."""
         return self._found[symbol]
 
+    def is_known(self, symbol: Symbol) -> bool:
+        """Say whether the contract of `symbol` is known, configured or held."""
+        return symbol in self._found
+
     def connected(self, greeting: Greeting) -> None:
         """Do nothing: contracts outlast a connection."""
 
     def heard(self, kind: int, fields: Sequence[str]) -> None:
-        """Do nothing: what is asked here is answered where it is asked."""
+        """Take note of a position in what is not configured; it is asked for as well.
+
+        What is asked here is answered where it is asked.
+        """
+        if kind != messages.POSITION or not self._session.connection.sends:
+            return
+        line = messages.read_position(fields)
+        is_new = line.contract_id not in self.by_id and line.quantity
+        if is_new and line.security_type == "STK" and self._session.alias.is_ours(line.account):
+            self._held[line.contract_id] = Symbol(line.symbol.replace(" ", "."))
+            if not self._session.connection.why_not:
+                self._ask_held_soon()
 
     def lost(self, unsent: Sequence[object]) -> None:
         """Do nothing, as `connected`."""
 
     async def ready(self) -> None:
-        """Ask for the coming days' hours, where that was long ago; nothing waits for it."""
+        """Ask for what is held besides, and for the coming days' hours; nothing waits for it."""
+        self._ask_held_soon()
         now = self._session.now
         if self._hours_asked is None:
             self._hours_asked = now  # They came with the contracts.
@@ -115,12 +134,34 @@ class Contracts:
 
     async def _ask_hours(self) -> None:
         try:
-            for symbol, contract in self._found.items():
+            for symbol in self._symbols:
+                contract = self._found[symbol]
                 for terms in await self._asked(contract):
                     self._take_hours(symbol, terms)
         except NOT_THIS_TIME as error:
             self._hours_asked = datetime.min.replace(tzinfo=self._session.now.tzinfo)
             self._session.told(f"the hours of the contracts did not come: {error}")
+
+    def _ask_held_soon(self) -> None:
+        if self._held and (self._asking_held is None or self._asking_held.done()):
+            self._asking_held = asyncio.get_running_loop().create_task(
+                self._ask_held(), name="contracts of what is held besides"
+            )
+
+    async def _ask_held(self) -> None:
+        """Resolve what is held and not configured; what does not come comes with the next lists."""
+        while self._held:
+            contract_id, symbol = self._held.popitem()
+            try:
+                found = await self._asked(StockContract(symbol.replace(".", " "), "", contract_id))
+            except NOT_THIS_TIME as error:
+                self._session.told(
+                    f"the contract of {symbol}, which is held, did not come: {error}"
+                )
+                continue
+            # A ticker that is configured is another contract: this one has no name of ours.
+            if found and found[0].currency == "USD" and symbol not in self._found:
+                self._take(symbol, found[0])
 
     def _is_believed(self, symbol: Symbol) -> bool:
         """Say whether the gateway may be right that there is no such contract.
@@ -139,11 +180,13 @@ class Contracts:
         self._found[symbol] = StockContract(terms.symbol, terms.primary_exchange, terms.contract_id)
         self.terms[symbol] = terms
         self.by_id[terms.contract_id] = symbol
-        size_step = _size_step(terms, self._symbols[symbol])
+        configured = self._symbols.get(symbol)
+        size_step = Decimal(1) if configured is None else _size_step(terms, configured)
         resolved = ContractResolved(symbol, terms.contract_id, terms.price_increment, size_step)
         if self.state.instruments.contracts.get(symbol) != resolved:
             self._session.report(resolved)
-        self._take_hours(symbol, terms)
+        if configured is not None:
+            self._take_hours(symbol, terms)
 
     def _take_hours(self, symbol: Symbol, terms: ContractTerms) -> None:
         report = hours_report(symbol, terms.liquid_hours, terms.trading_hours, terms.time_zone)

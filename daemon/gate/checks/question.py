@@ -11,6 +11,7 @@ from daemon.gate.checks.sums import Exposure, Orders, dearest, exposure
 from daemon.gate.limits import Limits, OrderLimits
 from events import OrderIntended, Symbol, SymbolTerms, TimeInForce, utc_from_nanoseconds
 from projections import State
+from projections.closing import closing_terms
 from projections.exposure import WorstCase, worst_case
 from projections.order_states import OrderState
 
@@ -90,6 +91,8 @@ class Question:
         self.asked_at = now
         symbol, in_force = intent.symbol, intent.time_in_force
         self.terms: SymbolTerms | None = state.symbols.get(symbol)
+        if self.terms is None and intent.closing:
+            self.terms = closing_terms(state, symbol)
         self.is_auction = in_force is _OPENING or in_force is _CLOSING
         self.tables: tuple[OrderLimits, OrderLimits, OrderLimits] = (
             limits.account,
