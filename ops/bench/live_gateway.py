@@ -91,7 +91,7 @@ def a_gateway(folder: Path, symbols: Sequence[str]) -> Iterator[int]:
     write_bars(bars, symbols)
     words = ["gateway-sim", "--bars", str(bars), "--port", "0", "--json"]
     words += ["--start", OPENS.isoformat(), "--clock", str(folder / "time")]
-    words += ["--data-lines", str(max(100, len(symbols)))]
+    words += ["--data-lines", str(max(100, 2 * len(symbols)))]
     command = [sys.executable, "-m", "ops.cli", *words]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:  # noqa: S603 - our own command
         try:
