@@ -40,7 +40,9 @@ demo: .venv/.ok ## See traded at work on the paper broker
 
 test: lint ## Every check there is, the tests last (JOBS=4: on more cores)
 	@echo "== pytest"
-	@$(BIN)/python -m pytest --numprocesses $(or $(JOBS),2) --dist loadfile
+	@$(BIN)/python -m pytest -m "not alone" --numprocesses $(or $(JOBS),2) --dist loadfile
+	@echo "== pytest, one by one, what is about time"
+	@$(BIN)/python -m pytest -m alone
 
 lint: .venv/.ok ## Style, types and the one-way rule
 	@echo "== ruff check"

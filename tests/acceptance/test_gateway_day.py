@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from events import OrderFilled, OrderSending, Symbol
 from events.journal import JournalReader
 from ops.books import read_books
@@ -16,6 +18,8 @@ from ops.gateway_sim import store
 from ops.gateway_sim.ledger import Ledger
 from projections import State
 from tests.gateway_walk import BARS, Walk, until
+
+pytestmark = pytest.mark.alone
 
 RUN = ("run", "--gateway-time", "var/gateway.time")
 WORDS = (

@@ -6,8 +6,12 @@ Both are processes of their own; the strategies are a trend and a rebalance, of 
 import shlex
 from pathlib import Path
 
+import pytest
+
 from events import HoldPlaced, OrderUnknown, OrderWorking, TimerFired
 from tests.gateway_walk import BARS, ROOT, Walk, until
+
+pytestmark = pytest.mark.alone
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SECTION = README.split("## A broker outside, without one")[1].split("\n## ")[0]

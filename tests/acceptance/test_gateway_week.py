@@ -5,8 +5,11 @@ import sys
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from tests.gateway_week import CACHE_MB, Look
+
+pytestmark = pytest.mark.alone
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 300

@@ -33,6 +33,8 @@ from tests.kill_switch_campaign import (
 )
 from tests.live_desk import Daemon
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:

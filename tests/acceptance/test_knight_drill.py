@@ -13,6 +13,8 @@ from events.chain import Row
 from events.journal import JournalReader
 from tests.command_line import shown, traded
 
+pytestmark = pytest.mark.alone
+
 BARS = 20
 """Ten a second. Some orders are wanted at the first of them, and a thousand at each other."""
 FIRST, EACH = 20, 1_000

@@ -8,6 +8,9 @@ import sys
 from pathlib import Path
 
 import msgspec
+import pytest
+
+pytestmark = pytest.mark.alone
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 400

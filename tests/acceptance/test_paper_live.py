@@ -10,6 +10,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from events import (
     BarClosed,
     BrokerConnected,
@@ -24,6 +26,8 @@ from events import (
     SessionStarted,
 )
 from tests.gateway_walk import BARS, Walk, until
+
+pytestmark = pytest.mark.alone
 
 RUN = ("run", "--gateway-time", "var/gateway.time")
 STATE = "var/gateway.json"
