@@ -220,6 +220,7 @@ class Wire:
             status=state.status,
             completed_status=state.completedStatus,
             warning=state.warningText,
+            is_what_if=order.whatIf,
         )
 
     def read_margins(self, fields: Sequence[str]) -> Margins | None:

@@ -22,6 +22,7 @@ from events import (
     BrokerUnparsed,
     BrokerUnreachable,
     FillCorrected,
+    LookWhy,
     MarginReported,
     MarginUnavailable,
     OrderCancelled,
@@ -357,6 +358,20 @@ async def test_19_margin_is_said_by_a_what_if_order_that_nobody_carries_out() ->
         assert report.initial_after is not None
         assert Decimal(2200) < report.initial_after < Decimal(2300)
         assert trader.orders_there() == []
+
+
+async def test_19_a_what_if_that_is_answered_within_a_list_is_no_open_order() -> None:
+    async with a_gateway() as running, a_trader(running) as trader:
+        order_id = trader.place("10", FAR)
+        await trader.until_state(order_id, OrderState.WORKING)
+        # Of our own list order, status and end come first, then the order and its status of all.
+        running.gateway.plan.add(Fault(FaultKind.LATE, "openOrder", messages=5))
+        trader.broker.ask_margin("r1", [trader.record_sending("10")])
+        trader.broker.report_books("look", LookWhy.OPERATOR, trader.session.now)
+        await trader.until(lambda: trader.all(BooksReported)[-1].look_id == "look")
+        assert trader.all(MarginReported), "the answer was to come before the list's end"
+        (found,) = trader.all(BooksReported)[-1].open_orders or ()
+        assert found.order_ref == order_id
 
 
 async def test_19_a_what_if_without_an_answer_is_a_no() -> None:

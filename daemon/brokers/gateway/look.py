@@ -167,7 +167,8 @@ class BooksReader:
         statuses = (messages.read_status(row) for kind, row in rows if kind == _STATUS)
         left = {each.perm_id: each.remaining for each in statuses}
         for line in self._lines([row for row in rows if row[0] == messages.OPEN_ORDER]):
-            if line.is_over:
+            # An answer about margins may come while the list does.
+            if line.is_over or line.is_what_if:
                 continue
             kind, time_in_force = our_words(line)
             yield BrokerOrder(

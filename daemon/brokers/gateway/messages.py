@@ -147,7 +147,10 @@ class AccountValue(msgspec.Struct, frozen=True):
 
 
 class OrderLine(msgspec.Struct, frozen=True):
-    """An order as the broker has it: open, or completed (then without order and client id)."""
+    """An order as the broker has it: open, or completed (then without order and client id).
+
+    What only asks for margins (`is_what_if`) is told in the same words, and is no order.
+    """
 
     order_id: int
     client_id: int
@@ -166,6 +169,7 @@ class OrderLine(msgspec.Struct, frozen=True):
     status: str
     completed_status: str = ""
     warning: str = ""
+    is_what_if: bool = False
 
     @property
     def is_over(self) -> bool:
