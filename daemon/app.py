@@ -127,10 +127,25 @@ def listening(
         dispatch.close()
 
 
+def build_gateway_parts(config: Config, wall: Clock) -> "GatewayParts | None":
+    """Return what talks to Interactive Brokers, None where nothing is to.
+
+    Raises:
+        ConfigError: what is configured cannot be.
+    """
+    if "ibkr" not in {config.broker.kind, config.feed.kind}:
+        return None
+    # Its library takes a quarter of a second and 40 MB: only who trades there pays for it.
+    from daemon.brokers.gateway.assembly import build_gateway  # noqa: PLC0415 - see above
+
+    return build_gateway(config, os.environ, wall)
+
+
 class Machine(msgspec.Struct, frozen=True):
     """What a run takes from the machine it is on, its clock apart; a simulation has its own.
 
-    `listen` lets an operator in while the engine runs, `draw_id` names a new journal.
+    `listen` lets an operator in while the engine runs, `draw_id` names a new journal, `gateway`
+    builds what talks to Interactive Brokers.
     """
 
     open_journal: Callable[[Path], Awaitable[Journal]] = Journal.open
@@ -138,6 +153,7 @@ class Machine(msgspec.Struct, frozen=True):
         listening
     )
     draw_id: Callable[[], str] = partial(secrets.token_hex, 8)
+    gateway: Callable[[Config, Clock], "GatewayParts | None"] = build_gateway_parts
 
 
 _THIS_MACHINE = Machine()
@@ -172,7 +188,7 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
     """
     look_in(base)
     wall = wall or SystemClock()
-    gateway = build_gateway_parts(config, wall)
+    gateway = machine.gateway(config, wall)
     broker = build_broker(config, gateway)
     feed = build_feed(config, base, wall, gateway)
     assert_mode(config, broker, feed)
@@ -315,20 +331,6 @@ def engine_settings(config: Config) -> EngineSettings:
         journal.snapshots_kept,
         DiskTerms(journal.disk_halt_mb * BYTES_A_MB, journal.disk_look_s),
     )
-
-
-def build_gateway_parts(config: Config, wall: Clock) -> "GatewayParts | None":
-    """Return what talks to Interactive Brokers, None where nothing is to.
-
-    Raises:
-        ConfigError: what is configured cannot be.
-    """
-    if "ibkr" not in {config.broker.kind, config.feed.kind}:
-        return None
-    # Its library takes a quarter of a second and 40 MB: only who trades there pays for it.
-    from daemon.brokers.gateway.assembly import build_gateway  # noqa: PLC0415 - see above
-
-    return build_gateway(config, os.environ, wall)
 
 
 def build_feed(

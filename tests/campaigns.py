@@ -80,6 +80,21 @@ CAMPAIGNS = (
     Campaign(
         "gateway, asking", "tests.gateway_campaign --mutant asking --seeds {count}", 50, fails=True
     ),
+    Campaign(
+        "gateway, reckless",
+        "tests.gateway_campaign --mutant reckless --seeds {count}",
+        50,
+        fails=True,
+    ),
+    Campaign(
+        "gateway, stale", "tests.gateway_campaign --mutant stale --seeds {count}", 50, fails=True
+    ),
+    Campaign(
+        "gateway, unreserved",
+        "tests.gateway_campaign --mutant unreserved --seeds {count}",
+        50,
+        fails=True,
+    ),
     Campaign("backups", "tests.backup_campaign --backups {count}", 150),
     Campaign("crash drill", "tests.crash_campaign --seeds {count}", 500, least=2),
     Campaign("a month's soak", "tests.gateway_week --days {count}", 30, least=1),

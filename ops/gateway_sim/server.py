@@ -104,12 +104,12 @@ class RunningGateway:
         await asyncio.sleep(0)
         self.gateway.save()
 
-    async def run(self) -> None:
-        """Let time pass until cancelled, and keep what has changed."""
+    async def run(self, tick_s: float) -> None:
+        """Let time pass until cancelled, every `tick_s`, and keep what has changed."""
         while True:
             self.gateway.tick()
             await self._listen_or_not()
-            await asyncio.sleep(TICK_S)
+            await asyncio.sleep(tick_s)
 
     async def _listen_or_not(self) -> None:
         if self.gateway.is_away and self._listening is not None:
@@ -131,6 +131,7 @@ async def running_gateway(  # noqa: PLR0913 - what a gateway is made of
     port: int = 0,
     host: str = LOCALHOST,
     save: Callable[[bytes], None] | None = None,
+    tick_s: float = TICK_S,
 ) -> AsyncIterator[RunningGateway]:
     """Run a gateway in this loop and yield it; what must survive it is saved before it is told.
 
@@ -148,7 +149,7 @@ async def running_gateway(  # noqa: PLR0913 - what a gateway is made of
     try:
         async with asyncio.TaskGroup() as tasks:
             # If time cannot pass any more, whoever uses this gateway is told at once.
-            ticking = tasks.create_task(running.run(), name="gateway time")
+            ticking = tasks.create_task(running.run(tick_s), name="gateway time")
             yield running
             ticking.cancel()
     finally:

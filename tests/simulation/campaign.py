@@ -9,7 +9,7 @@ from multiprocessing import get_context
 import msgspec
 
 from tests.simulation.invariants import Violation
-from tests.simulation.process import Death
+from tests.simulation.mortal import Death
 from tests.simulation.world import SAME_MONTH, World, drill, simulate
 
 

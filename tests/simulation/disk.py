@@ -14,7 +14,7 @@ from events.chain import Row
 
 if TYPE_CHECKING:
     from events.witness import Witness, WitnessFile
-    from tests.simulation.process import Process
+    from tests.simulation.mortal import Mortal
 
 
 class DiskFault(StrEnum):
@@ -29,7 +29,7 @@ class _Cursor(sqlite3.Cursor):
     def execute(self, sql: str, values: Any = (), /) -> Self:  # noqa: ANN401 - sqlite3's own
         if sql != "COMMIT":
             return super().execute(sql, values)
-        process: Process = self.connection.process  # type: ignore[attr-defined]
+        process: Mortal = self.connection.process  # type: ignore[attr-defined]
         process.tick("before the commit")
         if process.disk_fault is DiskFault.FULL:
             raise sqlite3.OperationalError("database or disk is full")
@@ -42,7 +42,7 @@ class _Cursor(sqlite3.Cursor):
 
 
 class _Witness:
-    def __init__(self, inner: "WitnessFile", process: "Process") -> None:
+    def __init__(self, inner: "WitnessFile", process: "Mortal") -> None:
         self._inner = inner
         self._process = process
 
@@ -82,12 +82,12 @@ class _Asked:
 class InlineConnection:
     """As much of aiosqlite's connection as the journal uses."""
 
-    def __init__(self, raw: sqlite3.Connection, process: "Process") -> None:
+    def __init__(self, raw: sqlite3.Connection, process: "Mortal") -> None:
         self._raw = raw
         self._process = process
 
     async def executemany(self, sql: str, rows: Sequence[Row]) -> None:
-        self._process.world.person.during_a_write()
+        self._process.during_a_write()
         await asyncio.sleep(self._process.write_delay())
         self._process.tick("before the turn is written")
         self._raw.rows = rows  # type: ignore[attr-defined]
@@ -103,7 +103,7 @@ class InlineConnection:
         self._raw.close()
 
 
-def connect_for(process: "Process") -> Any:  # noqa: ANN401 - stands for aiosqlite.connect
+def connect_for(process: "Mortal") -> Any:  # noqa: ANN401 - stands for aiosqlite.connect
     """Return what opens the journal's connection in `process`."""
 
     async def connect(database: str, *, factory: Any, **how: Any) -> InlineConnection:  # noqa: ANN401 - sqlite3's own
@@ -116,7 +116,7 @@ def connect_for(process: "Process") -> Any:  # noqa: ANN401 - stands for aiosqli
     return connect
 
 
-def _simulated(kind: Any, of: "Process", its: _Witness) -> Any:  # noqa: ANN401 - a class, as sqlite3 wants it
+def _simulated(kind: Any, of: "Mortal", its: _Witness) -> Any:  # noqa: ANN401 - a class, as sqlite3 wants it
     class Simulated(kind):  # type: ignore[misc]
         """The journal's own connection; its cursor and its witness go by the plan."""
 

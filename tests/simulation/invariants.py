@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from events import OrderIntended, Record, Symbol
+from events import Record, Symbol
 from events.chain import Row
 from events.codec import decode
 from projections import State
 
 if TYPE_CHECKING:
-    from tests.simulation.process import Process
+    from tests.simulation.mortal import Mortal
 
 ZERO = Decimal(0)
 POSITION_MAX = 200
@@ -49,17 +49,26 @@ class OrderBook:
         self.quantity = Decimal(said["quantity"])
         self.closing = said.get("closing", False)
         self.filled = ZERO
-        self.is_approved = self.is_sending = self.is_heard = self.is_over = False
-        self.is_rejected = False
+        self.is_asked = self.is_approved = self.is_sending = self.is_heard = self.is_over = False
+        self.is_rejected = self.is_withheld = self.is_written_off = False
         self.heard_at = 0
+        self.amended: Decimal | None = None
 
     @property
     def is_settled(self) -> bool:
-        return self.is_over or not (self.is_approved or self.is_sending)
+        return self.is_over or not (self.is_asked or self.is_approved or self.is_sending)
 
     @property
     def reserved(self) -> Decimal:
-        return self.quantity - self.filled if self.is_approved and not self.is_over else ZERO
+        """What may still fill: by what was intended or what somebody made of it, the larger."""
+        worst = max(self.quantity, self.amended or self.quantity, key=abs)
+        is_reserved = (self.is_asked or self.is_approved) and not self.is_over
+        return worst - self.filled if is_reserved else ZERO
+
+    @property
+    def is_filled(self) -> bool:
+        """Whether the broker has no more of it to fill."""
+        return abs(self.filled) >= abs(self.amended or self.quantity)
 
 
 class Invariants:
@@ -135,14 +144,23 @@ class Invariants:
                 self.holds[said["hold_id"]] = said
             case "hold.lifted":
                 self.holds.pop(said["hold_id"], None)
-            case "break.opened":
-                self.open_breaks[said["break_id"]] = said
-            case "break.resolved":
-                self.open_breaks.pop(said["break_id"], None)
+            case "margin.requested":
+                for asked in said["orders"]:
+                    self.live[asked] = self.orders[asked]
+                    self.orders[asked].is_asked = True
             case "timer.fired" if said["kind"] == "schedule":
                 day = (said["subject"], said["due"][:10])
                 demand(day not in self.scheduled, f"the schedule {day} fires twice")
                 self.scheduled.add(day)
+            case _:
+                self._fold_break(kind, said)
+
+    def _fold_break(self, kind: str, said: dict[str, Any]) -> None:
+        match kind:
+            case "break.opened":
+                self.open_breaks[said["break_id"]] = said
+            case "break.resolved":
+                self.open_breaks.pop(said["break_id"], None)
             case _:
                 pass
 
@@ -150,17 +168,22 @@ class Invariants:
         match kind:
             case "intent.approved":
                 order.is_approved = True
+            case "intent.refused":
+                order.is_asked = False
             case "order.sending":
                 demand(not order.is_sending, f"{name} is sent twice")
                 demand(order.is_approved, f"{name} is sent, not approved")
                 order.is_sending = True
                 self._limit(name, order)
             case "order.withheld" if not order.is_heard:
-                order.is_over = True
+                order.is_over = order.is_withheld = True
+            case "order.amended":
+                order.amended = Decimal(said["quantity"])
             case _ if kind in ENDS:
                 is_dead = said.get("by", "core") == "core" or order.heard_at < self.looked_at
                 demand(is_dead, f"{name} is written off, and was heard of since the look")
                 self._end(kind, order)
+                order.is_written_off = kind == "order.written-off" and order.is_over
             case _:
                 pass
 
@@ -193,10 +216,9 @@ class Invariants:
         self._trade(said["symbol"], quantity, price)
         if order is not None:
             order.filled += quantity
-            wholly = abs(order.filled) >= abs(order.quantity)
-            if order.is_rejected and not wholly:
+            if order.is_rejected and not order.is_filled:
                 order.is_over = False  # It was no rejection after all.
-            order.is_over = order.is_over or wholly
+            order.is_over = order.is_over or order.is_filled
 
     def _correct(self, said: dict[str, Any], order: OrderBook | None) -> None:
         name, symbol, was, price = self.executions[said["execution_id"]]
@@ -212,9 +234,9 @@ class Invariants:
         if order is None:
             order = self.orders[intent["client_order_id"]] = OrderBook(intent)
         self.live[intent["client_order_id"]] = order
-        order.quantity = Decimal(intent["quantity"])
+        order.quantity, order.amended = Decimal(intent["quantity"]), None
         order.is_approved = order.is_sending = order.is_heard = True
-        order.is_over = order.is_rejected = False
+        order.is_over = order.is_rejected = order.is_written_off = False
 
     def _trade(self, symbol: Symbol, quantity: Decimal, price: Decimal) -> None:
         self._hold(symbol, quantity)
@@ -268,9 +290,8 @@ class Invariants:
 
     # Orders.
 
-    def order_leaves(self, process: "Process", intent: OrderIntended, state: State) -> None:
+    def order_leaves(self, process: "Mortal", name: str, state: State) -> None:
         """Demand that this order may leave, now."""
-        name = intent.client_order_id
         order = self.orders.get(name)
         demand(order is not None and order.is_sending, f"{name} leaves, its record is not durable")
         assert order is not None
@@ -282,7 +303,7 @@ class Invariants:
         if order.closing:
             return
         demand(not process.is_latched, f"{name} leaves behind a kill")
-        demand(not process.world.is_killed, f"{name} leaves behind a kill nobody took back")
+        demand(not process.is_killed, f"{name} leaves behind a kill nobody took back")
         known = [(h["scope"], h.get("target", ""), h["level"]) for h in self.holds.values()]
         known += [(h.scope, h.target, h.level) for h in state.holds.active.values()]
         for scope, target, level in known:

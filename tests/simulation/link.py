@@ -74,7 +74,7 @@ class Link:
         if not self._is_up:
             self._inbox(OrderWithheld(intent.client_order_id, "not connected"))
             return
-        self._process.order_leaves(intent, self._state)
+        self._process.order_leaves(intent.client_order_id, self._state)
         self._send(lambda: self._world.venue.receive(intent))
         self._process.tick("behind an order that left")
         if not self._world.is_calm and self._chance.random() < RAISES:

@@ -15,6 +15,7 @@ class Restless(Strategy):
     state_fields: ClassVar[tuple[str, ...]] = ("drawn",)
 
     seed: int = 1
+    patience_s: int = 1_200
     drawn: int = 0
 
     def schedules(self) -> tuple[Schedule, ...]:
@@ -32,7 +33,7 @@ class Restless(Strategy):
             return None
         return Intent(fill.symbol, -fill.quantity)
 
-    def _order(self, symbol: Symbol, price: Decimal, view: View) -> Answer:
+    def _order(self, symbol: Symbol, price: Decimal, view: View) -> NoTrade | Intent:
         size = Decimal(1 + self._draw(60))
         held = view.quantity(symbol)
         signed = -size if (held > 0) == (self._draw(4) > 0) else size
@@ -53,7 +54,11 @@ class Restless(Strategy):
                 return Intent(symbol, signed, OrderType.STOP, TimeInForce.DAY, stop_price=stop)
             case _:
                 return Intent(
-                    symbol, signed, OrderType.LIMIT, limit_price=limit, cancel_after_s=1_200
+                    symbol,
+                    signed,
+                    OrderType.LIMIT,
+                    limit_price=limit,
+                    cancel_after_s=self.patience_s,
                 )
 
     def _draw(self, below: int) -> int:

@@ -32,11 +32,13 @@ from events import (
 from events.errors import JournalTailLost, JournalWriteFailed
 from events.journal import JournalReader
 from tests.builders import utc
+from tests.simulation.disk import DiskFault
 from tests.simulation.invariants import POSITION_MAX, Invariants, Violation, demand
 from tests.simulation.market import SYMBOLS, Market, next_session
 from tests.simulation.mishaps import Mishaps
+from tests.simulation.mortal import Death
 from tests.simulation.person import Person
-from tests.simulation.process import Death, Process
+from tests.simulation.process import Process
 from tests.simulation.timeline import SECOND, MachineClocks, Timeline
 from tests.simulation.venue import Venue
 
@@ -151,6 +153,12 @@ class World:
     def clock_says(self) -> datetime:
         """What the machine's wall clock says."""
         return utc_from_nanoseconds(self.clocks.read().wall)
+
+    def next_disk_fault(self) -> DiskFault | None:
+        return self.mishaps.next_disk_fault()
+
+    def during_a_write(self) -> None:
+        self.person.during_a_write()
 
     def _prices_moved(self) -> None:
         self.venue.prices_moved()
@@ -302,7 +310,7 @@ def a_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def _collected_at_once() -> Iterator[None]:
+def collected_at_once() -> Iterator[None]:
     """Let the collector look at a world once, behind it: it saves a tenth of the time."""
     gc.disable()
     try:
@@ -318,7 +326,7 @@ def simulate(seed: int, days: int = DAYS_A_WORLD) -> World:
     Raises:
         Violation: a promise was broken; it says which, when, and how to see it again.
     """
-    with a_folder() as folder, _collected_at_once():
+    with a_folder() as folder, collected_at_once():
         world = World(seed, days, folder)
         try:
             world.run()
@@ -345,7 +353,7 @@ def drill(seed: int, death: Death | None) -> World:
     Raises:
         Violation: a promise was broken.
     """
-    with a_folder() as folder, _collected_at_once():
+    with a_folder() as folder, collected_at_once():
         world = World(seed, 1, folder, DRILL)
         world.is_calm = world.venue.is_calm = True
         world.deaths = [death]

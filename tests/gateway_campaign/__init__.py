@@ -1,0 +1,1 @@
+"""The campaign over the gateway: `python -m tests.gateway_campaign`."""
