@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.gateway_campaign.world import World
 
 ZERO = Decimal(0)
-GROSS_MAX = 60_000
+GROSS_MAX = 25_000
 LOWEST = {"AAPL": Decimal(147), "MSFT": Decimal(393)}
 """No price of the campaign is lower."""
 STALE_S = 12

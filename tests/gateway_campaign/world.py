@@ -87,7 +87,7 @@ def config_for(seed: int, port: int) -> Config:
         "account": "main",
         "dry_run": False,
         "daemon": {"on_stop": "cancel" if seed % 2 else "leave"},
-        "symbols": {name: {"exchange": "NASDAQ", "bar_every_s": 20} for name in SYMBOLS},
+        "symbols": {name: {"exchange": "NASDAQ", "bar_every_s": 10} for name in SYMBOLS},
         "freshness": {"max_age_s": STALE_S, "grace_s": 5, "lift_after_s": 7, "trips_max": 50},
         "strategies": {
             "gambler": {
