@@ -316,6 +316,10 @@ class OrderWrittenOff(OrderEvent, frozen=True, tag="order.written-off"):
     by: str
     why: str
 
+    def key(self) -> str | None:
+        """Return None: one that came back and was taken over may vanish again."""
+        return None
+
 
 def order_name(order_ref: str, perm_id: str) -> ClientOrderId:
     """Return what an order is called: its reference, else its permId."""

@@ -23,7 +23,7 @@ from tests.gateway_desk import a_gateway
 from tests.simulation.invariants import Violation
 
 ROOT = Path(__file__).parents[2]
-SEEDS = range(1, 9)
+SEEDS = range(1, 7)
 WITHIN = range(1, 17)
 """Of so many seeds one must be enough to catch a daemon with a promise less."""
 WAIT_S = 1_200.0

@@ -5,6 +5,7 @@ The books have 100 of A, bought at 100 out of 1,000,000 dollars, and A is at 100
 
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -40,6 +41,7 @@ from events import (
 from projections.order_states import OrderState
 from tests.builders import a_commission, a_dividend, a_fill, fold
 from tests.core_desk import A, B, kinds, of
+from tests.journals import write
 from tests.looks import listed, seen
 from tests.operators import Told, said, why_refused
 from tests.unit.test_reconciliation import LEFT, Looking
@@ -282,6 +284,21 @@ def test_a_missing_order_is_written_off_by_the_operators_word() -> None:
     order = at.state.orders.find(order_id)
     assert order is not None
     assert (order.state, order.reason) == (OrderState.EXPIRED, "because")
+
+
+async def test_an_order_that_was_written_off_and_came_back_may_vanish_again(tmp_path: Path) -> None:
+    at = Looking()
+    order_id = at.sends("5")
+    at.twice({"A": "100"})
+    gone = of(resolve(at), OrderWrittenOff)
+    for moment in ("16:01:00", "16:01:10"):
+        at.look({"A": "100"}, moment, orders=[listed(order_id, "5")])
+    resolve(at)
+    for moment in ("16:02:00", "16:02:10"):
+        at.look({"A": "100"}, moment)
+    gone += of(resolve(at), OrderWrittenOff)
+    assert [each.client_order_id for each in gone] == [order_id, order_id]
+    await write(tmp_path / "j.db", *gone)  # The file takes the second as well.
 
 
 def test_a_missing_order_that_was_heard_of_since_the_look_is_not_written_off_by_it() -> None:
