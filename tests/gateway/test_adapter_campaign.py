@@ -57,8 +57,8 @@ def test_whatever_befalls_every_promise_is_kept() -> None:
     seen: Counter[str] = Counter()
     for seed in SEEDS:
         seen += simulate(seed).struck  # What it raises names the seed, and how to repeat it.
-    assert seen["orders there"] > 40, "hardly anything was traded"
-    assert seen["fills"] > 20
+    assert seen["orders there"] > 20, "hardly anything was traded"
+    assert seen["fills"] > 10
     assert seen["killed between two callbacks"] > 5
 
 
