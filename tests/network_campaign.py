@@ -24,18 +24,11 @@ from events import BrokerDisconnected
 from ops.gateway_sim.server import RunningGateway
 from ops.gateway_sim.virtual_clock import VirtualClock
 from tests.adapter_desk import QUICK, Trader
-from tests.gateway_campaign import (
-    BlindResend,
-    Failed,
-    Watched,
-    agrees,
-    assert_all_reserved,
-    judge,
-    step,
-)
+from tests.gateway_campaign.adapters import BlindResend
 from tests.gateway_desk import CASH, TUESDAY, a_gateway, undecoded
 from tests.network_proxy import Mode, Proxy, a_proxy
 from tests.simulated_loop import SimulatedLoop
+from tests.trader_steps import Failed, Watched, agrees, assert_all_reserved, judge, step
 
 STEPS = 14
 FOUND_WITHIN_S = 10.0

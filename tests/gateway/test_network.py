@@ -8,9 +8,10 @@ from collections import Counter
 import pytest
 
 from daemon.brokers.gateway.session import Timing
-from tests.gateway_campaign import BlindResend, Failed
+from tests.gateway_campaign.adapters import BlindResend
 from tests.network_campaign import ENDS_BY_ITSELF, FOUND_WITHIN_S, run_over_tcp, run_seed
 from tests.network_proxy import Mode
+from tests.trader_steps import Failed
 
 SEEDS = range(1, 4)
 DEAF = Timing(beat=3_600.0)
