@@ -1,4 +1,4 @@
-"""Following a journal from outside: whatever becomes of its file, the watcher goes on and says so."""
+"""Following a journal from outside: whatever becomes of its file, one goes on and says so."""
 
 import asyncio
 import shutil

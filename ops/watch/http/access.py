@@ -133,4 +133,6 @@ class Access:
 
 
 def _refused(status: int, why: str, **headers: str) -> web.Response:
-    return web.Response(status=status, text=f"{why}\n", headers=headers)
+    answer = web.Response(status=status, text=f"{why}\n", headers=headers)
+    answer.force_close()
+    return answer

@@ -40,7 +40,7 @@ class Server:
     ) -> None:
         """Put the pages together; nothing listens before `run`."""
         self._board, self._port = board, port
-        self._access = Access(token, hosts, port)
+        self.access = Access(token, hosts, port)
         self.stream = Stream(board)
         self.exposition = Exposition(board, past, self.stream)
         self._application = web.Application(middlewares=[self._guarded, in_words])
@@ -106,7 +106,7 @@ class Server:
         if isinstance(request.protocol, Connection):
             request.protocol.begin()
         self.exposition.requests += 1
-        refusal = self._access.answer(request)
+        refusal = self.access.answer(request)
         if refusal is not None:
             self.exposition.refused[refusal.status] += 1
             return refusal
@@ -120,7 +120,7 @@ class Server:
         """Answer the checklist; what was found is for who bears the token."""
         points = self._board.ready()
         ready = all(point.passed for point in points)
-        known = self._access.is_known(request)
+        known = self.access.is_known(request)
         kinds: dict[str, bool] = {}
         for point in points:
             kind = _kind(point.name)
