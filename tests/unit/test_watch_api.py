@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import shutil
+import socket
 from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
@@ -316,7 +317,9 @@ def test_a_client_that_does_not_read_is_dropped(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     asyncio.run(write(path, *[a_bar()] * RESUMED_MAX))
     with site(path) as pages:
-        line = pages.connect()
+        line = socket.socket()
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        line.connect(("127.0.0.1", pages.port))
         bearer = f"Authorization: {BEARER['Authorization']}"
         head = f"GET /api/v1/stream?after=1 HTTP/1.1\r\nHost: localhost\r\n{bearer}\r\n\r\n"
         line.sendall(head.encode())  # 2 MB are to be read, and nobody reads.

@@ -5,6 +5,7 @@ not take what it is sent is dropped. So no client costs more memory than another
 """
 
 import asyncio
+import socket
 from collections import deque
 from collections.abc import Iterator, Sequence
 from time import monotonic
@@ -30,6 +31,7 @@ STATUS_EVERY_S: Final = 1.0
 ALIVE_EVERY_S: Final = 5.0
 TAKEN_WITHIN_S: Final = 5.0
 """So long a client may take to read what it is sent."""
+KERNEL_BYTES: Final = 65_536
 SEQ_MAX: Final = 2**63 - 1
 
 
@@ -85,6 +87,7 @@ class Stream:
             return response
         self.clients += 1
         try:
+            _hold_little(request)
             await response.prepare(request)
             await self._send_all(response, after)
         except TimeoutError:
@@ -172,6 +175,13 @@ class Stream:
             "circuit_breaker_tripped": status.circuit_breaker_tripped,
             "stale": sorted(self._seen.state.freshness.stale),
         }
+
+
+def _hold_little(request: web.Request) -> None:
+    """Let the kernel keep little of what the client does not read, so that this is noticed."""
+    line = request.get_extra_info("socket")
+    if line is not None:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BYTES)
 
 
 def _resumed_at(request: web.Request) -> int | None:
