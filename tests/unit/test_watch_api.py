@@ -22,6 +22,7 @@ from tests.journals import a_story, changed, raw_rows, write
 from tests.watch_site import BEARER, Site, Streamed, site
 
 GOLDEN = Path(__file__).parents[1] / "golden"
+DESCRIPTION = Path(__file__).parents[2] / "ops" / "console-api.md"
 SCRIPT = "<script>alert(1)</script>&\u2028</style>"
 
 
@@ -332,3 +333,22 @@ def test_a_client_that_does_not_read_is_dropped(tmp_path: Path) -> None:
 def test_the_counts_are_those_of_the_rows(pages: Site, journal: Path) -> None:
     rows = Counter(row[2] for row in raw_rows(journal))
     assert dict(pages.past.events) == dict(rows)
+
+
+# The description.
+
+
+def test_every_path_is_described_and_no_other(pages: Site) -> None:
+    described = re.findall(r"^## `(\S+)`$", DESCRIPTION.read_text(), re.MULTILINE)
+    assert sorted(described) == sorted(pages.server.paths)
+
+
+def test_the_examples_have_the_fields_that_answers_have(pages: Site) -> None:
+    shape = re.compile(r"^`GET (\S+)`\n\n```\n(.+?)\n```$", re.MULTILINE | re.DOTALL)
+    examples = shape.findall(DESCRIPTION.read_text())
+    assert len(examples) >= 16
+    for path, example in examples:
+        if path.startswith("/api/v1/stream"):
+            continue
+        shown = pages.ask(path, {} if path.startswith("/-/") else BEARER).json
+        assert set(json.loads(example.replace("\n", " "))) == set(shown), path
