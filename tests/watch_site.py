@@ -55,13 +55,16 @@ class Site:
                 self.watch.look()
                 await asyncio.sleep(LOOK_EVERY_S)
 
-        tasks = [asyncio.create_task(each) for each in (look(), self.past.run(), self.server.run())]
+        tasks: list[asyncio.Task[None]] = [
+            asyncio.create_task(each) for each in (look(), self.past.run(), self.server.run())
+        ]
         stopped = asyncio.create_task(stop.wait())
-        done, _ = await asyncio.wait([*tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
+        every: list[asyncio.Task[Any]] = [*tasks, stopped]
+        done, _ = await asyncio.wait(every, return_when=asyncio.FIRST_COMPLETED)
         for each in tasks:
             each.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for each in done - {stopped}:
+        for each in done - {every[-1]}:
             each.result()
 
     def ask(
