@@ -33,7 +33,6 @@ _BY_ERROR: Final = {
     "BadLogFormat": ExitCode.USAGE,
     "BadSecret": ExitCode.BAD_CONFIG,
     "ConfigError": ExitCode.BAD_CONFIG,
-    "BadSecret": ExitCode.BAD_CONFIG,
     "PortTaken": ExitCode.BAD_CONFIG,
     "LoadError": ExitCode.BAD_CONFIG,
     "BadCorporateActions": ExitCode.BAD_CONFIG,

@@ -16,6 +16,7 @@ from ops.daemon_state import Running
 from ops.render import span
 from ops.standing import Status
 from ops.watch.app import Seen
+from projections.broker import LinkState
 
 HEARTBEAT_MAX: Final = timedelta(seconds=15)
 """A trading loop that has said nothing for so long hangs, or its process is gone."""
@@ -128,6 +129,10 @@ def _about_the_books(seen: Seen, status: Status) -> _Found:
         "broker_away": (
             link is not None and not link.connected,
             "there is no connection to the broker",
+        ),
+        "broker_degraded": (
+            link is not None and link.state is LinkState.DEGRADED,
+            "something is missing of the connection to the broker, and orders are sent",
         ),
         "strategy_failed": (failed, "strategies that have failed and are asked no more"),
         "limits_not_set": (
