@@ -13,6 +13,7 @@ from ops.daemon_state import DaemonState, Running
 from ops.standing import BrokerStanding, Status, UnknownOrder, status_of
 from ops.watch.app import Seen
 from ops.watch.health import Beside, Health, HealthStatus, health_of
+from projections.broker import LinkState
 from tests.builders import MORNING, a_config, a_deposit, state_after, utc
 from tests.operators import held
 
@@ -26,6 +27,10 @@ Change = Callable[[Seen, Status, Beside], Status]
 def a_heartbeat() -> Heartbeat:
     parts = dict.fromkeys(("loop_lag", "commit", "decision", "order"), NOTHING)
     return Heartbeat(1, 7, NOW, NOW, 3, 9, "PAPER", 1, 1, 0, NOW, NOW, 0, **parts)
+
+
+def a_link(state: LinkState) -> BrokerStanding:
+    return BrokerStanding(state, state is not LinkState.DISCONNECTED, NOW, "")
 
 
 def well(folder: Path) -> tuple[Seen, Status, Beside]:
@@ -84,7 +89,8 @@ def test_what_stops_trading_is_unhealthy(
         ("breaks", {"breaks": [None]}),
         ("unknown_orders", {"unknown_orders": [UnknownOrder("o1", "no answer")]}),
         ("reconcile_overdue", {"reconcile_overdue": True}),
-        ("broker_away", {"broker": BrokerStanding(connected=False, since=None, reason="")}),
+        ("broker_away", {"broker": a_link(LinkState.DISCONNECTED)}),
+        ("broker_degraded", {"broker": a_link(LinkState.DEGRADED)}),
         ("limits_not_set", {"limits_not_set": ["max_order_usd"]}),
         ("backup_old", {"mode": Mode.LIVE}),
     ],

@@ -11,6 +11,7 @@ from ops.standing import Status
 from ops.watch.metrics.families import counter, counters, gauge, gauges
 from ops.watch.past import Past
 from projections import State
+from projections.broker import LinkState
 
 CAUSE_LONGEST = 60
 """Characters of a cause in a label."""
@@ -77,6 +78,8 @@ def broker(status: Status, past: Past) -> Iterator[Metric]:
         "1 with a connection to a broker outside.",
         link.connected if link else None,
     )
+    states = {} if link is None else {each.value: each is link.state for each in LinkState}
+    yield gauges("traded_broker_state", "1 for how the connection is.", ["state"], states)
     yield counter("traded_broker_connects", "Connections made.", past.count("broker.connected"))
     yield counter(
         "traded_broker_disconnects", "Connections lost.", past.count("broker.disconnected")
