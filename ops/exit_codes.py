@@ -33,6 +33,7 @@ _BY_ERROR: Final = {
     "BadLogFormat": ExitCode.USAGE,
     "BadSecret": ExitCode.BAD_CONFIG,
     "ConfigError": ExitCode.BAD_CONFIG,
+    "PortTaken": ExitCode.BAD_CONFIG,
     "LoadError": ExitCode.BAD_CONFIG,
     "BadCorporateActions": ExitCode.BAD_CONFIG,
     "BadBars": ExitCode.FAILURE,

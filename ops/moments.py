@@ -8,6 +8,7 @@ import click
 from events import JournalOpened, Mode, nanoseconds, utc_from_nanoseconds
 from events.journal import JournalReader
 from ops.render import CELL_LONGEST, moment, one_line, say
+from projections import State
 
 _AGO = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
 _UNIT_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
@@ -25,9 +26,19 @@ def now_of(reader: JournalReader) -> datetime:
     first, last = reader.record(1), next(reader.records_back(), None)
     if first is None or last is None or not isinstance(first.event, JournalOpened):
         return datetime.now(UTC)
-    if first.event.simulated_time or first.event.mode is Mode.BACKTEST:
-        return utc_from_nanoseconds(last.at)
-    return datetime.now(UTC)
+    return utc_from_nanoseconds(last.at) if _is_simulated(first.event) else datetime.now(UTC)
+
+
+def now_in(state: State, now: datetime) -> datetime:
+    """Return what `now_of` does, of books: `now`, or their own time in a simulated world."""
+    opened = state.identity.opened
+    if opened is None or not _is_simulated(opened):
+        return now
+    return utc_from_nanoseconds(state.at)
+
+
+def _is_simulated(opened: JournalOpened) -> bool:
+    return opened.simulated_time or opened.mode is Mode.BACKTEST
 
 
 def parse_time(text: str, now: datetime, option: str) -> datetime:

@@ -17,7 +17,7 @@ from events.journal_file import SQLITE_VERSION
 from events.lock import holder, lock_path
 from events.second_checkpointer import checkpointer_of, has_wal_reset_bug
 from ops.books import read_books
-from ops.daemon_state import Running, daemon_state
+from ops.daemon_state import DaemonState, Running, daemon_state
 from ops.headroom import headrooms, limits_of, margin_use
 from ops.moments import now_of
 from ops.recorded_config import recorded_config
@@ -55,9 +55,17 @@ def checklist(journal: Path) -> list[Point]:
             state, now = read_books(reader).state, now_of(reader)
     except JournalError as error:
         return [Point("journal", False, str(error.args[0]), error.hint)]  # noqa: FBT003 - a Point
+    return points_of(journal, state, now, daemon_state(journal, ANSWER_S))
+
+
+def points_of(journal: Path, state: State, now: datetime, daemon: DaemonState) -> list[Point]:
+    """Return every point for a `journal` that was read, beside what the `daemon` does."""
     found = f"{state.seq:,} events, its end is where the witness says"
-    points = [Point("journal", True, found)]  # noqa: FBT003 - as above
-    for look in _LOOKS:
+    points = [Point("journal", True, found)]  # noqa: FBT003 - a Point
+    for look in _BOOKS:
+        points += look(journal, state, now)
+    points += _daemon(daemon)
+    for look in _OUTSIDE:
         points += look(journal, state, now)
     return points
 
@@ -202,8 +210,7 @@ def _reconciliation(_journal: Path, state: State, now: datetime) -> Iterator[Poi
     yield Point("breaks", not book.open, breaks, "`traded breaks`, then `traded resolve`")
 
 
-def _daemon(journal: Path, _state: State, _now: datetime) -> Iterator[Point]:
-    daemon = daemon_state(journal, ANSWER_S)
+def _daemon(daemon: DaemonState) -> Iterator[Point]:
     runs, answers = daemon.running is not Running.STOPPED, daemon.running is Running.ANSWERS
     hint = "start it: `traded run`"
     yield Point("daemon", runs, f"process {daemon.pid or '?'}" if runs else "not running", hint)
@@ -262,7 +269,8 @@ def _broker(journal: Path, state: State, _now: datetime) -> Iterator[Point]:
 
 
 _EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
-_LOOKS: Final[tuple[Callable[[Path, State, datetime], Iterator[Point]], ...]] = (
+_Looks = tuple[Callable[[Path, State, datetime], Iterator[Point]], ...]
+_BOOKS: Final[_Looks] = (
     _disk,
     _sqlite,
     _clock,
@@ -273,7 +281,5 @@ _LOOKS: Final[tuple[Callable[[Path, State, datetime], Iterator[Point]], ...]] = 
     _orders,
     _positions,
     _reconciliation,
-    _daemon,
-    _broker,
-    _sending,
 )
+_OUTSIDE: Final[_Looks] = (_broker, _sending)

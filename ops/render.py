@@ -142,15 +142,15 @@ def can_say(text: str) -> bool:
 
 def print_json(fields: object) -> None:
     """Print one JSON object: `fields` (a dict or a Struct) behind the version of its form."""
-    click.echo(msgspec.json.format(_versioned(fields), indent=2))
+    click.echo(msgspec.json.format(versioned(fields), indent=2))
 
 
 def print_json_line(fields: object) -> None:
     """Print what `print_json` prints, on one line: one object of many."""
-    click.echo(_versioned(fields))
+    click.echo(versioned(fields))
 
 
-def _versioned(fields: object) -> bytes:
+def versioned(fields: object) -> bytes:
     """Return `fields` (a dict or a Struct) behind the version of its form, as UTF-8 JSON."""
     found = {"schema_version": SCHEMA_VERSION, **msgspec.to_builtins(fields, str_keys=True)}
     try:

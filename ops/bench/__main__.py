@@ -26,6 +26,7 @@ from ops.bench import (
     replay,
     round_trip,
     single_append,
+    watched,
 )
 from ops.bench.measure import (
     PEERS_PYTHON,
@@ -51,6 +52,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         memory,
         round_trip,
         live_bars,
+        watched,
     )
 }
 NEEDS_PEERS = frozenset({"replay", "backtest"})

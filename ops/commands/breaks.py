@@ -15,6 +15,7 @@ from ops.moments import now_of
 from ops.opened import opened
 from ops.options import journal_option, json_option
 from ops.render import age, as_of, because, moment, money, one_line, print_json, quantity, say
+from projections import State
 from projections.differences import difference_text
 
 
@@ -27,6 +28,13 @@ class BreakLine(msgspec.Struct, frozen=True):
     how: Resolution | None = None
     by: str | None = None
     why: str | None = None
+
+
+class ShownBreaks(msgspec.Struct, frozen=True):
+    """Where the books differ, and where they did, newest last."""
+
+    open: list[BreakLine]
+    history: list[BreakLine]
 
 
 @click.command()
@@ -43,24 +51,10 @@ def command(*, journal: Path, history: int, as_json: bool) -> None:
     """
     with opened(journal) as reader:
         state, now = read_books(reader).state, now_of(reader)
-    book = state.reconciliation
-    standing = [
-        BreakLine(each, utc_from_nanoseconds(book.opened_at.get(each.break_id, 0)))
-        for each in book.open.values()
-    ]
-    past = [
-        BreakLine(
-            each.opened,
-            utc_from_nanoseconds(each.opened_at),
-            utc_from_nanoseconds(each.resolved_at),
-            each.resolved.how,
-            each.resolved.by,
-            each.resolved.why,
-        )
-        for each in book.history[len(book.history) - history :]
-    ]
+    shown = breaks_of(state, history)
+    standing, past = shown.open, shown.history
     if as_json:
-        print_json({"open": standing, "history": past})
+        print_json(shown)
     else:
         say(as_of(state.seq, utc_from_nanoseconds(state.at), now), "")
         if not standing:
@@ -72,6 +66,28 @@ def command(*, journal: Path, history: int, as_json: bool) -> None:
             for each in past:
                 say(*_lines(each, now))
     sys.exit(ExitCode.FINDINGS if standing else ExitCode.OK)
+
+
+def breaks_of(state: State, history: int) -> ShownBreaks:
+    """Return the breaks that stand, and the last `history` that are over."""
+    book = state.reconciliation
+    return ShownBreaks(
+        open=[
+            BreakLine(each, utc_from_nanoseconds(book.opened_at.get(each.break_id, 0)))
+            for each in book.open.values()
+        ],
+        history=[
+            BreakLine(
+                each.opened,
+                utc_from_nanoseconds(each.opened_at),
+                utc_from_nanoseconds(each.resolved_at),
+                each.resolved.how,
+                each.resolved.by,
+                each.resolved.why,
+            )
+            for each in book.history[len(book.history) - history :]
+        ],
+    )
 
 
 def _delta(found: Difference) -> str:

@@ -59,29 +59,34 @@ def command(  # noqa: PLR0913 - one parameter an option
     if day is not None and every_day:
         raise click.UsageError("DATE and --all exclude each other")
     with opened(journal) as reader:
-        book = _set_up(reader)
+        book = set_up(reader)
         days = book.days()
         if not days:
             raise click.UsageError("the journal covers no session of its symbols")
         if symbol is not None and symbol not in book.terms:
             raise click.UsageError(f"--symbol {symbol}: the journal has {', '.join(book.terms)}")
         wanted = days if every_day else [_day(day, days)]
-        _read_bars(reader, book, wanted)
+        read_bars(reader, book, wanted)
     found = [
         each
         for each in book.certificates(wanted, every_s)
         if symbol is None or each.symbol == symbol
     ]
     if as_json:
-        shown = [{"complete": each.complete, "certificate": each} for each in found]
-        print_json({"complete": all(each.complete for each in found), "sessions": shown})
+        print_json(fields_of(found))
     else:
         _print(found, only_incomplete=every_day)
     if not all(each.complete for each in found):
         raise SystemExit(ExitCode.FINDINGS)
 
 
-def _set_up(reader: JournalReader) -> Completeness:
+def fields_of(found: Sequence[Certificate]) -> dict[str, object]:
+    """Return the certificates as machines get them."""
+    shown = [{"complete": each.complete, "certificate": each} for each in found]
+    return {"complete": all(each.complete for each in found), "sessions": shown}
+
+
+def set_up(reader: JournalReader) -> Completeness:
     """Return the fold with everything in it but the bars."""
     records = list(reader.records_back(kinds=_SET_UP))
     records += list(next(([each] for each in reader.records_back()), []))
@@ -107,7 +112,7 @@ def _day(text: str | None, days: Sequence[date]) -> date:
     return day
 
 
-def _read_bars(reader: JournalReader, book: Completeness, days: Sequence[date]) -> None:
+def read_bars(reader: JournalReader, book: Completeness, days: Sequence[date]) -> None:
     """Take the bars of `days`; no bar is recorded before it has ended."""
     begin = datetime.combine(days[0], time(), UTC) - _EARLIER
     start, last, wanted = reader.seq_at(nanoseconds(begin)), reader.head().seq, set(days)

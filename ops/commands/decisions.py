@@ -1,6 +1,6 @@
 """`traded decisions`: the trace of what was decided, by strategies and by the gate, in counts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from functools import lru_cache
 from itertools import islice
@@ -91,22 +91,40 @@ def command(  # noqa: PLR0913 - one parameter an option
         )
 
     with opened(journal) as reader:
-        first = reader.record(1)
-        begun = first.event if first and isinstance(first.event, JournalOpened) else None
-        mode = begun.mode if begun else NOTHING
-        sessions = reversed(list(reader.records_back(kinds=(SessionStarted,))))
-        newest = reader.records_back(kinds=_KINDS)
-        modes = SessionModes(begun, sessions)
-        every = decisions_in(newest, _intents(reader), _shadow_times(reader), modes)
-        decisions = list(islice(filter(is_wanted, every), count))
-    groups = {name: counted(decisions, name, top) for name in GROUPINGS}
+        mode = mode_of(reader)
+        decisions = list(islice(filter(is_wanted, newest_decisions(reader)), count))
     if as_json:
-        by = {name: found for name, found in groups.items() if name != "data"}
-        print_json({"mode": mode, "decisions": len(decisions), "data": groups["data"], "by": by})
+        print_json(fields_of(mode, decisions, top))
     elif decisions:
-        _print(decisions, groups["data"], grouping.replace("-", "_"), str(mode))
+        _print(decisions, counted(decisions, "data", top), grouping.replace("-", "_"), mode)
     else:
         say("no such decision was made")
+
+
+def mode_of(reader: JournalReader) -> str:
+    """Return the mode of the journal."""
+    begun = _begun(reader)
+    return begun.mode if begun else NOTHING
+
+
+def newest_decisions(reader: JournalReader) -> Iterator[Decision]:
+    """Yield every decision of the journal, the newest first."""
+    sessions = reversed(list(reader.records_back(kinds=(SessionStarted,))))
+    modes = SessionModes(_begun(reader), sessions)
+    newest = reader.records_back(kinds=_KINDS)
+    return decisions_in(newest, _intents(reader), _shadow_times(reader), modes)
+
+
+def fields_of(mode: str, decisions: list[Decision], top: int) -> dict[str, object]:
+    """Return the counts of `decisions` as machines get them."""
+    groups = {name: counted(decisions, name, top) for name in GROUPINGS}
+    by = {name: found for name, found in groups.items() if name != "data"}
+    return {"mode": mode, "decisions": len(decisions), "data": groups["data"], "by": by}
+
+
+def _begun(reader: JournalReader) -> JournalOpened | None:
+    first = reader.record(1)
+    return first.event if first and isinstance(first.event, JournalOpened) else None
 
 
 def _date(text: str) -> date:

@@ -14,7 +14,8 @@ from ops.opened import opened
 from ops.options import journal_option, json_option
 from ops.render import age, as_of, because, moment, one_line, print_json, say
 from ops.sentences import hold_text
-from ops.stops import breaker_text, is_killed, kill_text, trips_of
+from ops.stops import Tripped, breaker_text, is_killed, kill_text, trips_of
+from projections import State
 
 
 class HoldLine(msgspec.Struct, frozen=True):
@@ -25,6 +26,15 @@ class HoldLine(msgspec.Struct, frozen=True):
     lifted_at: datetime | None = None
     lifted_by: str | None = None
     lifted_why: str | None = None
+
+
+class ShownHolds(msgspec.Struct, frozen=True):
+    """What is held, and what was, newest last."""
+
+    kill_switch_engaged: bool
+    circuit_breaker_trips: list[Tripped]
+    active: list[HoldLine]
+    history: list[HoldLine]
 
 
 @click.command()
@@ -41,25 +51,12 @@ def command(*, journal: Path, history: int, as_json: bool) -> None:
     """
     with opened(journal) as reader:
         state, now = read_books(reader).state, now_of(reader)
-    books, trips, killed = state.holds, trips_of(state), is_killed(state)
-    active = [
-        HoldLine(hold, utc_from_nanoseconds(books.placed_at.get(hold.hold_id, 0)))
-        for hold in books.active.values()
-    ]
-    past = [
-        HoldLine(
-            each.placed,
-            utc_from_nanoseconds(each.placed_at),
-            utc_from_nanoseconds(each.lifted_at),
-            each.lifted.by,
-            each.lifted.why,
-        )
-        for each in books.history[len(books.history) - history :]
-    ]
+    shown = holds_of(state, history)
     if as_json:
-        words = {"kill_switch_engaged": killed, "circuit_breaker_trips": trips}
-        print_json({**words, "active": active, "history": past})
+        print_json(shown)
         return
+    active, past = shown.active, shown.history
+    trips, killed = shown.circuit_breaker_trips, shown.kill_switch_engaged
     say(as_of(state.seq, utc_from_nanoseconds(state.at), now), "")
     say(f"{KILL_SWITCH}: {kill_text(killed=killed)}", f"circuit breaker: {breaker_text(trips)}", "")
     if not active:
@@ -70,6 +67,29 @@ def command(*, journal: Path, history: int, as_json: bool) -> None:
         say("", "lifted:")
         for each in past:
             say(*_lines(each, now))
+
+
+def holds_of(state: State, history: int) -> ShownHolds:
+    """Return the holds in force, and the last `history` that were lifted."""
+    books = state.holds
+    return ShownHolds(
+        kill_switch_engaged=is_killed(state),
+        circuit_breaker_trips=trips_of(state),
+        active=[
+            HoldLine(hold, utc_from_nanoseconds(books.placed_at.get(hold.hold_id, 0)))
+            for hold in books.active.values()
+        ],
+        history=[
+            HoldLine(
+                each.placed,
+                utc_from_nanoseconds(each.placed_at),
+                utc_from_nanoseconds(each.lifted_at),
+                each.lifted.by,
+                each.lifted.why,
+            )
+            for each in books.history[len(books.history) - history :]
+        ],
+    )
 
 
 def _lines(line: HoldLine, now: datetime) -> Iterator[str]:

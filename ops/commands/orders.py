@@ -1,5 +1,6 @@
 """`traded orders`: the open ones, and how the last ones ended."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from itertools import islice
@@ -9,6 +10,7 @@ import click
 import msgspec
 
 from events import ClientOrderId, OrderType, Symbol, TimeInForce, utc_from_nanoseconds
+from events.journal import JournalReader
 from ops.books import read_books
 from ops.moments import now_of
 from ops.opened import opened
@@ -66,13 +68,7 @@ def command(*, journal: Path, only_open: bool, count: int, as_json: bool) -> Non
     """
     with opened(journal) as reader:
         state, now = read_books(reader).state, now_of(reader)
-        found = [order_records(reader, order_id) for order_id in state.orders.open]
-        open_orders = [each for each in found if each is not None]
-        over: list[OrderRecords] = []
-        if not only_open:
-            past = (each for each in newest_orders(reader) if each.order.state in TERMINAL)
-            over = list(islice(past, count))
-    lines = sorted(map(line_of, (*open_orders, *over)), key=lambda line: line.seq)
+        lines = order_lines(reader, state.orders.open, 0 if only_open else count)
     if as_json:
         print_json({"seq": state.seq, "orders": lines})
         return
@@ -81,6 +77,17 @@ def command(*, journal: Path, only_open: bool, count: int, as_json: bool) -> Non
         _print(lines)
     else:
         say("no open order" if only_open else "no order was ever intended")
+
+
+def order_lines(
+    reader: JournalReader, still_open: Iterable[ClientOrderId], count: int
+) -> list[OrderLine]:
+    """Return the orders that are `still_open`, and the last `count` that are over, oldest first."""
+    found = [order_records(reader, order_id) for order_id in still_open]
+    open_orders = [each for each in found if each is not None]
+    past = (each for each in newest_orders(reader) if each.order.state in TERMINAL)
+    over = islice(past, count)
+    return sorted(map(line_of, (*open_orders, *over)), key=lambda line: line.seq)
 
 
 def line_of(found: OrderRecords) -> OrderLine:

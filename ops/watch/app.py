@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -23,26 +23,33 @@ ASKED_EVERY_S: Final = 5.0
 
 
 class Seen(msgspec.Struct):
-    """What is known of the daemon now. `problem` says why `state` is not of now."""
+    """What is known of the daemon now. `problem` says why `state` is not of now.
+
+    A journal with another history has another `state`; `behind` events are not folded yet.
+    """
 
     journal: Path
     state: State
     problem: str
     daemon: DaemonState
     heartbeat: Heartbeat | None
+    behind: int = 0
 
 
 Listener = Callable[[Seen, Sequence[Record]], None]
 """What is told of each look, with the events that are new in it: often none."""
+Companion = Callable[[], Coroutine[None, None, None]]
+"""What runs beside the looks, until it is cancelled."""
 
 
 class Watch:
     """Looks, and tells every listener what was seen."""
 
     def __init__(self, journal: Path, config: WatchConfig) -> None:
-        """Bind to the journal; `listeners` are added before `run`."""
+        """Bind to the journal; `listeners` and `companions` are added before `run`."""
         self.config = config
         self.listeners: list[Listener] = []
+        self.companions: dict[str, Companion] = {}
         self._follower = Follower(journal)
         self.seen = Seen(
             journal, self._follower.state, "not looked at yet", DaemonState(Running.STOPPED), None
@@ -58,6 +65,7 @@ class Watch:
             beside = [
                 tasks.create_task(self._follow(), name="journal"),
                 tasks.create_task(self._ask(), name="daemon"),
+                *(tasks.create_task(run(), name=name) for name, run in self.companions.items()),
             ]
             await stop.wait()
             for each in beside:
@@ -74,6 +82,7 @@ class Watch:
         records = self._follower.look()
         self.seen.state = self._follower.state
         self.seen.problem = self._follower.problem
+        self.seen.behind = self._follower.behind
         for listener in self.listeners:
             listener(self.seen, records)
 

@@ -1,0 +1,1 @@
+"""For Prometheus and Grafana: alert rules with their tests, and a dashboard."""
