@@ -13,7 +13,8 @@ from tests.network_campaign import ENDS_BY_ITSELF, FOUND_WITHIN_S, run_over_tcp,
 from tests.network_proxy import Mode
 from tests.trader_steps import Failed
 
-SEEDS = range(1, 4)
+SEEDS, AT_LEAST = range(1, 25), 3
+"""Seeds are tried until one has a break that had to be found out: some have none."""
 DEAF = Timing(beat=3_600.0)
 
 
@@ -24,6 +25,8 @@ def test_however_the_network_fails_nothing_is_sent_twice_and_it_is_found_out(mod
         found = run_seed(seed, mode)
         slowest = max(slowest, found.pop("found out after ms, at most"))
         seen += found
+        if seed >= AT_LEAST and (seen["found out"] or mode not in ENDS_BY_ITSELF):
+            break
     assert seen["strikes"] > 0
     assert seen["agreeing"] > 0
     assert (seen["found out"] > 0) is (mode in ENDS_BY_ITSELF)
