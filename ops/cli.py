@@ -31,6 +31,7 @@ GROUPS: Final[dict[str, dict[str, str]]] = {
         "explain": "Why an order was made, filled or refused; why a symbol is not traded.",
         "completeness": "Which bars of a session are there, and which never came.",
         "decisions": "What was decided and what stood in the way: counts and top blockers.",
+        "report": "A day, a week or a session: result, fills, refusals; text, HTML, JSON.",
         "tail": "The journal as readable lines; -f follows it.",
     },
     "Stop it, and go on": {

@@ -131,6 +131,11 @@ def write_log(line: str) -> None:
         sys.stderr.flush()
 
 
+def print_text(text: str) -> None:
+    """Print a document of many lines, each within no length, as what it is."""
+    click.echo(text, nl=False)
+
+
 def can_say(text: str) -> bool:
     """Return whether stdout has all characters of `text`."""
     try:

@@ -20,6 +20,8 @@ from projections.stretches import Stretch
 _SET_UP = (ConfigLoaded, CalendarLoaded, SessionStarted)
 _EARLIER = timedelta(days=1)
 """How far a clock may have gone back for a day's bars still to be found from there on."""
+_LATER = timedelta(days=2)
+"""How long after its midnight a day's last bar may be recorded."""
 _GAPS_SHOWN = 5
 _WORTH_A_BAR = 20_000
 _NUMBERS = ("bars", "possible", "expected", "missing", "off session")
@@ -115,7 +117,9 @@ def _day(text: str | None, days: Sequence[date]) -> date:
 def read_bars(reader: JournalReader, book: Completeness, days: Sequence[date]) -> None:
     """Take the bars of `days`; no bar is recorded before it has ended."""
     begin = datetime.combine(days[0], time(), UTC) - _EARLIER
-    start, last, wanted = reader.seq_at(nanoseconds(begin)), reader.head().seq, set(days)
+    end = datetime.combine(days[-1], time(), UTC) + _LATER
+    start, last = reader.seq_at(nanoseconds(begin)), reader.seq_at(nanoseconds(end))
+    wanted = set(days)
     near = {day + timedelta(days=step) for day in wanted for step in (-1, 0, 1)}
     with progress("events read", last - start) as reached:
         for record in reader.records(start, last):

@@ -107,12 +107,14 @@ def mode_of(reader: JournalReader) -> str:
     return begun.mode if begun else NOTHING
 
 
-def newest_decisions(reader: JournalReader) -> Iterator[Decision]:
-    """Yield every decision of the journal, the newest first."""
+def newest_decisions(
+    reader: JournalReader, upto: int | None = None, after: int = 0
+) -> Iterator[Decision]:
+    """Yield the decisions with `after` < seq <= `upto`, the newest first."""
     sessions = reversed(list(reader.records_back(kinds=(SessionStarted,))))
     modes = SessionModes(_begun(reader), sessions)
-    newest = reader.records_back(kinds=_KINDS)
-    return decisions_in(newest, _intents(reader), _shadow_times(reader), modes)
+    newest = reader.records_back(upto, after=after, kinds=_KINDS)
+    return decisions_in(newest, _intents(reader), shadow_times(reader), modes)
 
 
 def fields_of(mode: str, decisions: list[Decision], top: int) -> dict[str, object]:
