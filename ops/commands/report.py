@@ -29,7 +29,7 @@ def _forms(verb: Command) -> Command:
 
 @click.group()
 def command() -> None:
-    """Report what was won and lost, traded, refused, held and missed, and what is not known.
+    r"""Report what was won and lost, traded, refused, held and missed, and what is not known.
 
     Days are those of the exchange in New York, by which the daily loss counts too: from one close
     to the next. A report only reads, also while the daemon runs.
@@ -50,7 +50,13 @@ def daily(
 
     Example: traded report daily 2013-02-28
     """
-    _show(journal, lambda book: book.day(day, only_session=False), html_file, as_markdown, as_json)
+    _show(
+        journal,
+        lambda book: book.day(day, only_session=False),
+        html_file,
+        as_markdown=as_markdown,
+        as_json=as_json,
+    )
 
 
 @command.command()
@@ -63,7 +69,9 @@ def weekly(
 
     Example: traded report weekly --week 9
     """
-    _show(journal, lambda book: book.week(week), html_file, as_markdown, as_json)
+    _show(
+        journal, lambda book: book.week(week), html_file, as_markdown=as_markdown, as_json=as_json
+    )
 
 
 @command.command()
@@ -78,11 +86,17 @@ def session(
 
     Example: traded report session --markdown
     """
-    _show(journal, lambda book: book.day(day, only_session=True), html_file, as_markdown, as_json)
+    _show(
+        journal,
+        lambda book: book.day(day, only_session=True),
+        html_file,
+        as_markdown=as_markdown,
+        as_json=as_json,
+    )
 
 
 def _show(
-    journal: Path, choose: Choose, html_file: Path | None, as_markdown: bool, as_json: bool
+    journal: Path, choose: Choose, html_file: Path | None, *, as_markdown: bool, as_json: bool
 ) -> None:
     if as_json and as_markdown:
         raise click.UsageError("--json and --markdown exclude each other")

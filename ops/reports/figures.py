@@ -196,6 +196,23 @@ def _not_known(state: State, period: Period, trading: Trading) -> Iterator[str]:
         yield "The period is not over: the figures are of what the journal has so far."
     elif period.covered_from > period.begins and not period.after:
         yield "The journal begins within the period."
+    yield from _not_known_of_prices(state)
+    count = len(state.cash.uncharged)
+    if count:
+        most = money(state.cash.uncharged_max)
+        yield f"{count} fills have no commission yet; it can be {most} USD at most."
+    if state.cash.receivable:
+        yield f"Dividends of {money(state.cash.receivable)} USD are announced and not paid yet."
+    yield from _not_known_of_orders(trading)
+    for symbol, position in sorted(state.positions.account.items()):
+        if position.quantity and symbol not in state.symbols:
+            held_text = f"{quantity(position.quantity)} {one_line(symbol)}"
+            yield f"{held_text} held and not configured: no bar moves its mark."
+    for name in state.reconciliation.last.lacking if state.reconciliation.last else ():
+        yield f"The last look at the broker's books had no list of {name}."
+
+
+def _not_known_of_prices(state: State) -> Iterator[str]:
     unmarked = [
         symbol
         for symbol, position in sorted(state.positions.account.items())
@@ -209,12 +226,9 @@ def _not_known(state: State, period: Period, trading: Trading) -> Iterator[str]:
     stale = sorted(state.freshness.stale)
     if stale:
         yield f"Data is too old at the end: {_listed(stale)}."
-    count = len(state.cash.uncharged)
-    if count:
-        most = money(state.cash.uncharged_max)
-        yield f"{count} fills have no commission yet; it can be {most} USD at most."
-    if state.cash.receivable:
-        yield f"Dividends of {money(state.cash.receivable)} USD are announced and not paid yet."
+
+
+def _not_known_of_orders(trading: Trading) -> Iterator[str]:
     if trading.slippage_unknown:
         yield (
             f"{trading.slippage_unknown} fills have no price that was decided at: they are in no "
@@ -224,12 +238,6 @@ def _not_known(state: State, period: Period, trading: Trading) -> Iterator[str]:
         if lost.ended_at is None:
             symbol, order_id = one_line(lost.symbol), one_line(lost.client_order_id)
             yield f"Nobody knows what became of order {order_id} in {symbol}."
-    for symbol, position in sorted(state.positions.account.items()):
-        if position.quantity and symbol not in state.symbols:
-            held_text = f"{quantity(position.quantity)} {one_line(symbol)}"
-            yield f"{held_text} held and not configured: no bar moves its mark."
-    for name in state.reconciliation.last.lacking if state.reconciliation.last else ():
-        yield f"The last look at the broker's books had no list of {name}."
 
 
 def _listed(names: list[Symbol]) -> str:

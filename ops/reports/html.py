@@ -83,7 +83,7 @@ def _curves(report: Report) -> Iterator[str]:
     ends = (moment(points[0].at), moment(points[-1].at))
     labels = [f"{value:,.0f}" for value in (high, (high + low) / 2, low)]
     picture = svg.curve(equity, "Equity over the period", low=low, high=high, base=low)
-    yield from _plot("Equity, USD", picture, labels, ends, "equity")
+    yield from _plot("Equity, USD, event by event", picture, labels, ends, "equity")
     below = [-float(point.drawdown) for point in points]
     worst = min(below)
     if worst:

@@ -35,7 +35,7 @@ class Table(msgspec.Struct, frozen=True):
     """A table: its columns' titles, which of them are numbers, and its rows."""
 
     titles: tuple[str, ...]
-    rows: list[tuple[str, ...]]
+    rows: Sequence[tuple[str, ...]]
     numbers: Collection[str] = ()
 
 
@@ -158,10 +158,7 @@ def _result(report: Report) -> Section:
         tables.append(Table(("held at the end", *numbers), held, numbers))
     said = []
     if sum((each.realised_usd for each in found.by_strategy), Decimal(0)) != found.realised_usd:
-        said = [
-            "Each strategy reckons with average prices of its own: what it has realised differs from "
-            "what the account has, its result does not."
-        ]
+        said = ["Each strategy has average prices of its own: parts differ, results do not."]
     shown = [table for table in tables if table.rows]
     return Section("result", "Profit and loss", said, fields, shown)
 

@@ -148,7 +148,7 @@ class ShadowBook:
         order_id = intent.client_order_id
         for event in (intent, IntentApproved(order_id, ()), OrderSending(order_id)):
             self._fold(event, at)
-        # Only the gate may hand an order in; what the books say was sent, a new connection takes up.
+        # Only the gate may hand in an order: a new connection takes up what the books have sent.
         self._connect()
 
     def _report(self, report: Input) -> None:
@@ -197,13 +197,15 @@ class ShadowBook:
 def assumptions(config: BrokerConfig) -> list[str]:
     """Return how the results of strategies in shadow are estimated, in sentences."""
     share = (config.volume_share_max * 100).normalize()
-    return [
-        "Estimated from the journal alone: every intent that only the shadow has stopped is given to "
-        "a paper broker of its own, with rules as in ops/paper-broker.md: a market order fills at the "
+    fills = (
+        "Estimated from the journal alone: each intent that only the shadow has stopped goes to a "
+        "paper broker of its own, by the rules of ops/paper-broker.md. A market order fills at the "
         f"open of the next bar, worsened by {quantity(config.slippage_bps)} bps; at most "
-        f"{share:f} % of a bar's volume; commission plan {config.commission}.",
-        "Each strategy starts the period flat and is marked at its last bar. A strategy in shadow "
-        "sees no position of its own, so its intents are those of one that holds nothing: what it "
-        "would have done next with the position is not in the journal.",
-        "No result of the shadow is in any other figure of this report.",
-    ]
+        f"{share:f} % of a bar's volume; commission plan {config.commission}."
+    )
+    positions = (
+        "Each strategy starts the period flat and is marked at its last bar. In shadow it sees no "
+        "position of its own, so its intents are those of one that holds nothing: what it would "
+        "have done next with the position is not in the journal."
+    )
+    return [fills, positions, "Nothing of it is in any other figure of this report."]

@@ -31,7 +31,7 @@ def curve(values: Sequence[float], name: str, *, low: float, high: float, base: 
 
 
 def bar(value: float, low: float, high: float) -> str:
-    """Return one bar from nothing to `value`, on a scale from `low` to `high` with nothing in it."""
+    """Return one bar from 0 to `value`, on a scale from `low` to `high`."""
     zero, end = _along(0.0, low, high), _along(value, low, high)
     left, width = min(zero, end), max(abs(end - zero), 1.0)
     kind = "loss" if value < 0 else "gain"
