@@ -74,8 +74,7 @@ class Book:
             click.UsageError: it is no date, or there is no session on it.
         """
         hours = self.sessions[-1] if text is None else self._on(_date(text))
-        index = self._all.index(hours)
-        begins = self._all[index - 1].close if index else hours.open
+        begins = self._close_before(hours)
         kind, name = ("session", f"session of {hours.day}") if only_session else ("day", "")
         return self._period(
             Span(
@@ -106,8 +105,7 @@ class Book:
         if not found:
             raise Ahead(f"{name}, {days[0]} to {days[1]}: no session; {self._covered()}")
         of_week = [each for each in self._all if days[0] <= each.day <= days[1]]
-        index = self._all.index(of_week[0])
-        begins = self._all[index - 1].close if index else of_week[0].open
+        begins = self._close_before(of_week[0])
         return self._period(Span("week", name, begins, of_week[-1].close, of_week))
 
     def cut(self, close: datetime) -> int:
@@ -139,6 +137,13 @@ class Book:
         ]
         return (years[-1] if years else self.sessions[-1].day.isocalendar().year), number
 
+    def _close_before(self, hours: SessionHours) -> datetime:
+        """Return where the day of a session begins; the first of the table begins the journal."""
+        index = self._all.index(hours)
+        if index:
+            return self._all[index - 1].close
+        return min(utc_from_nanoseconds(self._first.at), hours.open)
+
     def _on(self, day: date) -> SessionHours:
         for hours in self.sessions:
             if hours.day == day:
@@ -153,7 +158,7 @@ class Book:
         opening = span.kind == "session"
         begins = nanoseconds(span.begins)
         after = self._reader.seq_at(begins - 1) if opening else self.cut(span.begins)
-        if span.begins < utc_from_nanoseconds(self._first.at):
+        if begins <= self._first.at:
             after = 0
         upto = max(self.cut(span.ends), after)
         first = self._reader.record(after + 1) or self._last
