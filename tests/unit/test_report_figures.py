@@ -82,9 +82,7 @@ WEDNESDAY = [
     *at("2024-01-03T15:00:06", OrderAcknowledged(O2)),
     *at(
         "2024-01-03T15:01",
-        a_fill(
-            "-50", "11.98", execution_id="e2", order_id="o2", executed_at="2024-01-03T15:01"
-        ),
+        a_fill("-50", "11.98", execution_id="e2", order_id="o2", executed_at="2024-01-03T15:01"),
         a_commission("1", execution_id="e2", order_id="o2"),
     ),
     *at("2024-01-03T16:00", a_withdrawal("500")),
