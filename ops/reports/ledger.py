@@ -55,7 +55,7 @@ class Ledger:
         self._own = Pnl(equity=equity, peak_equity=equity, lowest_known=equity)
         self._worst_at: int | None = None
         self._from_peak = before.pnl.drawdown
-        self._points: list[tuple[int, Decimal, Decimal]] = [(before.at, equity, ZERO)]
+        self._points = [(before.at, equity, ZERO)] if before.seq else []
         self._symbols: dict[str, Parts] = {}
         self._strategies: dict[str, Parts] = {}
         for name, lines in (("", before.positions.account), *before.positions.by_strategy.items()):

@@ -167,6 +167,13 @@ def test_people_read_the_verdict_first_and_then_the_money(demo: Path) -> None:
         assert f"\n{heading}" in done.stdout
 
 
+def test_the_readme_shows_what_a_report_prints(demo: Path) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    block = readme.split("traded report weekly --week 9 --journal")[1].split("```")[1].strip()
+    done = traded("report", "weekly", "--week", "9", "--journal", demo)
+    assert f"PROFIT AND LOSS\n{block}\n" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

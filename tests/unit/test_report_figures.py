@@ -129,6 +129,8 @@ def test_the_first_day_is_what_the_purchase_won_less_its_fee(tmp_path: Path) -> 
     # 100 x (11 - 10.02) = 98
     assert (found.realised_usd, found.unrealised_usd, found.fees_usd) == (0, 98, 1)
     assert found.other_usd == 0
+    # Nothing is drawn of the time before there was anything.
+    assert (found.curve[0].at, found.curve[0].equity_usd) == (utc("2024-01-02T14:00"), 10000)
 
 
 def test_the_second_day_has_realised_and_unrealised_apart(tmp_path: Path) -> None:
