@@ -145,7 +145,8 @@ def _intents(reader: JournalReader) -> Callable[[ClientOrderId], OrderIntended |
     return intent_of
 
 
-def _shadow_times(reader: JournalReader) -> ShadowTimes:
+def shadow_times(reader: JournalReader) -> ShadowTimes:
+    """Return which strategies were in their shadow when."""
     return ShadowTimes(reversed(list(reader.records_back(kinds=SHADOW_MOVES))))
 
 
