@@ -200,9 +200,9 @@ def test_slippage_is_what_a_fill_cost_more_than_the_price_decided_at(tmp_path: P
 def test_a_fill_of_an_order_from_the_day_before_knows_what_it_was_decided_at(
     tmp_path: Path,
 ) -> None:
-    early, late = TUESDAY[:5], [("2024-01-03T15:00", each) for _, each in TUESDAY[5:7]]
     fill = a_fill("100", "10.05", executed_at="2024-01-03T15:00")
-    path = written(tmp_path, OPENING, early, [("2024-01-03T15:00", fill), late[1]])
+    filled = at("2024-01-03T15:00", fill, a_commission("1"))
+    path = written(tmp_path, OPENING, TUESDAY[:5], filled)
     (found,) = of_day(path, "2024-01-03").trading.fills_shown
     assert (found.decided_at_price, found.slippage_bps) == (10, 50)
     assert found.strategy == "trend"
