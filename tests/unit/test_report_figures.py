@@ -222,7 +222,7 @@ def test_how_long_orders_took_is_the_difference_of_records(tmp_path: Path) -> No
 
 
 def test_what_was_recorded_just_after_the_close_belongs_to_the_day(tmp_path: Path) -> None:
-    closing = [
+    closing: list[At] = [
         ("2024-01-02T21:00:03", a_fill("100", "10.02", executed_at="2024-01-02T20:59:58")),
         ("2024-01-02T21:00:04", a_commission("1")),
         ("2024-01-02T21:00:05", a_bar("11", end="2024-01-02T21:00")),
