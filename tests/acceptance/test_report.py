@@ -132,6 +132,8 @@ def test_the_figures_are_those_of_the_rows_to_the_cent(
     for lines_of in ("by_symbol", "by_strategy", "by_day"):
         summed = sum((Decimal(each["result_usd"]) for each in money[lines_of]), ZERO)
         assert abs(summed - Decimal(money["result_usd"])) < Decimal("0.01"), lines_of
+    # Nothing of it is nobody's.
+    assert "" not in {each["name"] for each in (*money["by_symbol"], *money["by_strategy"])}
 
 
 def cents(number: str | Decimal) -> Decimal:
