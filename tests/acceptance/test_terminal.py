@@ -13,7 +13,7 @@ from events.codec import TAGS, JournalEvent, decode
 from ops.lines import line_of, printed
 from ops.render import LINE_LONGEST, TEXT_LONGEST, one_line
 from tests.builders import an_order
-from tests.command_line import CONFIG, TRADED, a_place, lines, shown, traded
+from tests.command_line import CONFIG, TRADED, a_place, environment, lines, shown, traded
 from tests.hostile_texts import HOSTILE, KINDS, a_story_of, write_story
 from tests.journals import write
 from tests.terminal import SGR, not_shown, on_a_terminal
@@ -262,6 +262,7 @@ def test_even_a_bug_speaks_harmlessly(tmp_path: Path) -> None:
     words = ("--set", "feed.kind=rude:Bars", "--set", "feed.paths=[]")
     told = subprocess.run(
         [TRADED, "run", "--config", place / "traded.toml", *words],
+        env=environment(place),
         capture_output=True,
         text=True,
         check=False,
