@@ -85,7 +85,12 @@ async def test_a_calendar_that_could_not_be_made_anew_is_a_trouble(journal: Jour
         dispatch = Dispatch(at.engine, asyncio.get_running_loop(), Config(), Config)
         answer = await asyncio.to_thread(dispatch, PING, CALLER)
         assert [line.partition(",")[0] for line in answer.lines] == ["the trading loop answers"]
-        at.engine.calendar_problem = "the calendars were not made anew: the library failed"
+        at.engine.surroundings.calendar_problem = (
+            "the calendars were not made anew: the library failed"
+        )
         at.engine.snapshot_problem = "the snapshot at 7 was not written: no space"
         answer = await asyncio.to_thread(dispatch, PING, CALLER)
-        assert answer.lines[1:] == (at.engine.calendar_problem, at.engine.snapshot_problem)
+        assert answer.lines[1:] == (
+            at.engine.surroundings.calendar_problem,
+            at.engine.snapshot_problem,
+        )
