@@ -1,4 +1,4 @@
-"""A machine of its own with systemd as its first process: this one's files under a layer of its own.
+"""A machine with systemd as its first process: this host's files under a layer of its own.
 
 What is done there is gone when it is closed. It has no network but its own loopback. traded is
 installed there by `make install-files`; the code and its packages are the ones under test.
