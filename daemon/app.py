@@ -175,7 +175,7 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
         session = await _open_session(engine, opens, aside, journal_path)
         _stop_on_signals(engine)
         if limit is not None:
-            limit.ends = _stops_from_a_thread(engine)
+            limit.ask_with(_stops_from_a_thread(engine))
         with machine.listen(engine, journal_path, config, reread or (lambda: config)):
             beat = machine.beat(engine, session, config)
             async with connected(engine, gateway, told, beat, wait=wait):

@@ -18,18 +18,16 @@ GRACE_S: Final = 30.0
 
 
 class RunTimeLimit:
-    """Runs for `seconds` while it is entered; `is_over` says that they are.
-
-    `ends` is called with the reason then, from the guard's thread.
-    """
+    """Runs for `seconds` while it is entered; `is_over` says that they are."""
 
     def __init__(
         self, seconds: float, told: Callable[[str], None], grace_s: float = GRACE_S
     ) -> None:
         """Tell a person with `told` what is done; `grace_s` is for tests."""
         self.is_over = False
-        self.ends: Callable[[str], object] = _not_yet
+        self._ask: Callable[[str], object] = _not_yet
         self._seconds = seconds
+        self._why = f"--max-runtime: {seconds:g} s are over"
         self._told = told
         self._grace_s = grace_s
         self._done = Event()
@@ -38,6 +36,12 @@ class RunTimeLimit:
         """Begin."""
         Thread(target=self._watch, name="run-time limit", daemon=True).start()
         return self
+
+    def ask_with(self, ask: Callable[[str], object]) -> None:
+        """Say how the run is asked to end, from any thread; it is at once where it is time."""
+        self._ask = ask
+        if self.is_over:
+            ask(self._why)
 
     def __exit__(
         self,
@@ -52,14 +56,13 @@ class RunTimeLimit:
         if self._done.wait(self._seconds):
             return
         self.is_over = True
-        why = f"--max-runtime: {self._seconds:g} s are over"
-        self._told(f"{why}; it is asked to end")
+        self._told(f"{self._why}; it is asked to end")
         with suppress(RuntimeError):  # The loop may have ended by itself just now.
-            self.ends(why)
+            self._ask(self._why)
         if not self._done.wait(self._grace_s):
             self._told(f"it has not ended within {self._grace_s:g} s: the process is ended")
             os._exit(ExitCode.OVERRAN)
 
 
 def _not_yet(_why: str) -> None:
-    """Nothing trades yet: only the process itself can be ended."""
+    """Nothing trades yet; who begins to is asked then."""

@@ -94,13 +94,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     log = open_log(os.environ, Redaction([*known_secrets(os.environ)]))
     with told_by(log):
         path = required_config(config_file)
-        overrides = list(settings)
-        if capital is not None:
-            overrides.append(f"broker.capital_usd={capital}")
-        if max_position_usd is not None:
-            overrides.append(f"limits.account.max_position_usd={max_position_usd}")
-        if dry_run:
-            overrides.append("dry_run=true")
+        overrides = [*settings, *_as_settings(capital, max_position_usd, dry_run=dry_run)]
 
         def read() -> Config:
             found = load(path, os.environ, overrides)
@@ -119,8 +113,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
             log.line(
                 f"note: {set_by} says that this is {said}, whatever the file says", Level.NOTICE
             )
-        tell = partial(log.line, level=Level.ERROR)
-        limit = RunTimeLimit(max_runtime or ONCE_S, tell) if once else None
+        limit = _time_limit(max_runtime, log) if once else None
         outcome = run_daemon(
             config,
             path.parent,
@@ -139,6 +132,22 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
         if outcome.feed_lost:
             log.line("the live feed ended, and nothing comes any more", Level.ERROR)
             sys.exit(ExitCode.FAILURE)
+
+
+def _time_limit(seconds: int | None, log: Log) -> RunTimeLimit:
+    return RunTimeLimit(seconds or ONCE_S, partial(log.line, level=Level.ERROR))
+
+
+def _as_settings(
+    capital: float | None, max_position_usd: float | None, *, dry_run: bool
+) -> Iterator[str]:
+    """Yield what the options of the most common settings say, as `--set` takes it."""
+    if capital is not None:
+        yield f"broker.capital_usd={capital}"
+    if max_position_usd is not None:
+        yield f"limits.account.max_position_usd={max_position_usd}"
+    if dry_run:
+        yield "dry_run=true"
 
 
 def _tell(outcome: Outcome, config: Config, output: Path | None, log: Log) -> None:

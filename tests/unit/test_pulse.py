@@ -38,6 +38,10 @@ def mode_of(path: Path) -> int:
     return path.stat().st_mode & 0o777
 
 
+def heartbeats(folder: Path) -> list[Path]:
+    return list(folder.glob("*heartbeat*"))
+
+
 def environment(folder: Path) -> dict[str, str]:
     return {"RUNTIME_DIRECTORY": str(folder)}
 
@@ -119,7 +123,7 @@ async def test_the_file_is_its_users_alone_whole_and_gone_after_the_end(
         assert mode_of(path) == 0o600
         beating.cancel()
         await asyncio.wait({beating})
-    assert list(tmp_path.glob("*heartbeat*")) == []
+    assert heartbeats(tmp_path) == []
 
 
 async def test_a_folder_that_takes_no_file_stops_nothing(journal: Journal, tmp_path: Path) -> None:
@@ -150,7 +154,7 @@ async def test_the_status_says_what_it_does_and_what_holds_it(journal: Journal) 
     async with works(journal, Quiet()) as at:
         assert in_words(at.engine) == "trading; 0 positions, 0 open orders"
         await at.engine.take(OperatorKilled("kill-00001", "ann", 1000, "enough"))
-        assert in_words(at.engine).startswith("held by KILL_SWITCH; ")
+        assert in_words(at.engine).startswith("held by kill switch; ")
         at.engine.request_stop("signal SIGTERM")
         assert in_words(at.engine) == "stopping: signal SIGTERM"
 

@@ -21,11 +21,25 @@ def test_a_run_that_takes_too_long_is_asked_to_end_and_told_why() -> None:
     told: list[str] = []
     asked = threading.Event()
     with RunTimeLimit(0.01, told.append) as limit:
-        limit.ends = lambda why: (told.append(why), asked.set())
+
+        def ask(why: str) -> None:
+            told.append(why)
+            asked.set()
+
+        limit.ask_with(ask)
         assert asked.wait(60)
     assert limit.is_over
     why = "--max-runtime: 0.01 s are over"
     assert told == [f"{why}; it is asked to end", why]
+
+
+def test_a_run_that_begins_when_its_time_is_over_is_asked_at_once() -> None:
+    told: list[str] = []
+    over = threading.Event()
+    with RunTimeLimit(0.01, lambda _: over.set()) as limit:
+        assert over.wait(60)
+        limit.ask_with(told.append)
+        assert told[0] == "--max-runtime: 0.01 s are over"
 
 
 def test_a_run_that_ends_in_time_hears_nothing() -> None:
@@ -43,7 +57,7 @@ def test_a_loop_that_has_ended_by_itself_just_now_is_not_missed() -> None:
         raise RuntimeError("Event loop is closed")
 
     with RunTimeLimit(0.01, lambda _: None) as limit:
-        limit.ends = ends
+        limit.ask_with(ends)
         assert asked.wait(60)
 
 

@@ -25,7 +25,7 @@ def test_each_word_arrives_as_systemd_reads_it(heard: tuple[str, socket.socket])
     address, listener = heard
     to = Systemd(address)
     to.ready("trading")
-    to.status("held by KILL SWITCH")
+    to.status("held by kill switch")
     to.alive()
     to.stopping("signal SIGTERM")
     to.more_time()
@@ -34,7 +34,7 @@ def test_each_word_arrives_as_systemd_reads_it(heard: tuple[str, socket.socket])
     said = [listener.recv(4096).decode() for _ in range(7)]
     assert said[:5] == [
         "READY=1\nSTATUS=trading",
-        "STATUS=held by KILL SWITCH",
+        "STATUS=held by kill switch",
         "WATCHDOG=1",
         "STOPPING=1\nSTATUS=stopping: signal SIGTERM",
         "EXTEND_TIMEOUT_USEC=60000000",

@@ -1,8 +1,7 @@
 """Where the gateway is and which account is meant: from the environment, the configuration first.
 
-The account's number comes from systemd's credentials or the environment alone. It is
-shown nowhere: not in the journal, not in a log, not in a message; everywhere it reads as the alias
-of the configuration.
+The account's number is a secret (daemon.secrets), never in the configuration. It is shown nowhere:
+not in the journal, not in a log, not in a message; everywhere it reads as the alias configured.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,8 +11,9 @@ import msgspec
 
 from daemon.config.file import ConfigError
 from daemon.config.options import Config
-from daemon.secrets.sources import ACCOUNT as ACCOUNT_SECRET
-from daemon.secrets.sources import BadSecret, find_secret
+from daemon.secrets.names import ACCOUNT as ACCOUNT_SECRET
+from daemon.secrets.names import BadSecret
+from daemon.secrets.sources import find_secret
 from events import Mode
 
 HOST: Final = "127.0.0.1"
@@ -107,10 +107,8 @@ def assert_account(settings: GatewaySettings, managed: tuple[str, ...]) -> None:
 
 def _objections(config: Config, port: int, account: str) -> Iterator[str]:
     if not account:
-        yield (
-            f"{ACCOUNT} is not set: the account orders are for, in the environment or as the "
-            f"credential {ACCOUNT_SECRET}"
-        )
+        how = f"as the credential {ACCOUNT_SECRET}, in the environment or by `traded secrets set`"
+        yield f"{ACCOUNT} is not set: the account orders are for, {how}"
         return
     is_live = config.mode is Mode.LIVE
     # Paper accounts, of advisors too, begin with a D: DU, DF, DI.
