@@ -10,7 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-LISTENER = socket.create_server(("127.0.0.1", 0))
+LISTENER = socket.create_server(("", 0))
+PORT = LISTENER.getsockname()[1]
 
 
 def see(folder: str) -> None:
@@ -50,9 +51,8 @@ ATTEMPTS: dict[str, Callable[[], Any]] = {
     "read other credentials": lambda: see("/etc/traded/credentials"),
     "open AF_PACKET": lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW),
     "open AF_NETLINK": lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW),
-    # Without a filter the network would be unreachable here, and no more than that.
-    "reach another host": lambda: socket.create_connection(("192.0.2.1", 9), 2),
-    "reach this host": lambda: socket.create_connection(LISTENER.getsockname(), 2),
+    "reach another host": lambda: socket.create_connection(("192.0.2.1", PORT), 5),
+    "reach this host": lambda: socket.create_connection(("127.0.0.1", PORT), 5),
     "map code it wrote": lambda: mmap.mmap(-1, 4096, prot=7),
     "set the clock": lambda: time.clock_settime(time.CLOCK_REALTIME, time.time() + 3600),
     "make a namespace": namespace,
