@@ -165,27 +165,20 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
         notices = _notices(opens, feed, gateway)
         started(Prepared(journal_path, is_new, recovered, feed.bars_total, notices, feed.live))
         core = Core(recovered.state, runs, settings)
-        switch = KillSwitch(Permit(permit_path(journal_path)))
-        if is_new:
-            switch.permit.grant()
+        switch = _kill_switch(journal_path, is_new=is_new)
         engine = Engine(core, journal, broker, clock, snapshots, engine_settings(config), switch)
         engine.snapshot_seq = recovered.snapshot_seq
         engine.recorded = recorded
         engine.surroundings.calendars = partial(live_calendars, config)
         session = await _open_session(engine, opens, aside, journal_path)
-        _stop_on_signals(engine)
-        if limit is not None:
-            limit.ask_with(_stops_from_a_thread(engine))
+        _stop_when_told(engine, limit)
         with machine.listen(engine, journal_path, config, reread or (lambda: config)):
             beat = machine.beat(engine, session, config)
-            async with connected(engine, gateway, told, beat, wait=wait):
-                try:
-                    await _run(engine, feed, progress, once=once)
-                    to.stopping(engine.stop_reason)
-                    parting = await part(engine, config.daemon.on_stop)
-                except JournalWriteFailed:
-                    await cancel_unrecorded(engine, told)
-                    raise
+            live = connected(engine, gateway, told, beat, wait=wait)
+            async with live, _last_word(engine, told):
+                await _run(engine, feed, progress, once=once)
+                to.stopping(engine.stop_reason)
+                parting = await part(engine, config.daemon.on_stop)
             return await _end_session(engine, recovered, parting)
 
 
@@ -210,6 +203,16 @@ def _notices(opens: Opening, feed: Feed, gateway: "GatewayParts | None") -> tupl
     """Return what an operator should know before the first bar is taken."""
     of_feed = feed.notices if isinstance(feed, FileFeed) else ()
     return (*opens.notices, *of_feed, *(gateway.notices if gateway is not None else ()))
+
+
+@asynccontextmanager
+async def _last_word(engine: Engine, told: Callable[[str], None]) -> AsyncIterator[None]:
+    """Cancel what may still do harm where the journal fails meanwhile."""
+    try:
+        yield
+    except JournalWriteFailed:
+        await cancel_unrecorded(engine, told)
+        raise
 
 
 async def _run(engine: Engine, feed: Feed, progress: Callable[[int], None], *, once: bool) -> None:
@@ -348,19 +351,25 @@ def _assert_same_account(state: State, config: Config, wall: Clock, path: Path) 
         raise JournalOfAnotherAccount(message, "set journal.path to another file for that")
 
 
-def _stop_on_signals(engine: Engine) -> None:
+def _kill_switch(journal: Path, *, is_new: bool) -> KillSwitch:
+    """Return the switch of a journal; a new one is permitted to trade, an old one as it is."""
+    switch = KillSwitch(Permit(permit_path(journal)))
+    if is_new:
+        switch.permit.grant()
+    return switch
+
+
+def _stop_when_told(engine: Engine, limit: RunTimeLimit | None) -> None:
+    """Let signals stop the engine, and `limit`, if there is one, from its own thread."""
     loop = asyncio.get_running_loop()
     for each in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, engine.request_stop, f"signal {each.name}")
 
-
-def _stops_from_a_thread(engine: Engine) -> Callable[[str], None]:
-    loop = asyncio.get_running_loop()
-
     def stop(why: str) -> None:
         loop.call_soon_threadsafe(engine.request_stop, why)
 
-    return stop
+    if limit is not None:
+        limit.ask_with(stop)
 
 
 async def _open_session(
