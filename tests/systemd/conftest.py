@@ -16,8 +16,9 @@ TRADES = CONFIG.format(mode="broker-paper").replace('path = "j.db"\n', "") + "".
 QUICK = """[Service]
 Environment=MARKET=2 CALM=yes
 WorkingDirectory=/var/lib/traded
+ExecStartPre=/bin/touch cancelled
 """
-"""The market writes to the log; a strategy looks for its `hang` where the journal is."""
+"""The market writes to the log; it and a strategy look for their files where the journal is."""
 
 
 @pytest.fixture(scope="session")
