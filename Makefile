@@ -5,7 +5,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint bench campaign lock clean
+.PHONY: help demo test lint bench campaign lock install install-files uninstall clean
 
 BIN := .venv/bin
 # Dots, one a package, so that a slow line looks slow and not dead.
@@ -33,7 +33,7 @@ fi
 endef
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{ printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{ printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/.ok ## See traded at work on the paper broker
 	@$(BIN)/traded demo
@@ -77,6 +77,87 @@ lock: ## Pin what pyproject.toml names, with hashes
 	  echo "a lock names a host (above): it would work on this machine only" >&2; exit 1; \
 	fi
 	@echo "pinned: $$(grep -c == requirements.lock) to run, $$(grep -c == requirements-dev.lock) in all"
+
+# Where `make install` puts things. DESTDIR stands before every path and in none of the files.
+PREFIX := /usr/local
+DESTDIR :=
+SYSCONFDIR := /etc
+UNITDIR := $(SYSCONFDIR)/systemd/system
+HOME_DIR := $(PREFIX)/lib/traded
+TO := $(DESTDIR)$(HOME_DIR)
+UNITS := $(notdir $(wildcard systemd/*.service systemd/*.timer))
+
+# What is done to the machine itself is left out where the files are only laid out (DESTDIR), and
+# where no systemd runs.
+define TELL_SYSTEMD
+if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
+endef
+
+# A Python below somebody's home is no Python for a service, which sees no homes.
+install: PYTHON := $(PYTHON) /usr/bin/python3.11 /usr/local/bin/python3.11
+install: ## Install the service: PREFIX=/usr/local DESTDIR=
+	@$(FIND_PYTHON); \
+	case "$$("$$python" -c 'import sys; print(sys.base_prefix)')" in /home/*|/root/*) \
+	  echo "traded: $$python lies in a home, which the sandbox of the service hides." >&2; \
+	  echo "  next: \`apt install python3.11 python3.11-venv\`, or make install PYTHON=/path" >&2; \
+	  exit 1;; \
+	esac; \
+	echo "traded: installing into $(TO), about a minute"; \
+	mkdir -p "$(TO)" "$(DESTDIR)$(PREFIX)/bin"; \
+	"$$python" -m venv --clear "$(TO)"; \
+	printf '  %s pinned packages, hashes checked ' "$$(grep -c == requirements.lock)"; \
+	"$(TO)/bin/python" -m pip --disable-pip-version-check install --progress-bar off --no-compile \
+	  --require-hashes --only-binary=:all: -r requirements.lock | $(DOTS); \
+	"$(TO)/bin/python" -m pip --disable-pip-version-check --quiet install --no-compile \
+	  --no-deps --no-build-isolation .; \
+	grep -rlIF -e "$(TO)" "$(TO)/bin" "$(TO)/pyvenv.cfg" | xargs sed -i "s|$(TO)|$(HOME_DIR)|g"; \
+	"$(TO)/bin/python" -m compileall -q -j 0 -s "$(DESTDIR)" "$(TO)/lib"
+	@ln -sfn "$(HOME_DIR)/bin/traded" "$(DESTDIR)$(PREFIX)/bin/traded"
+	@$(MAKE) --no-print-directory install-files
+
+install-files:
+	@install -d "$(DESTDIR)$(UNITDIR)" "$(DESTDIR)$(SYSCONFDIR)/sysusers.d" \
+	  "$(DESTDIR)$(SYSCONFDIR)/tmpfiles.d" "$(DESTDIR)$(UNITDIR)/traded.service.d"
+	@for unit in $(UNITS); do \
+	  sed "s|/usr/local/bin/traded|$(PREFIX)/bin/traded|g" "systemd/$$unit" \
+	    > "$(DESTDIR)$(UNITDIR)/$$unit"; \
+	  chmod 0644 "$(DESTDIR)$(UNITDIR)/$$unit"; \
+	done
+	@install -m 0644 systemd/credentials.conf \
+	  "$(DESTDIR)$(UNITDIR)/traded.service.d/credentials.conf.example"
+	@install -m 0644 systemd/sysusers.conf "$(DESTDIR)$(SYSCONFDIR)/sysusers.d/traded.conf"
+	@install -m 0644 systemd/tmpfiles.conf "$(DESTDIR)$(SYSCONFDIR)/tmpfiles.d/traded.conf"
+	@install -d -m 0750 "$(DESTDIR)$(SYSCONFDIR)/traded"
+	@if [ -e "$(DESTDIR)$(SYSCONFDIR)/traded/traded.toml" ]; then \
+	  echo "traded: $(SYSCONFDIR)/traded/traded.toml stays as it is"; \
+	else \
+	  install -m 0640 ops/sample-config.toml "$(DESTDIR)$(SYSCONFDIR)/traded/traded.toml"; \
+	fi
+	@if [ -z "$(DESTDIR)" ] && command -v systemd-sysusers > /dev/null; then \
+	  systemd-sysusers traded.conf; systemd-tmpfiles --create traded.conf; \
+	fi
+	@$(TELL_SYSTEMD)
+	@echo "traded: installed. Next:"
+	@echo "  edit $(SYSCONFDIR)/traded/traded.toml, then \`traded check-config\`"
+	@echo "  the account's number: $(UNITDIR)/traded.service.d/credentials.conf.example"
+	@echo "  systemctl enable --now traded traded-watch traded-{backup,verify,ready}@traded.timer"
+
+uninstall: ## Remove it again; configuration, journals and their user stay
+	@if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then \
+	  systemctl disable --now --quiet 'traded*.timer' 'traded*.service' 2> /dev/null || true; \
+	  systemctl stop 'traded*.timer' 'traded*.service'; \
+	fi
+	@for unit in $(UNITS); do \
+	  rm -f "$(DESTDIR)$(UNITDIR)/$$unit"; \
+	  rm -f "$(DESTDIR)$(UNITDIR)"/*.wants/"$${unit%%.*}"*; \
+	done
+	@rm -f "$(DESTDIR)$(UNITDIR)/traded.service.d/credentials.conf.example"
+	@rmdir "$(DESTDIR)$(UNITDIR)/traded.service.d" 2> /dev/null || true
+	@rm -f "$(DESTDIR)$(SYSCONFDIR)/sysusers.d/traded.conf" "$(DESTDIR)$(SYSCONFDIR)/tmpfiles.d/traded.conf"
+	@rm -f "$(DESTDIR)$(PREFIX)/bin/traded"
+	@rm -rf "$(TO)"
+	@$(TELL_SYSTEMD)
+	@echo "traded: removed. What stays: $(SYSCONFDIR)/traded, /var/lib/traded (the journals), the user traded"
 
 clean: ## Remove environments and caches; journals under var/ stay
 	rm -rf .venv .venv-peers build dist .hypothesis \

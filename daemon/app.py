@@ -6,15 +6,12 @@ broker, go on. A stop is: finish the turn, record why, snapshot, release.
 
 import asyncio
 import os
-import secrets
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import (
-    AbstractContextManager,
     ExitStack,
     asynccontextmanager,
-    contextmanager,
     nullcontext,
 )
 from functools import partial
@@ -31,10 +28,7 @@ from daemon.clock import Clock, FeedClock, SystemClock
 from daemon.config.corporate_actions_file import read_corporate_actions
 from daemon.config.file import ConfigError, to_event
 from daemon.config.loading import LoadError, build_plugged_in, look_in
-from daemon.config.options import OUTSIDE, PAPER, Config, OnStop
-from daemon.control.address import make_folder, socket_path
-from daemon.control.dispatch import Dispatch
-from daemon.control.server import ControlServer, own_and_root
+from daemon.config.options import OUTSIDE, PAPER, Config
 from daemon.core.core import Core
 from daemon.core.recorder import LookAtBooks
 from daemon.disk import BYTES_A_MB
@@ -45,6 +39,8 @@ from daemon.feeds.file import FileFeed
 from daemon.history.journal_doubts import journal_doubts
 from daemon.history.recovery import Recovered, Recovery
 from daemon.history.snapshots import SnapshotFolder
+from daemon.machine import Machine, make_socket_folder
+from daemon.run_time_limit import RunTimeLimit
 from daemon.session import Opening, in_simulated_time, live_calendars, opening
 from daemon.simulated_time import SimulatedClock
 from daemon.stopping.kill_switch import KillSwitch
@@ -53,6 +49,7 @@ from daemon.stopping.open_orders import Parting, part
 from daemon.stopping.permit import Permit, permit_path
 from daemon.stopping.side_file import Offline, drop_aside, keep_room, read_aside
 from daemon.surroundings import DiskTerms
+from daemon.systemd import systemd
 from events import (
     CorporateActionAnnounced,
     LookWhy,
@@ -60,6 +57,7 @@ from events import (
     PermitLost,
     Record,
     SessionEnded,
+    SessionStarted,
     nanoseconds,
     utc_from_nanoseconds,
 )
@@ -109,53 +107,6 @@ class Outcome(msgspec.Struct):
     parting: Parting | None
 
 
-@contextmanager
-def listening(
-    engine: Engine, journal: Path, config: Config, reread: Callable[[], Config]
-) -> Iterator[None]:
-    """Serve the operator's socket meanwhile, where the configuration wants one."""
-    if not config.control.enabled:
-        yield
-        return
-    path = socket_path(journal, os.environ)
-    dispatch = Dispatch(engine, asyncio.get_running_loop(), config, reread)
-    server = ControlServer(path, own_and_root() | guests(config), dispatch)
-    try:
-        yield
-    finally:
-        server.close()
-        dispatch.close()
-
-
-def build_gateway_parts(config: Config, wall: Clock) -> "GatewayParts | None":
-    """Return what talks to Interactive Brokers, None where nothing is to.
-
-    Raises:
-        ConfigError: what is configured cannot be.
-    """
-    if "ibkr" not in {config.broker.kind, config.feed.kind}:
-        return None
-    # Its library takes a quarter of a second and 40 MB: only who trades there pays for it.
-    from daemon.brokers.gateway.assembly import build_gateway  # noqa: PLC0415 - see above
-
-    return build_gateway(config, os.environ, wall)
-
-
-class Machine(msgspec.Struct, frozen=True):
-    """What a run takes from the machine it is on, its clock apart; a simulation has its own.
-
-    `listen` lets an operator in while the engine runs, `draw_id` names a new journal, `gateway`
-    builds what talks to Interactive Brokers.
-    """
-
-    open_journal: Callable[[Path], Awaitable[Journal]] = Journal.open
-    listen: Callable[[Engine, Path, Config, Callable[[], Config]], AbstractContextManager[None]] = (
-        listening
-    )
-    draw_id: Callable[[], str] = partial(secrets.token_hex, 8)
-    gateway: Callable[[Config, Clock], "GatewayParts | None"] = build_gateway_parts
-
-
 _THIS_MACHINE = Machine()
 
 
@@ -172,6 +123,7 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
     wall: Clock | None = None,
     recorded: Callable[[Sequence[Record]], None] | None = None,
     told: Callable[[str], None] = _nobody,
+    limit: RunTimeLimit | None = None,
     machine: Machine = _THIS_MACHINE,
 ) -> Outcome:
     """Run the daemon until its feed ends or a signal stops it.
@@ -179,14 +131,15 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
     Paths in `config` are relative to `base`. `started` is told what was recovered before the first
     bar is taken, `progress` how many bars each commit brought, `recorded` what went into the
     journal, `told` what the broker outside is up to. `reread` reads the configuration anew. Without
-    `wait` a broker that is not there ends the run. `wall` is the clock of live bars,
-    `machine` what else there is of the machine.
+    `wait` a broker that is not there ends the run, as `limit` does when it is over. `wall` is the
+    clock of live bars, `machine` what else there is of the machine.
 
     Raises:
         JournalError, ConfigError, BadBars, LoadError, NoAnswer, OutOfReach: it cannot start, or
             (JournalWriteFailed) not go on.
     """
     look_in(base)
+    to = systemd(os.environ, os.getpid())
     wall = wall or SystemClock()
     gateway = machine.gateway(config, wall)
     broker = build_broker(config, gateway)
@@ -197,7 +150,7 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
     async with _opened(journal_path, gateway, machine) as (journal, reader):
         is_new = journal.head.seq == 0
         snapshots = SnapshotFolder(journal_path)
-        recovery = Recovery(reader, snapshots)
+        recovery = Recovery(reader, snapshots, gets_on=to.more_time)
         recovered = recovery.recover()
         _assert_same_account(recovered.state, config, wall, journal_path)
         runs, settings = recovery.renew(to_event(config), recovered.runs, recovered.state.seq)
@@ -212,22 +165,20 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
         notices = _notices(opens, feed, gateway)
         started(Prepared(journal_path, is_new, recovered, feed.bars_total, notices, feed.live))
         core = Core(recovered.state, runs, settings)
-        switch = KillSwitch(Permit(permit_path(journal_path)))
-        if is_new:
-            switch.permit.grant()
+        switch = _kill_switch(journal_path, is_new=is_new)
         engine = Engine(core, journal, broker, clock, snapshots, engine_settings(config), switch)
         engine.snapshot_seq = recovered.snapshot_seq
         engine.recorded = recorded
-        engine.calendars = partial(live_calendars, config)
-        await _open_session(engine, opens, aside, journal_path)
-        _stop_on_signals(engine)
+        engine.surroundings.calendars = partial(live_calendars, config)
+        session = await _open_session(engine, opens, aside, journal_path)
+        _stop_when_told(engine, limit)
         with machine.listen(engine, journal_path, config, reread or (lambda: config)):
-            async with connected(engine, gateway, told, wait=wait):
-                try:
-                    parting = await _trade(engine, feed, progress, config.daemon.on_stop, once=once)
-                except JournalWriteFailed:
-                    await cancel_unrecorded(engine, told)
-                    raise
+            beat = machine.beat(engine, session, config)
+            live = connected(engine, gateway, told, beat, wait=wait)
+            async with live, _last_word(engine, told):
+                await _run(engine, feed, progress, once=once)
+                to.stopping(engine.stop_reason)
+                parting = await part(engine, config.daemon.on_stop)
             return await _end_session(engine, recovered, parting)
 
 
@@ -254,41 +205,41 @@ def _notices(opens: Opening, feed: Feed, gateway: "GatewayParts | None") -> tupl
     return (*opens.notices, *of_feed, *(gateway.notices if gateway is not None else ()))
 
 
-def guests(config: Config) -> frozenset[int]:
-    """Return who may command besides the daemon's own user and root."""
-    return frozenset(config.control.allowed_uids) - own_and_root()
+@asynccontextmanager
+async def _last_word(engine: Engine, told: Callable[[str], None]) -> AsyncIterator[None]:
+    """Cancel what may still do harm where the journal fails meanwhile."""
+    try:
+        yield
+    except JournalWriteFailed:
+        await cancel_unrecorded(engine, told)
+        raise
 
 
-def make_socket_folder(config: Config, journal: Path) -> None:
-    """Make the folder of the operator's socket, before anything is recorded that needs an end.
-
-    Raises:
-        UnsafeFolder, OutOfReach: it is another's, or a guest would not get there.
-    """
-    if config.control.enabled:
-        make_folder(socket_path(journal, os.environ), guests(config))
-
-
-async def _trade(
-    engine: Engine, feed: Feed, progress: Callable[[int], None], on_stop: OnStop, *, once: bool
-) -> Parting | None:
-    """Run the engine to its end, and do with the orders still open what `on_stop` says."""
+async def _run(engine: Engine, feed: Feed, progress: Callable[[int], None], *, once: bool) -> None:
+    """Run the engine to its end."""
     if not feed.live:
         # The journal's thread gets its turns ten times as often, so that it keeps up while this
         # one computes the next block.
         sys.setswitchinterval(SWITCH_INTERVAL_S)
     await engine.run(feed, progress, once=once)
     await engine.commit()
-    return await part(engine, on_stop)
 
 
 @asynccontextmanager
 async def connected(
-    engine: Engine, gateway: "GatewayParts | None", told: Callable[[str], None], *, wait: bool
+    engine: Engine,
+    gateway: "GatewayParts | None",
+    told: Callable[[str], None],
+    beat: Coroutine[None, None, None],
+    *,
+    wait: bool,
 ) -> AsyncIterator[None]:
-    """Run what talks to the gateway meanwhile, where there is one: a stop may have to cancel."""
+    """Run meanwhile what shows that the daemon is there, and what talks to the gateway.
+
+    A stop may have to cancel orders, so the gateway is there until that is done.
+    """
     async with asyncio.TaskGroup() as tasks:
-        beside = []
+        beside = [tasks.create_task(beat, name="pulse")]
         if gateway is not None:
             session = gateway.session
             session.told = told
@@ -400,19 +351,39 @@ def _assert_same_account(state: State, config: Config, wall: Clock, path: Path) 
         raise JournalOfAnotherAccount(message, "set journal.path to another file for that")
 
 
-def _stop_on_signals(engine: Engine) -> None:
+def _kill_switch(journal: Path, *, is_new: bool) -> KillSwitch:
+    """Return the switch of a journal; a new one is permitted to trade, an old one as it is."""
+    switch = KillSwitch(Permit(permit_path(journal)))
+    if is_new:
+        switch.permit.grant()
+    return switch
+
+
+def _stop_when_told(engine: Engine, limit: RunTimeLimit | None) -> None:
+    """Let signals stop the engine, and `limit`, if there is one, from its own thread."""
     loop = asyncio.get_running_loop()
     for each in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, engine.request_stop, f"signal {each.name}")
 
+    def stop(why: str) -> None:
+        loop.call_soon_threadsafe(engine.request_stop, why)
+
+    if limit is not None:
+        limit.ask_with(stop)
+
 
 async def _open_session(
     engine: Engine, opens: Opening, aside: Sequence[Offline], journal: Path
-) -> None:
-    """Record what the session starts with, what was asked for meanwhile, and take up the orders."""
+) -> int:
+    """Record what the session starts with, what was asked for meanwhile, and take up the orders.
+
+    Returns the number of the event that opened it.
+    """
     if opens.identity is not None:
         # Alone in its commit: a journal of one event needs no witness yet.
         await engine.take(opens.identity)
+    kinds = [type(event) for event in opens.events]
+    session = engine.core.state.seq + 1 + kinds.index(SessionStarted)
     await engine.take(*opens.events, *aside)
     drop_aside(journal)
     keep_room(journal)
@@ -421,6 +392,7 @@ async def _open_session(
         await engine.take(PermitLost(f"{permit.path} was gone at the start"))
     await engine.connect_broker()
     await _look(engine, LookWhy.START)
+    return session
 
 
 async def _look(engine: Engine, why: LookWhy) -> None:

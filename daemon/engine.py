@@ -15,7 +15,7 @@ import msgspec
 
 from daemon.brokers import Broker, SendsLater, ask_margin
 from daemon.brokers.border import checked
-from daemon.clock import Clock
+from daemon.clock import Clock, monotonic_s
 from daemon.command_inbox import CommandInbox, Loaded
 from daemon.core.core import Core
 from daemon.core.deadlines import NEVER
@@ -24,13 +24,12 @@ from daemon.core.recorder import AskMargin, Cancel, Effect, LookAtBooks, Refresh
 from daemon.disk import free_bytes
 from daemon.feeds import Feed
 from daemon.gate import RiskApproved
-from daemon.history.code_hash import fold_code_hash
-from daemon.history.snapshots import SnapshotFolder
+from daemon.history.snapshots import SnapshotFolder, snapshot_of
 from daemon.stopping.kill_switch import KillSwitch
 from daemon.surroundings import DiskTerms, Surroundings
+from daemon.timing import Timing
 from events import (
     BarClosed,
-    CalendarLoaded,
     ClientOrderId,
     CorporateActionApplied,
     OrderIntended,
@@ -42,7 +41,6 @@ from events import (
 )
 from events.codec import Command, Input
 from events.journal import Journal
-from projections.snapshot import Snapshot
 
 Block = Sequence[BarClosed]
 
@@ -95,9 +93,8 @@ class Engine:
         self.snapshot_problem = ""
         self.feed_lost = False
         self.recorded: Callable[[Sequence[Record]], None] | None = None
-        self.calendars: Callable[[datetime], Sequence[CalendarLoaded]] = lambda _now: ()
-        self.calendar_problem = ""
         self.snapshot_seq = core.state.seq  # A start says which one it has recovered from.
+        self.timing = Timing()
         self._last_end: datetime | None = None
         self._writing: asyncio.Task[None] | None = None
         self._reports: list[Input] = []
@@ -124,6 +121,7 @@ class Engine:
 
         `loaded` is the configuration a reload takes. No records: the command was known already.
         """
+        self.timing.input_came()
         self._woken.set()
         return await self._commands.ask(command, loaded)
 
@@ -140,6 +138,7 @@ class Engine:
 
     def hear(self, event: Input) -> None:
         """Take what came from outside, at any moment, in the next turn."""
+        self.timing.heard(event)
         self._reports.append(event)
         self._woken.set()
 
@@ -166,6 +165,7 @@ class Engine:
                 self.feed_lost = feed.live and not self.stop_reason
                 self.request_stop("the feed ended")
                 return
+            self.timing.input_came()
             self.surroundings.look(self.clock, live=feed.live)
             for bar in block:
                 self.take_bar(bar)
@@ -264,13 +264,18 @@ class Engine:
             records, self.recorder.records = self.recorder.records, []
             effects, self.recorder.effects = self.recorder.effects, []
             if records:
-                await self.journal.append(records)
+                await self._write(records, self.timing.turn())
             self._commands.answer(records)
             self._act(effects)
             self._tell(records)
         if self._has_more:
             self._woken.set()
         await self._tidy_up()
+
+    @property
+    def queued(self) -> int:
+        """How many reports and commands wait for a turn."""
+        return len(self._reports) + len(self._commands)
 
     @property
     def _has_more(self) -> bool:
@@ -293,14 +298,20 @@ class Engine:
         await self._written()
         records, self.recorder.records = self.recorder.records, []
         if records:
-            self._writing = asyncio.create_task(self._append(records), name="journal append")
+            appending = self._append(records, self.timing.turn())
+            self._writing = asyncio.create_task(appending, name="journal append")
         if self.core.state.seq - self.snapshot_seq >= self.settings.snapshot_every_events:
             await self._written()
         await self._tidy_up()
 
-    async def _append(self, records: Sequence[Record]) -> None:
-        await self.journal.append(records)
+    async def _append(self, records: Sequence[Record], input_s: float) -> None:
+        await self._write(records, input_s)
         self._tell(records)
+
+    async def _write(self, records: Sequence[Record], input_s: float) -> None:
+        began_s = monotonic_s()
+        await self.journal.append(records)
+        self.timing.durable(began_s, input_s)
 
     def _tell(self, records: Sequence[Record]) -> None:
         if self.recorded is not None:
@@ -328,18 +339,7 @@ class Engine:
         if state.seq != head.seq or head.seq == self.snapshot_seq or state.identity.opened is None:
             return
         self.snapshot_seq = head.seq
-        made = Snapshot(
-            journal_id=state.identity.opened.journal_id,
-            seq=head.seq,
-            row_hash=head.hash.hex(),
-            fold_code=fold_code_hash(),
-            state=state,
-            strategies={
-                run.name: part
-                for run in self.core.desk.runs.values()
-                if (part := run.snapshot_part()) is not None
-            },
-        )
+        made = snapshot_of(state, self.core.desk.runs.values(), head)
         try:
             self.snapshots.write(made, self.settings.snapshots_kept)
         except OSError as error:
@@ -386,7 +386,7 @@ class Engine:
                     case AskMargin(request_id, intents):
                         ask_margin(self.broker, request_id, intents)
                     case RefreshCalendars():
-                        self._refresh_calendars()
+                        self.surroundings.renew_calendars(self.clock.now())
                     case LookAtBooks(name, why):
                         self.broker.report_books(name, why, utc_from_nanoseconds(self.clock.now()))
                     case _:
@@ -397,26 +397,12 @@ class Engine:
                 message = f"the broker raised {error!r} when asked for {effect}"
                 raise BrokerFailed(message) from error
 
-    def _refresh_calendars(self) -> None:
-        """Take the calendars as they are now, where they say something new.
-
-        The one there is goes on to count when none can be made; the core holds before it ends.
-        """
-        now = self.clock.now()
-        try:
-            found = self.calendars(utc_from_nanoseconds(now))
-        except Exception as error:  # noqa: BLE001 - a library may fail, the daemon not
-            self.calendar_problem = f"the calendars were not made anew: {error}"
-            return
-        self.calendar_problem = ""
-        for calendar in found:
-            if not self.core.state.calendar.has(calendar):
-                self.core.step(calendar, now)
-
     def _send(self, approved: RiskApproved) -> None:
         """Send one order, after the last look at what may stop it."""
         why_not = self.why_not(approved.intent)
         if not why_not:
+            if self.broker.outside:
+                self.timing.order_leaves(approved.intent.client_order_id)
             self.broker.submit(approved)
             return
         self.report(OrderWithheld(approved.intent.client_order_id, why_not))

@@ -1,9 +1,10 @@
-"""What the core cannot see, looked at between turns: the permit file, the clocks, the disk.
+"""What the core cannot see, looked at between turns: permit file, clocks, disk, calendars.
 
 What is found there enters as an input, once; the core decides what follows.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -11,7 +12,17 @@ import msgspec
 from daemon.clock import Clock
 from daemon.core.core import Core
 from daemon.stopping.kill_switch import KillSwitch
-from events import KILL_SWITCH, DiskLow, PermitLost, Trip
+from events import (
+    KILL_SWITCH,
+    CalendarLoaded,
+    DiskLow,
+    PermitLost,
+    Trip,
+    utc_from_nanoseconds,
+)
+
+Calendars = Callable[[datetime], Sequence[CalendarLoaded]]
+"""Makes the exchanges' calendars as they are known at a moment."""
 
 _SECOND_NS: Final = 10**9
 
@@ -36,6 +47,8 @@ class Surroundings:
         self.free_bytes = free_bytes
         self._disk_seen_at = 0
         self._jump_is_told = False
+        self.calendars: Calendars = lambda _now: ()
+        self.calendar_problem = ""
 
     def look(self, clock: Clock, *, live: bool) -> None:
         """Look at everything; clocks and disk matter where the bars are of today (`live`)."""
@@ -70,6 +83,21 @@ class Surroundings:
         free, least = self.free_bytes(), self._disk.least_bytes
         if free < least and not self._stands(Trip.DISK_LOW):
             self._core.step(DiskLow(free, least), now)
+
+    def renew_calendars(self, now: int) -> None:
+        """Take the calendars as they are `now` (ns UTC), where they say something new.
+
+        The one there is goes on to count when none can be made; the core holds before it ends.
+        """
+        try:
+            found = self.calendars(utc_from_nanoseconds(now))
+        except Exception as error:  # noqa: BLE001 - a library may fail, the daemon not
+            self.calendar_problem = f"the calendars were not made anew: {error}"
+            return
+        self.calendar_problem = ""
+        for calendar in found:
+            if not self._core.state.calendar.has(calendar):
+                self._core.step(calendar, now)
 
     def _stands(self, cause: str) -> bool:
         return any(hold.cause == cause for hold in self._core.state.holds.active.values())

@@ -3,11 +3,13 @@
 import asyncio
 import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from daemon import app
 from daemon.clock import Clock
 from daemon.config.options import Config
+from daemon.run_time_limit import RunTimeLimit
 from events import BarClosed, Record
 from ops.lines import line_of, printed
 from ops.log.events import EventLog
@@ -27,12 +29,17 @@ def run_daemon(  # noqa: PLR0913 - as `app.run`
     verbose: bool = False,
     reread: Callable[[], Config] | None = None,
     wall: Clock | None = None,
+    limit: RunTimeLimit | None = None,
 ) -> app.Outcome:
-    """Run until the feed ends or a signal comes, and return the outcome.
+    """Run until the feed ends, a signal comes or `limit` is over, and return the outcome.
 
     `wall` is the clock of live bars: the machine's, unless a simulated gateway's is given.
     """
-    with progress("bars") as reached, asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with (
+        limit or nullcontext(),
+        progress("bars") as reached,
+        asyncio.Runner(loop_factory=_loop_factory()) as runner,
+    ):
         teller = _Teller(log, reached, verbose=verbose)
         outcome = runner.run(
             app.run(
@@ -47,6 +54,7 @@ def run_daemon(  # noqa: PLR0913 - as `app.run`
                 wall=wall,
                 told=lambda text: log.line(f"gateway: {text}"),
                 recorded=teller.recorded,
+                limit=limit,
             )
         )
         teller.finish()

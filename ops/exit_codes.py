@@ -13,6 +13,7 @@ MEANINGS: Final[dict[ExitCode, str]] = {
     ExitCode.REFUSED: "refused",
     ExitCode.BROKER_UNREACHABLE: "the broker cannot be reached",
     ExitCode.JOURNAL_DAMAGED: "the journal is damaged",
+    ExitCode.OVERRAN: "--max-runtime was over",
     ExitCode.JOURNAL_WRITE_FAILED: "writing the journal failed",
     ExitCode.ALREADY_RUNNING: "another process has the journal",
     ExitCode.BAD_CONFIG: "bad configuration",

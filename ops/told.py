@@ -52,19 +52,21 @@ def tell(  # noqa: PLR0913 - what a verb says, and how its answer is shown
     *,
     as_json: bool,
     confirm: str = "",
+    sure: bool = False,
 ) -> NoReturn:
     """Tell the daemon of `journal`, print its answer and end with its exit code.
 
-    Arguments that are None are left out. On a terminal a confirmation is asked for.
+    Arguments that are None are left out. On a terminal a confirmation is asked for, unless who
+    asks is `sure` beforehand.
     """
     given = {name: value for name, value in args.items() if value is not None}
     for text in (why, confirm, *given.values()):
         _assert_text(text)
     request = Request(VERSION, verb, f"cli-{secrets.token_hex(8)}", why, confirm, given)
     answer = answered(journal, request, as_json=as_json)
-    if answer.token and not confirm and not as_json and sys.stdin.isatty():
+    if answer.token and not confirm and (sure or (not as_json and sys.stdin.isatty())):
         say(*answer.lines, err=True)
-        if not click.confirm("Do it?", err=True):
+        if not (sure or click.confirm("Do it?", err=True)):
             say("nothing was done", err=True)
             sys.exit(ExitCode.REFUSED)
         again = msgspec.structs.replace(request, token=answer.token)

@@ -35,6 +35,7 @@ SIZE_MAX_BYTES = 1_000_000
 DEPTH_MAX = 20
 """Tables and lists in each other; no option needs a quarter of it."""
 SYSTEM_CONFIG = Path("/etc/traded/traded.toml")
+SYSTEM_STATE = Path("/var/lib/traded")
 
 _SECRET_NAME = re.compile(
     r"account|pass(word|wd|phrase)|secret|token|api_?key|credential|auth", re.IGNORECASE
@@ -159,12 +160,19 @@ def find_config(explicit: Path | None, environment: Mapping[str, str], folder: P
 
 
 def journal_path(config: Config, config_path: Path, environment: Mapping[str, str]) -> Path:
-    """Return where the journal lies: as configured, else in the state folder under its account."""
+    """Return where the journal lies: as configured, else in the state folder under its account.
+
+    The service's folder is found from its configuration too, so that commands typed in a shell
+    mean its journal: /etc/traded/traded.toml has /var/lib/traded, NAME.toml has NAME below that.
+    """
     if config.journal.path:
         return config_path.parent / config.journal.path
     name = f"{config.account}-{config.mode}.db"
     if environment.get("STATE_DIRECTORY"):
         return Path(environment["STATE_DIRECTORY"].split(":")[0]) / name
+    if config_path.parent == SYSTEM_CONFIG.parent:
+        own = config_path != SYSTEM_CONFIG
+        return (SYSTEM_STATE / config_path.stem if own else SYSTEM_STATE) / name
     home = Path(environment.get("HOME", "/"))
     state = Path(environment.get("XDG_STATE_HOME") or home / ".local" / "state")
     return state / "traded" / name

@@ -21,6 +21,7 @@ from daemon.core.looks import look_id_of
 from daemon.engine import Engine
 from daemon.exit_codes import ExitCode
 from daemon.history.recovery import settings_of
+from daemon.systemd import Systemd
 from events import (
     OperatorCancelAsked,
     OperatorKilled,
@@ -52,12 +53,17 @@ class Dispatch:
         loop: asyncio.AbstractEventLoop,
         config: Config,
         reread: Callable[[], Config],
+        to: Systemd = Systemd(),  # noqa: B008 - frozen, and tells nobody
     ) -> None:
-        """Bind to a running engine under `config`; `reread` reads its configuration anew."""
+        """Bind to a running engine under `config`; `reread` reads its configuration anew.
+
+        A reload is told `to` systemd.
+        """
         self._engine = engine
         self._loop = loop
         self._config = config
         self._reread = reread
+        self._systemd = to
         self._confirmations = Confirmations()
         self._copy = LiveCopy(engine)
 
@@ -123,7 +129,7 @@ class Dispatch:
 
     async def _pong(self) -> Answer:
         engine = self._engine
-        troubles = (engine.calendar_problem, engine.snapshot_problem)
+        troubles = (engine.surroundings.calendar_problem, engine.snapshot_problem)
         answers = f"the trading loop answers, at event {engine.core.state.seq}"
         return Answer(VERSION, ExitCode.OK, (answers, *filter(None, troubles)))
 
@@ -176,7 +182,11 @@ class Dispatch:
             return Answer(VERSION, ExitCode.REFUSED, ("refused: another reload came first",))
         self._config = read
         loaded = Loaded(to_event(self._config), settings_of(self._config))
-        records = await self._engine.obey(command, loaded)
+        self._systemd.reloading()
+        try:
+            records = await self._engine.obey(command, loaded)
+        finally:
+            self._systemd.reloaded()
         took = (f"{key}: {old} -> {new}" for key, (old, new) in command.changes.items())
         return Answer(VERSION, ExitCode.OK, tuple(took), seq=records[0].seq if records else 0)
 

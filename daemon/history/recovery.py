@@ -4,9 +4,10 @@ What the journal says of strategies and configurations may be of another time: n
 today's code has no use for stops the books from coming back. It is said, and left out.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -15,13 +16,16 @@ from daemon.config.loading import LoadError, build_strategy, code_hash
 from daemon.config.options import Config, StrategyConfig
 from daemon.core.core import CoreSettings
 from daemon.core.strategy_runs import StrategyRun
-from daemon.history.replay import Difference, Renewed, ReplayCore, turns
+from daemon.history.replay import Difference, Renewed, ReplayCore, Turn, turns
 from daemon.history.snapshots import SnapshotFolder
 from daemon.strategies import Strategy
 from events import ConfigLoaded
 from events.journal import Head, JournalReader
 from projections import State
 from projections.snapshot import Snapshot, StrategyPart
+
+_A_WHILE: Final = 5_000
+"""After so many turns, a fraction of a second, whoever waits is told that it gets on."""
 
 
 class Uncompared(msgspec.Struct, frozen=True):
@@ -113,16 +117,26 @@ def _unread_by(strategy: str, recorded: Recorded) -> list[str]:
     ]
 
 
+def _nothing() -> None:
+    pass
+
+
 class Recovery:
     """Rebuilds state from the journal behind `reader`."""
 
     def __init__(
-        self, reader: JournalReader, snapshots: SnapshotFolder, *, compare_all: bool = False
+        self,
+        reader: JournalReader,
+        snapshots: SnapshotFolder,
+        *,
+        compare_all: bool = False,
+        gets_on: Callable[[], None] = _nothing,
     ) -> None:
-        """Bind to a journal; see `ReplayCore` for `compare_all`."""
+        """Bind to a journal; see `ReplayCore` for `compare_all`. `gets_on` is told now and then."""
         self._reader = reader
         self._snapshots = snapshots
         self._compare_all = compare_all
+        self._gets_on = gets_on
 
     def recover(self, upto: int | None = None, *, from_snapshot: bool = True) -> Recovered:
         """Return the state after row `upto` (None: the last one).
@@ -135,7 +149,7 @@ class Recovery:
         core = self._core_at(found, notices) if found else self._core_at_the_beginning()
         start = Head(found.seq, bytes.fromhex(found.row_hash)) if found else Head()
         folded = 0
-        for turn in turns(self._reader.verified_records(start, upto)):
+        for turn in self._turns(start, upto):
             core.follow(turn)
             folded += 1 + len(turn.decisions)
         state, comparing = core.core.state, core.comparing
@@ -180,8 +194,14 @@ class Recovery:
         """Run `runs` alone over the journal up to `upto`, their answers ignored."""
         alone = Renewed(runs, CoreSettings(), {run.name: "" for run in runs})
         core = ReplayCore(State(), alone, lambda _loaded, _runs, _seq: alone, compare_all=True)
-        for turn in turns(self._reader.verified_records(Head(), upto)):
+        for turn in self._turns(Head(), upto):
             core.follow(turn)
+
+    def _turns(self, start: Head, upto: int | None) -> Iterator[Turn]:
+        for count, turn in enumerate(turns(self._reader.verified_records(start, upto))):
+            if count % _A_WHILE == 0:
+                self._gets_on()
+            yield turn
 
     def _renew_recorded(
         self, loaded: ConfigLoaded, runs: Sequence[StrategyRun], seq: int

@@ -1,12 +1,14 @@
 """Snapshot files beside the journal: written whole or not at all, the newest usable one found."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
+from daemon.core.strategy_runs import StrategyRun
 from daemon.history.code_hash import fold_code_hash
-from events.journal import JournalReader
+from events.journal import Head, JournalReader
 from events.witness import fsync_folder
-from projections import snapshot
+from projections import State, snapshot
 from projections.snapshot import Snapshot, SnapshotOutdated, SnapshotUnusable
 
 
@@ -78,3 +80,16 @@ class SnapshotFolder:
             return []
         named = (file for file in self.path.glob("*.json") if file.stem.isdecimal())
         return sorted(named, key=lambda file: int(file.stem), reverse=True)
+
+
+def snapshot_of(state: State, runs: Iterable[StrategyRun], head: Head) -> Snapshot:
+    """Return the snapshot of opened books and their strategies as of the row at `head`."""
+    assert state.identity.opened is not None, "the first event opens them"
+    return Snapshot(
+        journal_id=state.identity.opened.journal_id,
+        seq=head.seq,
+        row_hash=head.hash.hex(),
+        fold_code=fold_code_hash(),
+        state=state,
+        strategies={run.name: part for run in runs if (part := run.snapshot_part()) is not None},
+    )

@@ -9,7 +9,8 @@ from ops.told import tell, telling
 
 @click.command()
 @telling(confirmed=True)
-def command(*, why: str, confirm: str, journal: Path, as_json: bool) -> None:
+@click.option("--yes", is_flag=True, help="Confirm what is shown: for `systemctl reload`.")
+def command(*, why: str, confirm: str, yes: bool, journal: Path, as_json: bool) -> None:
     """Read the configuration again; what is wrong with it is listed, and the old one stays.
 
     Limits and the promotion rule change at once, each change named and confirmed. Anything else
@@ -17,4 +18,4 @@ def command(*, why: str, confirm: str, journal: Path, as_json: bool) -> None:
 
     Example: traded reload --why "smaller orders until Friday"
     """
-    tell(journal, "reload", {}, why, as_json=as_json, confirm=confirm)
+    tell(journal, "reload", {}, why, as_json=as_json, confirm=confirm, sure=yes)

@@ -4,7 +4,9 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Final
 
 import click
 import msgspec
@@ -20,6 +22,7 @@ from daemon.config.file import (
 )
 from daemon.config.options import Config, SymbolConfig
 from daemon.exit_codes import ExitCode
+from daemon.run_time_limit import RunTimeLimit
 from daemon.secrets.sources import known_secrets
 from daemon.simulated_time import SimulatedClock
 from daemon.stopping.open_orders import Parting
@@ -30,6 +33,8 @@ from ops.log.redaction import Redaction
 from ops.options import config_option, required_config, set_option
 from ops.render import money, percent, say
 
+ONCE_S: Final = 1_800
+"""How long `--once` may take at most, unless `--max-runtime` says otherwise."""
 _PATH = click.Path(dir_okay=False, path_type=Path)
 _OUTPUT = click.Path(dir_okay=False, writable=True, path_type=Path)
 
@@ -51,6 +56,12 @@ _OUTPUT = click.Path(dir_okay=False, writable=True, path_type=Path)
     is_flag=True,
     help="Take the bars there are and end, also of a live feed.",
 )
+@click.option(
+    "--max-runtime",
+    type=click.IntRange(min=1),
+    metavar="SECONDS",
+    help=f"With --once: end after so long in any case, with exit code 8. [default: {ONCE_S}]",
+)
 def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     config_file: Path | None,
     symbols: str | None,
@@ -64,6 +75,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     gateway_time: Path | None,
     dry_run: bool,  # noqa: FBT001 - as above
     once: bool,  # noqa: FBT001 - as above
+    max_runtime: int | None,
 ) -> None:
     """Run the daemon until its feed ends or a signal stops it.
 
@@ -77,16 +89,12 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
 
     Example: traded run --config traded.toml --symbols AAPL,MSFT --capital 50000
     """
+    if max_runtime is not None and not once:
+        raise click.UsageError("--max-runtime goes with --once: a resident daemon has no end")
     log = open_log(os.environ, Redaction([*known_secrets(os.environ)]))
     with told_by(log):
         path = required_config(config_file)
-        overrides = list(settings)
-        if capital is not None:
-            overrides.append(f"broker.capital_usd={capital}")
-        if max_position_usd is not None:
-            overrides.append(f"limits.account.max_position_usd={max_position_usd}")
-        if dry_run:
-            overrides.append("dry_run=true")
+        overrides = [*settings, *_as_settings(capital, max_position_usd, dry_run=dry_run)]
 
         def read() -> Config:
             found = load(path, os.environ, overrides)
@@ -105,6 +113,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
             log.line(
                 f"note: {set_by} says that this is {said}, whatever the file says", Level.NOTICE
             )
+        limit = _time_limit(max_runtime, log) if once else None
         outcome = run_daemon(
             config,
             path.parent,
@@ -115,11 +124,30 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
             log=log,
             reread=read,
             wall=wall,
+            limit=limit,
         )
         _tell(outcome, config, output, log)
+        if limit is not None and limit.is_over:
+            sys.exit(ExitCode.OVERRAN)
         if outcome.feed_lost:
             log.line("the live feed ended, and nothing comes any more", Level.ERROR)
             sys.exit(ExitCode.FAILURE)
+
+
+def _time_limit(seconds: int | None, log: Log) -> RunTimeLimit:
+    return RunTimeLimit(seconds or ONCE_S, partial(log.line, level=Level.ERROR))
+
+
+def _as_settings(
+    capital: float | None, max_position_usd: float | None, *, dry_run: bool
+) -> Iterator[str]:
+    """Yield what the options of the most common settings say, as `--set` takes it."""
+    if capital is not None:
+        yield f"broker.capital_usd={capital}"
+    if max_position_usd is not None:
+        yield f"limits.account.max_position_usd={max_position_usd}"
+    if dry_run:
+        yield "dry_run=true"
 
 
 def _tell(outcome: Outcome, config: Config, output: Path | None, log: Log) -> None:

@@ -62,7 +62,8 @@ def command(*, journal: Path, at: str | None, as_json: bool) -> None:
         state = read_books(reader, upto).state
         now = now_of(reader) if at is None else utc_from_nanoseconds(state.at)
     # Of a past moment nobody asks what the daemon does today.
-    status = status_of(state, journal, daemon_state(journal) if at is None else None, now)
+    daemon = daemon_state(journal) if at is None else None
+    status = status_of(state, journal, daemon, now)
     if as_json:
         print_json(status)
         return

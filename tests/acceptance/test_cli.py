@@ -44,6 +44,16 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     return place, done
 
 
+def test_a_run_that_is_to_end_by_itself_is_ended_when_it_does_not(place: Path) -> None:
+    # 100,000 bars, one every few milliseconds: eight minutes at least.
+    slow = (*SLOW, "--set", "feed.params.minutes=100000")
+    done = run(place, *slow, "--once", "--max-runtime", "1")
+    assert (done.returncode, "--max-runtime: 1 s are over" in done.stderr) == (8, True)
+    assert bodies(place, "session.ended")[0]["reason"] == "--max-runtime: 1 s are over"
+    refused = run(place, *slow, "--max-runtime", "1")
+    assert (refused.returncode, "a resident daemon has no end" in refused.stderr) == (2, True)
+
+
 def run(place: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
     """Run the daemon from the root folder, its configuration named."""
     return traded("run", "--config", place / "traded.toml", *words)

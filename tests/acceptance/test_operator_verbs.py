@@ -183,7 +183,9 @@ def test_a_reload_takes_changed_limits_names_them_and_they_hold(daemon: Daemon) 
     (row,) = daemon.rows("operator.reloaded")
     assert json.loads(row[6])["changes"] == {"limits.account.max_order_shares": ["100000", "50"]}
     path.write_text(before)
-    assert confirmed(daemon, "reload", *WHY).returncode == 0
+    # As `systemctl reload` does it: shown, and taken without a second question.
+    done = daemon.traded("reload", "--yes", *WHY)
+    assert (done.returncode, "max_order_shares: 50 -> 100000" in done.stderr) == (0, True)
     assert daemon.traded("reload", *WHY).stdout == "nothing has changed\n"
 
 

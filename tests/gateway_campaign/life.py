@@ -12,6 +12,7 @@ from daemon.brokers.gateway.broker import IbkrBroker
 from daemon.brokers.gateway.settings import ACCOUNT
 from daemon.clock import Clock
 from daemon.config.options import Config
+from daemon.machine import Machine
 from events.journal import Journal
 from ops.gateway_sim.frames import LENGTH_BYTES, fields
 from ops.gateway_sim.gateway import NEWEST_VERSION
@@ -20,7 +21,7 @@ from ops.gateway_sim.requests import PlaceOrder
 from tests.adapter_desk import GatewayTime
 from tests.simulation.disk import connect_for
 from tests.simulation.invariants import Violation
-from tests.simulation.mortal import Crash, Death, Mortal, single
+from tests.simulation.mortal import Crash, Death, Mortal, single, unwatched
 
 if TYPE_CHECKING:
     from daemon.brokers.gateway.session import GatewaySession
@@ -61,9 +62,10 @@ class Life(Mortal):
             progress=lambda _count: None,
             recorded=self.recorded,
             wall=GatewayTime(world.running),
-            machine=app.Machine(
+            machine=Machine(
                 open_journal=self._open_journal,
                 listen=self.listening,
+                beat=unwatched,
                 draw_id=lambda: f"{world.seed:016x}",
                 gateway=self._gateway,
             ),

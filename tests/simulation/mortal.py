@@ -189,6 +189,10 @@ class Mortal:
         self.has_failed_to_write = self.disk_fault is not None
 
 
+async def unwatched(_engine: Engine, _session: int, _config: Config) -> None:
+    """Show nothing: a simulated machine has no systemd and no second process."""
+
+
 async def _obey(engine: Engine, command: Command) -> None:
     with suppress(JournalError):
         await engine.obey(command)

@@ -39,13 +39,13 @@ MUTANTS = {
     "send before the commit": Mutant(
         "daemon/engine.py",
         """            if records:
-                await self.journal.append(records)
+                await self._write(records, self.timing.turn())
             self._commands.answer(records)
             self._act(effects)
 """,
         """            self._act(effects)
             if records:
-                await self.journal.append(records)
+                await self._write(records, self.timing.turn())
             self._commands.answer(records)
 """,
     ),
@@ -89,8 +89,8 @@ MUTANTS = {
     ),
     "recover without the last turn": Mutant(
         "daemon/history/recovery.py",
-        "        for turn in turns(self._reader.verified_records(start, upto)):",
-        "        for turn in list(turns(self._reader.verified_records(start, upto)))[:-1]:",
+        "        for turn in self._turns(start, upto):",
+        "        for turn in list(self._turns(start, upto))[:-1]:",
     ),
 }
 

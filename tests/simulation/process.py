@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 from daemon import app
 from daemon.clock import SystemClock
 from daemon.config.options import Config
+from daemon.machine import Machine
 from events.journal import Journal
 from tests.simulated_loop import unwind
 from tests.simulation.disk import connect_for
 from tests.simulation.link import Link
-from tests.simulation.mortal import Crash, Death, Mortal, single
+from tests.simulation.mortal import Crash, Death, Mortal, single, unwatched
 from tests.simulation.timeline import SECOND, VirtualLoop
 
 if TYPE_CHECKING:
@@ -85,9 +86,10 @@ class Process(Mortal):
             progress=lambda _count: None,
             recorded=self.recorded,
             wall=self.clock,
-            machine=app.Machine(
+            machine=Machine(
                 open_journal=self._open_journal,
                 listen=self.listening,
+                beat=unwatched,
                 draw_id=lambda: f"{world.seed:016x}",
             ),
         )

@@ -144,7 +144,7 @@ async def test_the_engine_takes_a_new_calendar_as_an_input_and_only_where_it_is_
     further = a_calendar(*known.sessions, a_session("2024-12-31"))
     made: list[CalendarLoaded] = [known]
     async with works(journal, PaperBroker(PLAIN), Scripted()) as at:
-        at.engine.calendars = lambda _now: made
+        at.engine.surroundings.calendars = lambda _now: made
         refresh = TimerFired(TimerKind.CALENDAR_REFRESH, "calendars", utc("2024-01-03T05:00"))
         at.engine.fire(refresh)
         await at.engine.commit()
@@ -161,11 +161,11 @@ async def test_a_library_that_fails_leaves_the_calendar_there_is(journal: Journa
         raise ConfigError(["sessions.extra_closures: 2027-01-03 is no session"])
 
     async with works(journal, PaperBroker(PLAIN), Scripted()) as at:
-        at.engine.calendars = fails
+        at.engine.surroundings.calendars = fails
         at.engine.fire(TimerFired(TimerKind.CALENDAR_REFRESH, "calendars", utc("2024-01-03T05:00")))
         await at.engine.commit()
         assert kinds(at.written()) == ["timer.fired"]
-        assert "2027-01-03 is no session" in at.engine.calendar_problem
+        assert "2027-01-03 is no session" in at.engine.surroundings.calendar_problem
         assert at.state.calendar.horizon("NYSE") == utc("2024-01-05T21:00")
 
 

@@ -352,6 +352,14 @@ def test_the_journal_is_put_where_the_first_of_these_says() -> None:
     assert journal_path(plain, path, environment) == state / "traded/me-paper.db"
 
 
+def test_the_services_journal_is_found_from_its_configuration_without_a_variable() -> None:
+    plain = msgspec.convert({"account": "me", "mode": "paper"}, Config)
+    roots = {"HOME": "/root", "XDG_STATE_HOME": "/root/state"}
+    service, second = Path("/etc/traded/traded.toml"), Path("/etc/traded/second.toml")
+    assert journal_path(plain, service, roots) == Path("/var/lib/traded/me-paper.db")
+    assert journal_path(plain, second, roots) == Path("/var/lib/traded/second/me-paper.db")
+
+
 # Into the journal and back.
 
 

@@ -4,9 +4,11 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import msgspec
 import pytest
 
 from daemon.brokers.paper import PaperBroker
@@ -16,6 +18,7 @@ from daemon.control.address import socket_path
 from daemon.control.dispatch import Dispatch
 from daemon.control.protocol import VERSION, Answer, Request
 from daemon.control.server import Caller, ControlServer, Take, own_and_root
+from daemon.heartbeat import Heartbeat, Histogram, heartbeat_path
 from events.journal import Journal
 from ops.daemon_state import NO_SOCKET, DaemonState, Running, daemon_state
 from tests.broker_desk import PLAIN
@@ -74,6 +77,67 @@ async def test_one_that_does_not_let_us_ask_runs_all_the_same(journal: Journal) 
     assert (found.running, found.said) == (Running.UNHEARD, NO_SOCKET)
 
 
+def a_beat(pid: int, ago: timedelta = timedelta(0)) -> Heartbeat:
+    now, none = datetime.now(UTC), Histogram((), (0,), 0.0)
+    return Heartbeat(
+        version=1,
+        pid=pid,
+        started_at=now - ago,
+        at=now - ago,
+        session=3,
+        seq=7,
+        data_mode="PAPER",
+        bars=0,
+        decisions=0,
+        orders=0,
+        strategies=1,
+        last_bar_at=None,
+        last_decision_at=None,
+        queued=0,
+        loop_lag=none,
+        commit=none,
+        decision=none,
+        order=none,
+    )
+
+
+@pytest.mark.parametrize(
+    ("pid", "ago", "said"),
+    [
+        (os.getpid(), timedelta(0), ""),
+        (os.getpid(), timedelta(minutes=2), "2 min ago: its trading loop has stood still since"),
+        (1, timedelta(0), f"is of process 1, 0 s ago, and process {os.getpid()} has the lock"),
+    ],
+)
+async def test_a_heartbeat_that_is_old_or_anothers_is_told(
+    journal: Journal, pid: int, ago: timedelta, said: str
+) -> None:
+    path = heartbeat_path(journal.path, os.environ)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.write_bytes(msgspec.json.encode(a_beat(pid, ago)))
+    try:
+        troubles = (await asked(journal)).troubles
+    finally:
+        path.unlink()
+    assert (len(troubles), said in "".join(troubles)) == (bool(said), True)
+
+
+async def test_a_heartbeat_of_one_that_is_gone_says_that_it_was_killed(tmp_path: Path) -> None:
+    async with writing(tmp_path / "killed.db") as opened:
+        path = opened.path
+    beat = heartbeat_path(path, os.environ)
+    beat.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    beat.write_bytes(msgspec.json.encode(a_beat(7)))
+    try:
+        found = daemon_state(path)
+    finally:
+        beat.unlink()
+    assert found.running is Running.STOPPED
+    (trouble,) = found.troubles
+    assert "process 7, 0" in trouble
+    assert trouble.endswith("nobody has the lock: that one was killed or crashed")
+
+
 async def test_nobody_holds_the_journal_nobody_runs(tmp_path: Path) -> None:
     async with writing(tmp_path / "other.db") as opened:
         path = opened.path
@@ -85,7 +149,12 @@ async def test_a_calendar_that_could_not_be_made_anew_is_a_trouble(journal: Jour
         dispatch = Dispatch(at.engine, asyncio.get_running_loop(), Config(), Config)
         answer = await asyncio.to_thread(dispatch, PING, CALLER)
         assert [line.partition(",")[0] for line in answer.lines] == ["the trading loop answers"]
-        at.engine.calendar_problem = "the calendars were not made anew: the library failed"
+        at.engine.surroundings.calendar_problem = (
+            "the calendars were not made anew: the library failed"
+        )
         at.engine.snapshot_problem = "the snapshot at 7 was not written: no space"
         answer = await asyncio.to_thread(dispatch, PING, CALLER)
-        assert answer.lines[1:] == (at.engine.calendar_problem, at.engine.snapshot_problem)
+        assert answer.lines[1:] == (
+            at.engine.surroundings.calendar_problem,
+            at.engine.snapshot_problem,
+        )

@@ -1,6 +1,7 @@
 """What the gateway says, read from text; account numbers replaced; where settings come from."""
 
 from decimal import Decimal
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -169,9 +170,20 @@ def test_the_configuration_counts_before_the_environment_and_that_is_said() -> N
 
 
 def test_a_missing_account_is_named() -> None:
-    assert problems(SENDS, {}) == [
-        "IBKR_ACCOUNT is not set: the account orders are for, in the environment"
-    ]
+    (problem,) = problems(SENDS, {})
+    assert problem == (
+        "IBKR_ACCOUNT is not set: the account orders are for, as the credential ibkr_account, "
+        "in the environment or by `traded secrets set`"
+    )
+
+
+def test_the_account_is_a_credential_before_it_is_a_variable(tmp_path: Path) -> None:
+    (tmp_path / "ibkr_account").write_text("DU7654321\n")
+    found = find_settings(SENDS, PAPER | {"CREDENTIALS_DIRECTORY": str(tmp_path)})
+    assert found.settings.account == "DU7654321"
+    (tmp_path / "ibkr_account").write_text("\n")
+    (problem,) = problems(SENDS, PAPER | {"CREDENTIALS_DIRECTORY": str(tmp_path)})
+    assert problem.startswith(f"IBKR_ACCOUNT: the credential {tmp_path}/ibkr_account is empty")
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "70000", "x", "7497.0", "\uff17\uff14"])

@@ -42,7 +42,7 @@ def pages(journal: Path) -> Iterator[Site]:
 def a_heartbeat() -> Heartbeat:
     at = utc(MORNING)
     parts = dict.fromkeys(("loop_lag", "commit", "decision", "order"), HISTOGRAM)
-    return Heartbeat(1, 7, at, at, 3, 99, "PAPER", 10, 4, 2, at, at, 5, **parts)
+    return Heartbeat(1, 7, at, at, 3, 99, "PAPER", 10, 4, 2, 1, at, at, 5, **parts)
 
 
 def samples(pages: Site) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:

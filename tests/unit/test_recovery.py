@@ -8,6 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from daemon.history.recovery import Recovery
+from daemon.history.snapshots import SnapshotFolder
 from daemon.strategies.moving_average import MovingAverage
 from events import (
     HoldLevel,
@@ -20,6 +22,7 @@ from events import (
     StrategyFailed,
 )
 from events.codec import decode
+from events.journal import JournalReader
 from tests.small_runs import (
     BUY,
     HOLD,
@@ -413,3 +416,11 @@ def test_what_this_very_code_decided_otherwise_does(ran: Place, tmp_path: Path) 
         "trend",
         "hold",
     }
+
+
+def test_whoever_waits_for_a_recovery_is_told_that_it_gets_on(ran: Place) -> None:
+    told: list[None] = []
+    with JournalReader(ran.journal) as reader:
+        recovery = Recovery(reader, SnapshotFolder(ran.journal), gets_on=lambda: told.append(None))
+        recovery.recover(from_snapshot=False)
+    assert told

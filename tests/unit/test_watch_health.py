@@ -26,7 +26,7 @@ Change = Callable[[Seen, Status, Beside], Status]
 
 def a_heartbeat() -> Heartbeat:
     parts = dict.fromkeys(("loop_lag", "commit", "decision", "order"), NOTHING)
-    return Heartbeat(1, 7, NOW, NOW, 3, 9, "PAPER", 1, 1, 0, NOW, NOW, 0, **parts)
+    return Heartbeat(1, 7, NOW, NOW, 3, 9, "PAPER", 1, 1, 0, 1, NOW, NOW, 0, **parts)
 
 
 def a_link(state: LinkState) -> BrokerStanding:

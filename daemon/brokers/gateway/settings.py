@@ -1,7 +1,7 @@
 """Where the gateway is and which account is meant: from the environment, the configuration first.
 
-The account's number comes from the environment alone. It is shown nowhere: not in the journal, not
-in a log, not in a message; everywhere it reads as the alias of the configuration.
+The account's number is a secret (daemon.secrets), never in the configuration. It is shown nowhere:
+not in the journal, not in a log, not in a message; everywhere it reads as the alias configured.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,6 +11,9 @@ import msgspec
 
 from daemon.config.file import ConfigError
 from daemon.config.options import Config
+from daemon.secrets.names import ACCOUNT as ACCOUNT_SECRET
+from daemon.secrets.names import BadSecret
+from daemon.secrets.sources import find_secret
 from events import Mode
 
 HOST: Final = "127.0.0.1"
@@ -22,7 +25,8 @@ _LIVE_PORTS: Final = frozenset({7496, 4001})
 PORT_MAX: Final = 65_535
 CLIENT_ID_MAX: Final = 2**31 - 1
 
-ACCOUNT: Final = "IBKR_ACCOUNT"
+ACCOUNT: Final = ACCOUNT_SECRET.upper()
+"""What it is called in the environment; systemd's credential is called `ibkr_account`."""
 _VARIABLES: Final = {"host": "IBKR_HOST", "port": "IBKR_PORT", "client_id": "IBKR_CLIENT_ID"}
 
 
@@ -67,14 +71,23 @@ def find_settings(config: Config, environment: Mapping[str, str]) -> Found:
     client_id = _number(
         "client_id", table.client_id, environment, CLIENT_ID, CLIENT_ID_MAX, problems
     )
-    account = environment.get(ACCOUNT, "").strip()
+    account = _account(environment, problems)
     sends = config.broker.kind == "ibkr"
-    if sends:
+    if sends and account is not None:
         problems += _objections(config, port, account)
     if problems:
         raise ConfigError(problems)
-    settings = GatewaySettings(host, port, client_id, account, config.account)
+    settings = GatewaySettings(host, port, client_id, account or "", config.account)
     return Found(settings, tuple(_overridden(config, environment)))
+
+
+def _account(environment: Mapping[str, str], problems: list[str]) -> str | None:
+    """Return the number of the account, empty for none; None where what is there is no good."""
+    try:
+        return find_secret(ACCOUNT_SECRET, environment) or ""
+    except BadSecret as error:
+        problems.append(f"{ACCOUNT}: {error}")
+        return None
 
 
 def assert_account(settings: GatewaySettings, managed: tuple[str, ...]) -> None:
@@ -94,7 +107,8 @@ def assert_account(settings: GatewaySettings, managed: tuple[str, ...]) -> None:
 
 def _objections(config: Config, port: int, account: str) -> Iterator[str]:
     if not account:
-        yield f"{ACCOUNT} is not set: the account orders are for, in the environment"
+        how = f"as the credential {ACCOUNT_SECRET}, in the environment or by `traded secrets set`"
+        yield f"{ACCOUNT} is not set: the account orders are for, {how}"
         return
     is_live = config.mode is Mode.LIVE
     # Paper accounts, of advisors too, begin with a D: DU, DF, DI.
