@@ -21,10 +21,10 @@ Kind = TypeVar("Kind", bound=Event)
 DEMO: Final = ROOT / "ops" / "demo"
 BARS: Final = DEMO / "us-equities-daily-2000-2013.csv.gz"
 RUN_MAX_S: Final = 120
-SMALL: Final = "9m"
+SMALL: Final = "4m"
 REFUSED: Final = "".join(
     f'[[fault]]\nkind = "refused"\non = "placeOrder"\ncode = 201\nnth = {nth}\n'
-    for nth in range(1, 13)
+    for nth in (3, 4)
 )
 PREFIXES: Final = ("/etc/", "/var/", "/run/", "/mnt/")
 
@@ -166,8 +166,12 @@ class World:
         until(lambda: len(self._events(BrokerDisconnected)) > 1, lambda: "the end of the link")
 
     def _lost(self) -> None:
+        """Lose the journal's disk, and start again in the evening, when prices stand still."""
         assert self.daemon is not None
+        assert self.gateway is not None
         self.daemon.kill()
+        self.gateway.stop()
+        self._open_gateway("2012-11-05T21:30")
         shutil.rmtree(self.state)
         self.state.mkdir()
         self._start()
@@ -213,11 +217,11 @@ def a_world(name: str) -> Iterator[World]:
 
 WORLDS: Final[dict[str, Callable[[World], None]]] = {
     "recorded": World.record,
-    "trading": lambda world: world.play("2012-11-05T13:55"),
+    "trading": lambda world: world.play("2012-11-05T13:45"),
     "tripped": lambda world: world.play("2012-11-05T11:00"),
     "small": World.fill_up,
     "night": lambda world: world.play("2012-11-05T11:00"),
-    "refusing": lambda world: world.play("2012-11-05T13:55", refusing=True),
+    "refusing": lambda world: world.play("2012-11-05T13:45", refusing=True),
     "bare": World.lay_out,
 }
 """Each world of the page, and what makes it."""
