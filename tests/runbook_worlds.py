@@ -220,8 +220,7 @@ WORLDS: Final[dict[str, Callable[[World], None]]] = {
     "trading": lambda world: world.play("2012-11-05T13:45"),
     "tripped": lambda world: world.play("2012-11-05T11:00"),
     "small": World.fill_up,
-    "night": lambda world: world.play("2012-11-05T11:00"),
-    "refusing": lambda world: world.play("2012-11-05T13:45", refusing=True),
+    "refusing": lambda world: world.play("2012-11-05T14:00", refusing=True),
     "bare": World.lay_out,
 }
 """Each world of the page, and what makes it."""
