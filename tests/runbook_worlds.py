@@ -23,8 +23,7 @@ BARS: Final = DEMO / "us-equities-daily-2000-2013.csv.gz"
 RUN_MAX_S: Final = 120
 SMALL: Final = "4m"
 REFUSED: Final = "".join(
-    f'[[fault]]\nkind = "refused"\non = "placeOrder"\ncode = 201\nnth = {nth}\n'
-    for nth in (3, 4)
+    f'[[fault]]\nkind = "refused"\non = "placeOrder"\ncode = 201\nnth = {nth}\n' for nth in (3, 4)
 )
 PREFIXES: Final = ("/etc/", "/var/", "/run/", "/mnt/")
 
