@@ -94,6 +94,11 @@ if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then systemctl daemon-relo
 endef
 
 # A Python below somebody's home is no Python for a service, which sees no homes.
+SHARE := $(DESTDIR)$(PREFIX)/share
+MANUAL := $(SHARE)/man/man1/traded.1
+COMPLETIONS := $(SHARE)/bash-completion/completions/traded \
+  $(SHARE)/zsh/site-functions/_traded $(SHARE)/fish/vendor_completions.d/traded.fish
+
 install: PYTHON := $(PYTHON) /usr/bin/python3.11 /usr/local/bin/python3.11
 install: ## Install the service: PREFIX=/usr/local DESTDIR=
 	@$(FIND_PYTHON); \
@@ -113,6 +118,15 @@ install: ## Install the service: PREFIX=/usr/local DESTDIR=
 	grep -rlIF -e "$(TO)" "$(TO)/bin" "$(TO)/pyvenv.cfg" | xargs sed -i "s|$(TO)|$(HOME_DIR)|g"; \
 	"$(TO)/bin/python" -m compileall -q -j 0 -s "$(DESTDIR)" "$(TO)/lib"
 	@ln -sfn "$(HOME_DIR)/bin/traded" "$(DESTDIR)$(PREFIX)/bin/traded"
+	@install -m 0755 ops/verify-host "$(DESTDIR)$(PREFIX)/bin/traded-verify-host"
+	@install -d $(dir $(MANUAL) $(COMPLETIONS))
+	@"$(TO)/bin/python" -I -B -m ops.cli manual > $(MANUAL)
+	@for shell in bash zsh fish; do \
+	  "$(TO)/bin/python" -I -B -m ops.cli completion $$shell > "$(TO)/completion.$$shell"; \
+	done
+	@mv "$(TO)/completion.bash" $(word 1,$(COMPLETIONS))
+	@mv "$(TO)/completion.zsh" $(word 2,$(COMPLETIONS))
+	@mv "$(TO)/completion.fish" $(word 3,$(COMPLETIONS))
 	@$(MAKE) --no-print-directory install-files
 
 install-files:
@@ -154,7 +168,8 @@ uninstall: ## Remove it again; configuration, journals and their user stay
 	@rm -f "$(DESTDIR)$(UNITDIR)/traded.service.d/credentials.conf.example"
 	@rmdir "$(DESTDIR)$(UNITDIR)/traded.service.d" 2> /dev/null || true
 	@rm -f "$(DESTDIR)$(SYSCONFDIR)/sysusers.d/traded.conf" "$(DESTDIR)$(SYSCONFDIR)/tmpfiles.d/traded.conf"
-	@rm -f "$(DESTDIR)$(PREFIX)/bin/traded"
+	@rm -f "$(DESTDIR)$(PREFIX)/bin/traded" "$(DESTDIR)$(PREFIX)/bin/traded-verify-host" \
+	  $(MANUAL) $(COMPLETIONS)
 	@rm -rf "$(TO)"
 	@$(TELL_SYSTEMD)
 	@echo "traded: removed. What stays: $(SYSCONFDIR)/traded, /var/lib/traded (the journals), the user traded"

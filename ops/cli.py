@@ -64,6 +64,8 @@ GROUPS: Final[dict[str, dict[str, str]]] = {
         "check-config": "Say everything that is wrong with a configuration.",
         "show-config": "The values in effect, and where each comes from.",
         "secrets": "Which secrets it needs, where each comes from; a file for them.",
+        "completion": "What makes a shell complete all this: bash, zsh or fish.",
+        "manual": "The manual page, with every command and option.",
         "version": "Versions of traded and of what it stands on.",
     },
 }

@@ -19,6 +19,22 @@ MEANINGS: Final[dict[ExitCode, str]] = {
     ExitCode.BAD_CONFIG: "bad configuration",
 }
 
+NEXT: Final[dict[ExitCode, str]] = {
+    ExitCode.OK: "Nothing to do.",
+    ExitCode.FAILURE: "Read the last lines: what failed and what next stand there.",
+    ExitCode.USAGE: "Type it as `--help` of the command says; nothing was done.",
+    ExitCode.FINDINGS: "Read what was found: it is listed, and nothing was changed.",
+    ExitCode.DAEMON_NOT_RUNNING: "Start it, or use what works without it: `traded kill --offline`.",
+    ExitCode.REFUSED: "Read why; nothing was done.",
+    ExitCode.BROKER_UNREACHABLE: "See that the gateway runs, is logged in, and listens there.",
+    ExitCode.JOURNAL_DAMAGED: "Touch nothing: copy the folder, `traded verify`, then a backup.",
+    ExitCode.OVERRAN: "Look why it took so long: `traded status`; a longer --max-runtime, or none.",
+    ExitCode.JOURNAL_WRITE_FAILED: "Make room on the disk, or see what ails it; then start again.",
+    ExitCode.ALREADY_RUNNING: "One daemon is enough: the message has its process.",
+    ExitCode.BAD_CONFIG: "Mend what is listed: `traded check-config` has all of it at once.",
+}
+"""What to do about each, in a sentence."""
+
 _BY_ERROR: Final = {
     "JournalLocked": ExitCode.ALREADY_RUNNING,
     "JournalWriteFailed": ExitCode.JOURNAL_WRITE_FAILED,
