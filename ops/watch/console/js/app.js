@@ -160,7 +160,7 @@ function fillSymbols(symbols) {
   if (!symbols.includes(seen.symbol)) {
     const held = seen.positions?.positions.find((each) => Number(each.quantity));
     seen.symbol = held?.symbol ?? symbols[0] ?? null;
-    past.wish();
+    loadBars();
   }
   if (seen.symbol !== null) select.value = seen.symbol;
 }

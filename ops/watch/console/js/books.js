@@ -56,12 +56,11 @@ export function showOrders(found, openOrder) {
     cells: [
       { text: each.client_order_id, button: `Why: ${each.client_order_id}`, class: "id", head: true },
       { text: `${each.state}${each.is_open ? " (open)" : ""}${each.amended ? ", CHANGED by somebody else" : ""}${each.reason ? `: ${each.reason}` : ""}`, class: "wrap" },
-      { text: orderWish(each), class: "wrap" },
+      { text: `${each.strategy}: ${orderWish(each)}`, class: "wrap" },
       number(quantity(each.filled)),
       number(price(each.average_fill_price)),
       number(money(each.commission_usd)),
       { text: moment(each.at), class: "time" },
-      { text: each.strategy, class: "wrap" },
     ],
   }), (each) => openOrder(each.client_order_id));
 }
@@ -125,7 +124,7 @@ export function showLimits(status) {
     const word = share >= 1 ? "FULL " : share >= 0.8 ? "TIGHT " : "";
     const now = measure(each.limit_name, each.value);
     const value = `${word}${now} of ${measure(each.limit_name, each.limit)}, ${percent(each.share)}`;
-    return meter(each.limit_name.replaceAll("_", " "), each.of, value, each.share, tone);
+    return meter(each.limit_name, each.of, value, each.share, tone);
   }));
 }
 
@@ -135,7 +134,7 @@ export function showDecisions(found) {
   say($("decisions-note"), found.decisions ? `the last ${count(found.decisions)}${shadow?.decisions ? `, ${count(shadow.decisions)} of them in shadow` : ""}` : "none yet");
   const group = live ?? { evaluations: 0, declined: 0, refused: 0, approved: 0, blockers: [] };
   showSums($("decision-sums"), [
-    ["Asked", count(group.evaluations)], ["No wish", count(group.declined)],
+    ["Asked", count(group.evaluations)], ["Declined", count(group.declined)],
     ["Refused", count(group.refused)], ["Passed", count(group.approved)],
   ]);
   put($("blockers"), ...group.blockers.map((each) =>

@@ -18,6 +18,15 @@ function faint(found, share) {
 }
 
 const FONT = "12px system-ui, sans-serif";
+const DAY_S = 86_400;
+/** Ticks by their distance in seconds: the format, and below it what is new with a year or a day. */
+const TIMES = [
+  [365 * DAY_S, "{YYYY}", null, null, null, null, null, null, 1],
+  [28 * DAY_S, "{MMM}", "\n{YYYY}", null, null, null, null, null, 1],
+  [DAY_S, "{D} {MMM}", "\n{YYYY}", null, null, null, null, null, 1],
+  [60, "{HH}:{mm}", "\n{D} {MMM} {YYYY}", null, "\n{D} {MMM}", null, null, null, 1],
+  [1, "{HH}:{mm}:{ss}", "\n{D} {MMM} {YYYY}", null, "\n{D} {MMM}", null, null, null, 1],
+];
 let equity = null;
 let bars = null;
 
@@ -33,6 +42,7 @@ export function showEquity(found) {
   if (points.length < 2) {
     equity?.plot.destroy();
     equity = null;
+    $("equity-key").hidden = true;
     say($("equity-note"), "");
     nothing(plot, found.complete ? "no curve yet: it begins with the second change of equity" : "the past is still being read");
     return;
@@ -55,6 +65,18 @@ export function showEquity(found) {
     equity = { look, plot: new uPlot(equityOptions(plot), data, plot) };
   }
   equity.found = found;
+  showPoint(equity.plot);
+}
+
+/** Say the figures of the point that is looked at, or else of the newest. */
+function showPoint(drawn) {
+  const found = equity?.found.points;
+  if (!found) return;
+  const point = found[drawn.cursor.idx ?? -1] ?? found.at(-1);
+  $("equity-key").hidden = false;
+  say($("key-at"), `${moment(point.at)} UTC`);
+  say($("key-equity"), `${money(point.equity_usd)} USD`);
+  say($("key-drawdown"), percent(point.drawdown));
 }
 
 function equityOptions(plot) {
@@ -63,20 +85,21 @@ function equityOptions(plot) {
   const short = (value) => value.toLocaleString("en-US", { maximumFractionDigits: 2 });
   return {
     width: plot.clientWidth,
-    height: plot.clientHeight - 30,
+    height: plot.clientHeight,
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "UTC"),
     cursor: { points: { size: 6 }, drag: { x: true, y: false } },
-    legend: { live: true },
+    legend: { show: false },
+    hooks: { setCursor: [showPoint] },
     scales: { drawdown: { range: (_, least) => [Math.min(least * 3, -1), 0] } },
     axes: [
-      axis,
+      { ...axis, values: TIMES },
       { ...axis, size: 76, values: (_, all) => all.map(short) },
       { ...axis, scale: "drawdown", side: 1, size: 54, grid: { show: false }, values: (_, all) => all.map((each) => `${short(each)} %`) },
     ],
     series: [
-      { label: "UTC", value: (_, seconds) => (seconds === null ? "-" : moment(seconds * 1000)) },
-      { label: "Equity USD", stroke: accent, width: 1.6, points: { show: false }, value: (_, value) => (value === null ? "-" : money(value.toFixed(2))) },
-      { label: "Drawdown", scale: "drawdown", stroke: bad, width: 1, fill: faint(bad, 0.14), fillTo: 0, points: { show: false }, value: (_, value) => (value === null ? "-" : `${value.toFixed(2)} %`) },
+      {},
+      { stroke: accent, width: 1.6, points: { show: false } },
+      { scale: "drawdown", stroke: bad, width: 1, dash: [4, 3], fill: faint(bad, 0.12), fillTo: 0, points: { show: false } },
     ],
   };
 }
@@ -168,5 +191,5 @@ export function redraw() {
 
 new ResizeObserver(() => {
   const plot = $("equity-plot");
-  equity?.plot.setSize({ width: plot.clientWidth, height: plot.clientHeight - 30 });
+  equity?.plot.setSize({ width: plot.clientWidth, height: plot.clientHeight });
 }).observe($("equity-plot"));

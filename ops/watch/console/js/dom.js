@@ -48,13 +48,14 @@ export function icon(name) {
  * `cells(item)` returns {key, cells: [text | {text, class, title, button, element}], class}.
  */
 export function rows(body, items, cells, onOpen) {
+  const titles = [...body.parentElement.querySelectorAll("th")].map((each) => each.textContent);
   const known = new Map([...body.rows].map((row) => [row.dataset.key, row]));
   const wanted = items.map((item) => {
     const shown = cells(item);
     const row = known.get(shown.key) ?? el("tr", { "data-key": shown.key });
     known.delete(shown.key);
     row.className = shown.class ?? "";
-    shown.cells.forEach((cell, at) => fill(row, at, typeof cell === "object" ? cell : { text: cell }));
+    shown.cells.forEach((cell, at) => fill(row, at, cell, titles[at]));
     row.opened = onOpen && (() => onOpen(item));
     return row;
   });
@@ -65,11 +66,12 @@ export function rows(body, items, cells, onOpen) {
   rove(body);
 }
 
-function fill(row, at, cell) {
+function fill(row, at, given, title) {
+  const cell = typeof given === "object" ? given : { text: given };
   const td = row.cells[at] ?? row.insertCell();
   if (cell.head && td.tagName === "TD") td.setAttribute("role", "rowheader");
   td.className = cell.class ?? "";
-  if (cell.label) td.dataset.label = cell.label;
+  td.dataset.title = title;
   if (cell.element) {
     td.replaceChildren(cell.element);
     return;

@@ -10,8 +10,8 @@ export function verdict(status, summary, silence) {
   const problem = summary?.problem || status.problem;
   if (problem) return { state: "stale", word: "STALE", why: `the journal cannot be read as of now: ${problem}` };
   const down = downText(status, summary);
-  if (down) return { state: "down", word: "DOWN", why: down };
   const stops = stopTexts(status);
+  if (down) return { state: "down", word: "DOWN", why: more([down, ...stops.map((each) => `held as well: ${each}`)], 2) };
   if (stops.length) return { state: "held", word: heldWord(status), why: more(stops) };
   const notes = (summary?.reasons ?? []).map((each) => each.text);
   const dry = status.dry_run ? ["dry run: nothing is sent"] : [];
@@ -52,8 +52,11 @@ function stopTexts(status) {
   return texts;
 }
 
-const more = (texts) =>
-  texts.length > 1 ? `${texts[0]} (and ${texts.length - 1} more)` : (texts[0] ?? "");
+/** The first of some texts, and how many more there are. */
+function more(texts, shown = 1) {
+  const left = texts.length - shown;
+  return texts.slice(0, shown).join("; ") + (left > 0 ? ` (and ${left} more)` : "");
+}
 
 export function showGlance(status, summary, silence) {
   const found = verdict(status, summary, silence);

@@ -41,7 +41,7 @@ function finding(how, title, text, ...further) {
   return el(
     "li",
     {},
-    el("span", { class: how === "none" ? "soft" : how }, icon(how === "none" ? "ok" : how)),
+    el("span", { class: how === "none" ? "soft" : how }, icon(how === "none" ? "dot" : how)),
     el("div", {}, title && el("strong", {}, title), title && text ? ": " : "", text, ...further),
   );
 }
