@@ -76,13 +76,15 @@ async function load(path, panels, show) {
   let failed = "";
   try {
     const found = await ask(path);
-    if (found.problem) failed = found.problem;
+    if (seen.closed) return;
+    if (found.problem && found.as_of.seq) failed = found.problem;
     show(found);
   } catch (error) {
     if (error instanceof Refused) {
       closeGate();
       return;
     }
+    if (seen.closed) return;
     failed = live.isOpen ? error.message : "";
   }
   for (const id of panels) {
@@ -100,29 +102,37 @@ async function load(path, panels, show) {
   }
 }
 
-const books = new Asker(BOOKS_MS, () =>
-  Promise.all([
-    load("status", ["health", "limits", "data", "unknown"], (status) => {
-      seen.status = status;
-      seen.statusAt = Date.now();
-      showLimits(status);
-      showStrategies(status);
-      fillSymbols(status.data.map((each) => each.symbol).sort());
-      tick();
-    }),
+const loadStatus = () =>
+  load("status", ["health", "limits", "data", "unknown"], (status) => {
+    seen.status = status;
+    seen.statusAt = Date.now();
+    showLimits(status);
+    showStrategies(status);
+    fillSymbols(status.data.map((each) => each.symbol).sort());
+    tick();
+  });
+
+/** Whether there is a journal to ask: before the first event nothing can be read from it. */
+const isEmpty = () => !seen.status?.as_of.seq;
+
+const books = new Asker(BOOKS_MS, async () => {
+  await loadStatus();
+  await Promise.all([
     load("positions", ["positions"], (account) => {
       seen.positions = account;
       showPositions(account, openSymbol);
       tick();
     }),
-    load(`orders?limit=${ORDERS}`, ["orders"], (found) => showOrders(found, openStory)),
+    isEmpty()
+      ? showOrders({ orders: [] }, openStory)
+      : load(`orders?limit=${ORDERS}`, ["orders"], (found) => showOrders(found, openStory)),
     load("holds?limit=0", ["stops"], (found) => {
       seen.holds = found;
       tick();
     }),
     load("breaks?limit=0", ["breaks"], showBreaks),
-  ]),
-);
+  ]);
+});
 
 const past = new Asker(PAST_MS, () =>
   Promise.all([
@@ -130,14 +140,19 @@ const past = new Asker(PAST_MS, () =>
       showEquity(found);
       if (!found.complete) past.wish();
     }),
-    load("decisions?limit=500&top=6", ["decisions"], showDecisions),
+    isEmpty()
+      ? showDecisions({ decisions: 0, data: [] })
+      : load("decisions?limit=500&top=6", ["decisions"], showDecisions),
     loadBars(),
   ]),
 );
 
 async function loadBars() {
   const { symbol } = seen;
-  if (symbol === null) return;
+  if (symbol === null) {
+    showBars({ bars: [], complete: true });
+    return;
+  }
   await load(`bars/${encodeURIComponent(symbol)}?limit=${BARS}`, ["market"], (found) => {
     if (seen.symbol === symbol) showBars(found);
   });
@@ -181,7 +196,8 @@ function silence() {
 function tick() {
   if (seen.closed) return;
   seen.silence = silence();
-  const problem = seen.summary?.problem || seen.status?.problem || "";
+  // Where there never was anything, nothing can be old.
+  const problem = (seen.status?.seq && (seen.summary?.problem || seen.status.problem)) || "";
   const isStale = Boolean(seen.silence || problem);
   document.documentElement.classList.toggle("stale", isStale);
   $("banner").hidden = !isStale;
@@ -206,7 +222,7 @@ function tick() {
 }
 
 function bannerText(problem) {
-  if (!seen.silence) return `STALE: the journal cannot be read as of now: ${problem}`;
+  if (!seen.silence) return `STALE: this is not of now: ${problem}`;
   const wait = live.isOpen ? 0 : Math.max((live.retryAt ?? 0) - Date.now(), 0) / 1000;
   return `STALE: ${seen.silence}${wait >= 1 ? ` Trying again in ${span(wait)}.` : ""}`;
 }
@@ -222,6 +238,7 @@ function showSilence() {
 function closeGate() {
   if (seen.closed) return;
   seen.closed = true;
+  live.end();
   document.title = "TOKEN NEEDED - traded";
   document.documentElement.classList.remove("stale");
   $("banner").hidden = true;
@@ -239,9 +256,11 @@ function closeGate() {
 
 /** Begin anew: another history, or the first look. */
 async function begin() {
+  await loadStatus();
   books.wish();
   past.wish();
-  await load("events?limit=300", ["events"], (found) => {
+  if (isEmpty()) tail.begin([]);
+  else await load("events?limit=300", ["events"], (found) => {
     tail.begin(found.events);
     live.seq ??= found.as_of.seq;
   });

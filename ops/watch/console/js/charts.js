@@ -189,7 +189,6 @@ export function redraw() {
   if (bars) showBars(bars.found);
 }
 
-new ResizeObserver(() => {
-  const plot = $("equity-plot");
-  equity?.plot.setSize({ width: plot.clientWidth, height: plot.clientHeight });
+new ResizeObserver(([{ contentRect }]) => {
+  if (contentRect.width) equity?.plot.setSize({ width: contentRect.width, height: contentRect.height });
 }).observe($("equity-plot"));

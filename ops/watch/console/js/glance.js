@@ -8,8 +8,8 @@ import { holdText, isEverything } from "./stops.js";
 export function verdict(status, summary, silence) {
   if (silence) return { state: "stale", word: "STALE", why: silence };
   const problem = summary?.problem || status.problem;
-  if (problem) return { state: "stale", word: "STALE", why: `the journal cannot be read as of now: ${problem}` };
-  const down = downText(status, summary);
+  if (problem && status.seq) return { state: "stale", word: "STALE", why: `this is not of now: ${problem}` };
+  const down = downText(status, summary, problem);
   const stops = stopTexts(status);
   if (down) return { state: "down", word: "DOWN", why: more([down, ...stops.map((each) => `held as well: ${each}`)], 2) };
   if (stops.length) return { state: "held", word: heldWord(status), why: more(stops) };
@@ -22,11 +22,11 @@ export function verdict(status, summary, silence) {
   };
 }
 
-function downText(status, summary) {
+function downText(status, summary, problem) {
   const running = status.daemon?.running ?? (status.running ? "running" : "stopped");
   if (running === "hung") return "its trading loop does not answer; `traded kill --offline` stops it";
   if (running === "stopped") {
-    if (!status.seq) return "not running, and it never was: the journal is empty";
+    if (!status.seq) return `not running, and it never was: ${problem || "the journal is empty"}`;
     if (status.ended) return `not running: ${status.ended}`;
     return "not running: it did not say why it stopped, so it was killed or crashed";
   }
@@ -103,7 +103,7 @@ function sessionFigure(sessions, nowMs) {
   if (!first) return ["Session", "session", "-", ""];
   const next = first.is_open ? first.closes : first.opens;
   const left = next ? `${first.is_open ? "closes" : "opens"} in ${span((Date.parse(next) - nowMs) / 1000)}` : "";
-  return ["Session", "session", first.is_open ? "open" : "closed", left || first.exchange];
+  return ["Session", "session", first.is_open ? "open" : "closed", left || oneLine(first.exchange, 24)];
 }
 
 export function showAsOf(status, nowMs, heard) {

@@ -32,8 +32,9 @@ export class Live {
   }
 
   async run() {
-    for (;;) {
+    while (!this.isOver) {
       const stop = new AbortController();
+      this.stop = stop;
       try {
         await this.#read(stop);
       } catch (error) {
@@ -43,11 +44,11 @@ export class Live {
         }
       }
       stop.abort();
-      const wasOpen = this.isOpen;
+      if (this.isOver) return;
       this.isOpen = false;
       const wait = RETRY_MS[Math.min(this.failures, RETRY_MS.length - 1)] * (0.8 + 0.4 * Math.random());
       this.failures += 1;
-      this.on.lost({ wasOpen, retryAt: Date.now() + wait });
+      this.on.lost({ retryAt: Date.now() + wait });
       await this.#pause(wait);
     }
   }
@@ -55,6 +56,12 @@ export class Live {
   /** Try again at once, as after the machine slept or the network came back. */
   retry() {
     this.wake?.();
+  }
+
+  /** Listen no more. */
+  end() {
+    this.isOver = true;
+    this.stop?.abort();
   }
 
   #pause(ms) {
