@@ -6,7 +6,10 @@ import { holdText, isEverything } from "./stops.js";
 
 /** {state, word, why} of what the watcher shows; `silence` says why it is not of now, or is "". */
 export function verdict(status, summary, silence) {
-  if (silence) return { state: "stale", word: "STALE", why: silence };
+  if (silence) {
+    const last = verdict(status, summary, "");
+    return { state: "stale", word: "STALE", why: `${silence}; last known: ${last.word}, ${last.why}` };
+  }
   const problem = summary?.problem || status.problem;
   if (problem && status.seq) return { state: "stale", word: "STALE", why: `this is not of now: ${problem}` };
   const down = downText(status, summary, problem);
@@ -80,7 +83,7 @@ export function showFigures(status, nowMs) {
   const figures = [
     ["Equity", "equity", money(status.equity_usd), "USD"],
     ["Day's P&L", "day-pnl", money(status.day_pnl_usd), "USD", ["bad", "", "ok"][signOf(status.day_pnl_usd) + 1]],
-    ["Drawdown", "drawdown", percent(status.drawdown), `of ${percent(status.drawdown_max)} at worst`],
+    ["Drawdown", "drawdown", percent(status.drawdown), `worst ${percent(status.drawdown_max)}`],
     ["Positions", "positions", count(status.positions), "open"],
     ["Open orders", "open-orders", count(status.open_orders), `${count(unknown)} UNKNOWN`, unknown ? "bad" : ""],
     sessionFigure(status.sessions, nowMs),

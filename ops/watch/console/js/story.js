@@ -111,7 +111,9 @@ function* about(line, story) {
 }
 
 function outcome(story) {
-  const filled = `filled ${quantity(abs(story.filled))} of ${quantity(abs(story.intent.quantity))} at ${price(story.average_fill_price)} USD on average, commission ${money(story.commission_usd)} USD, cash ${money(story.cash_usd)} USD with it`;
+  const filled = !Number(story.filled)
+    ? `nothing was filled of ${quantity(abs(story.intent.quantity))}`
+    : `filled ${quantity(abs(story.filled))} of ${quantity(abs(story.intent.quantity))} at ${price(story.average_fill_price)} USD on average, commission ${money(story.commission_usd)} USD, cash ${money(story.cash_usd)} USD with it`;
   const after = story.position_after;
   return el("li", {},
     el("p", { class: "step" }, "In all"),
