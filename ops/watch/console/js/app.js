@@ -14,7 +14,7 @@ const ORDERS = 40;
 const BARS = 200;
 const STALE_AFTER_S = 8;
 /** The books are asked for when something has happened, at most so often; and without, so often. */
-const BOOKS_MS = { least: 1_000, most: 5_000 };
+const BOOKS_MS = { least: 2_000, most: 5_000 };
 const PAST_MS = { least: 5_000, most: 60_000 };
 
 const seen = { status: null, statusAt: 0, positions: null, summary: null, symbol: null, silence: "", closed: false };
@@ -186,9 +186,9 @@ const nowMs = () => Date.parse(seen.status.now) + (Date.now() - seen.statusAt);
 /** Why what is shown is not of now; empty where it is. */
 function silence() {
   const heard = live.silentFor();
-  if (heard === null) return live.failures ? "the watcher has not answered yet" : "";
-  if (!live.isOpen) return `the stream is down, the watcher last spoke ${span(heard)} ago; is \`traded watch\` running?`;
-  if (heard > STALE_AFTER_S) return `the watcher has been silent for ${span(heard)}`;
+  if (heard === null) return live.failures ? live.why || "the watcher does not answer" : "";
+  if (!live.isOpen) return live.why || "the stream is down; is `traded watch` running?";
+  if (heard > STALE_AFTER_S) return "the watcher is silent";
   return "";
 }
 
@@ -201,17 +201,18 @@ function tick() {
   const isStale = Boolean(seen.silence || problem);
   document.documentElement.classList.toggle("stale", isStale);
   $("banner").hidden = !isStale;
-  if (isStale) say($("banner-text"), bannerText(problem));
+  if (isStale) say($("banner-text"), `STALE: ${seen.silence || `this is not of now: ${problem}`}`);
   $("retry").hidden = live.isOpen;
   $("feed").dataset.live = live.isOpen ? "yes" : "no";
   const heard = live.silentFor();
+  say($("banner-age"), bannerAge(heard));
   say($("feed-text"), live.isOpen ? `live, ${span(heard)} ago` : heard === null ? "connecting" : "not live");
   const { status } = seen;
   if (!status) {
     if (seen.silence) showSilence();
     return;
   }
-  showGlance(status, seen.summary, seen.silence ? "what is shown is not of now" : "");
+  showGlance(status, seen.summary, seen.silence);
   showFigures(status, nowMs());
   showAsOf(status, nowMs(), heard);
   showSessions(status, nowMs());
@@ -221,10 +222,11 @@ function tick() {
   if (seen.holds) showStops(status, seen.holds, nowMs());
 }
 
-function bannerText(problem) {
-  if (!seen.silence) return `STALE: this is not of now: ${problem}`;
+/** What goes on every second is apart from the alert: it would be read out every second. */
+function bannerAge(heard) {
+  const spoke = heard === null ? "" : `the watcher last spoke ${span(heard)} ago`;
   const wait = live.isOpen ? 0 : Math.max((live.retryAt ?? 0) - Date.now(), 0) / 1000;
-  return `STALE: ${seen.silence}${wait >= 1 ? ` Trying again in ${span(wait)}.` : ""}`;
+  return [spoke, wait >= 1 && `trying again in ${span(wait)}`].filter(Boolean).join(", ");
 }
 
 function showSilence() {

@@ -91,8 +91,11 @@ function rove(body) {
   if (body.dataset.roves) return;
   body.dataset.roves = "yes";
   body.addEventListener("click", (event) => {
-    if (event.target.closest("a") || String(getSelection())) return;
-    event.target.closest("tr")?.opened?.();
+    const row = event.target.closest("tr");
+    const selected = getSelection();
+    // Whoever marks a text to copy it wants nothing opened; a key has no such detail.
+    if (event.detail && !selected.isCollapsed && row?.contains(selected.anchorNode)) return;
+    row?.opened?.();
   });
   body.addEventListener("focusin", (event) => {
     for (const each of body.querySelectorAll("button.row-open")) {

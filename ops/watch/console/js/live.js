@@ -24,6 +24,7 @@ export class Live {
     this.heardAt = 0;
     this.isOpen = false;
     this.failures = 0;
+    this.why = "";
   }
 
   /** How long the watcher has been silent, in seconds; null before its first word. */
@@ -72,13 +73,19 @@ export class Live {
   }
 
   async #read(stop) {
+    this.why = "";
     let timer = setTimeout(() => stop.abort(), ALIVE_MAX_MS);
     const after = this.seq === null ? "" : `?after=${this.seq}`;
     try {
       const response = await fetch(`/api/v1/stream${after}`, { signal: stop.signal, cache: "no-store" });
       if (NEEDS_TOKEN.has(response.status)) throw new Refused(String(response.status));
-      if (!response.ok) throw new Error(`the watcher answered ${response.status}`);
+      if (!response.ok) {
+        const found = await response.json().catch(() => ({}));
+        this.why = `the watcher refuses the stream: ${found.error ?? response.status}`;
+        throw new Error(this.why);
+      }
       this.isOpen = true;
+      this.why = "";
       this.failures = 0;
       this.heardAt = Date.now();
       this.on.open();
