@@ -61,7 +61,7 @@ def test_a_watcher_that_ends_is_told_within_ten_seconds(browser: Browser, tmp_pa
     browser.wait(IS_STALE, within_s=STALE_WITHIN_S)
     assert time.monotonic() - began < STALE_WITHIN_S
     assert "the watcher last spoke" in browser.text("#banner")
-    assert "running?" in browser.text("#banner")
+    assert "see whether `traded watch` runs" in browser.text("#banner")
     opacity = "return Number(getComputedStyle(document.querySelector('#orders')).opacity)"
     assert browser.run(opacity) < 1
 

@@ -187,7 +187,7 @@ const nowMs = () => Date.parse(seen.status.now) + (Date.now() - seen.statusAt);
 function silence() {
   const heard = live.silentFor();
   if (heard === null) return live.failures ? live.why || "the watcher does not answer" : "";
-  if (!live.isOpen) return live.why || "the stream is down; is `traded watch` running?";
+  if (!live.isOpen) return live.why || "the stream is down: see whether `traded watch` runs";
   if (heard > STALE_AFTER_S) return "the watcher is silent";
   return "";
 }

@@ -55,7 +55,7 @@ export function showOrders(found, openOrder) {
     class: TONES[each.state] ?? "",
     cells: [
       { text: each.client_order_id, button: `Why: ${each.client_order_id}`, class: "id", head: true },
-      { text: `${each.state}${each.is_open ? " (open)" : ""}${each.amended ? ", CHANGED by somebody else" : ""}${each.reason ? `: ${each.reason}` : ""}`, class: "wrap" },
+      { text: `${each.state}${each.is_open ? " (open)" : ""}${each.amended ? ", CHANGED by somebody else" : ""}${each.reason ? `: ${each.reason}` : ""}`, class: "state" },
       { text: `${each.strategy}: ${orderWish(each)}`, class: "wrap" },
       number(quantity(each.filled)),
       number(price(each.average_fill_price)),

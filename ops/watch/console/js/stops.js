@@ -92,7 +92,7 @@ export function showStops(status, holds, nowMs) {
     ["Kill switch", status.kill_switch_engaged ? "ENGAGED" : "off", status.kill_switch_engaged ? "bad" : "ok"],
     ["Circuit breaker", trips.length ? `TRIPPED (${trips.join("; ")})` : "ok", trips.length ? "bad" : "ok"],
     ["Permit to send", status.permit_lost ? "GONE" : status.seq ? "given" : "none yet", status.permit_lost ? "bad" : "ok"],
-    ["Sending", status.dry_run ? "DRY RUN: nothing is sent" : "orders leave", status.dry_run ? "warn" : "ok"],
+    ["Dry run", status.dry_run ? "YES: nothing is sent" : "no", status.dry_run ? "warn" : "ok"],
     ...(status.broker ? [["Broker", brokerText(status.broker), status.broker.connected ? "ok" : "bad"]] : []),
   ];
   shown($("switches"), switches, () =>
