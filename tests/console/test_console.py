@@ -117,9 +117,13 @@ def test_the_figures_are_those_of_the_api(browser: Browser, golden: Site) -> Non
         )
     ]
     orders = golden.ask("/api/v1/orders?limit=40").json["orders"]
-    assert browser.texts("#orders-rows td:first-child") == [
-        each["client_order_id"] for each in sorted(orders, key=lambda each: -each["seq"])
-    ]
+    orders.sort(key=lambda each: -each["seq"])
+    ids = [each["client_order_id"] for each in orders]
+    assert browser.texts("#orders-rows td:first-child") == ids
+    fees = [money(Decimal(each["commission_usd"])) for each in orders]
+    assert browser.texts("#orders-rows td:nth-child(6)") == fees
+    filled = [quantity(Decimal(each["filled"])) for each in orders]
+    assert browser.texts("#orders-rows td:nth-child(4)") == filled
     used = [percent(Decimal(each["share"])) for each in status["headroom"]]
     assert [each.rpartition(", ")[2] for each in browser.texts("#meters .value")] == used
     events = golden.ask("/api/v1/events?limit=300").json["events"]
