@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -188,10 +189,10 @@ class Alerting:
         while True:
             self.turn()
             self._woken.clear()
-            try:
-                await asyncio.wait_for(self._woken.wait(), LOOK_S)
-            except TimeoutError:
-                continue
+            # Not `wait_for`: before Python 3.12 that may swallow the end of the watch.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_S):
+                    await self._woken.wait()
 
     def _assert_same(self, seen: Seen) -> None:
         """Begin anew where this is another journal, or one that was restored to before."""

@@ -72,7 +72,8 @@ class Delivery:
     async def send(self, message: Message, deadline_s: float) -> str:
         """Send once; return why it did not arrive, empty where it did, as far as one can know."""
         try:
-            return await asyncio.wait_for(_in_thread(lambda: self._send(message)), deadline_s)
+            async with asyncio.timeout(deadline_s):
+                return await _in_thread(lambda: self._send(message))
         except TimeoutError:
             return f"no answer within {deadline_s:g} s"
 
