@@ -15,7 +15,7 @@ from ops.watch.alerts.sending import Pace
 from ops.watch.alerts.standing import read_beat
 from tests.alert_desk import STARTED, AlertDesk, a_hold
 from tests.alert_sinks import MailSink, WebSink
-from tests.builders import a_bar, a_config, a_deposit, a_fill, an_order, utc
+from tests.builders import a_bar, a_calendar, a_config, a_deposit, a_fill, a_session, an_order, utc
 
 KILL = a_hold("kill switch")
 QUIET = AlertsConfig(quiet_from=time(22), quiet_until=time(7))
@@ -145,7 +145,14 @@ async def test_a_daemon_that_was_killed_is_told_with_its_open_orders_and_positio
     tmp_path: Path,
 ) -> None:
     story = (
-        *(a_config("A", "B"), a_deposit(), STARTED, a_bar("100"), *an_order("A-1-x", "100")),
+        *(
+            a_config("A", "B"),
+            a_calendar(a_session("2024-01-02")),
+            a_deposit(),
+            STARTED,
+            a_bar("100"),
+            *an_order("A-1-x", "100"),
+        ),
         *(a_fill("100", order_id="A-1-x"), *an_order("B-1-y", "-5", symbol="B")),
     )
     with WebSink() as web:
@@ -204,7 +211,8 @@ async def test_nothing_that_is_written_has_an_address_or_a_secret_in_it(
             assert beat is not None
             files = files_of(tmp_path)
         assert len(files) == 2, "what alerting keeps, and that it lives"
-        said = [caplog.text, *desk.log.lines, *files, web.texts, repr(desk.alerting.standing)]
+        logged = [str(each.__dict__) for each in caplog.records if each.name != "aiosqlite"]
+        said = [*logged, *desk.log.lines, *files, web.texts, repr(desk.alerting.standing)]
         said += [repr(each.target) for each in deliveries_in(desk.variables)]
         for planted in ("planted", "pass-word", "secret-of-mine", "DU1234567"):
             # The word in the event itself is redacted in what is said of it, not in what is kept.

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Final
 
 from apprise import Apprise, NotifyFormat, NotifyType
+from apprise.logger import NotifyLogEntry
 
 from daemon.secrets.names import ALERT_URLS, BadSecret
 from ops.watch.alerts.alert import Severity
@@ -28,29 +29,11 @@ _TALKATIVE: Final = ("apprise", "urllib3", "requests", "charset_normalizer")
 _CODE: Final = re.compile(r"error=(\d{3})\b")
 
 
-class _Codes(logging.Handler):
-    """Keeps the code with which a service refused, by thread, and nothing else that is logged."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found = threading.local()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Take the code out of a line."""
-        with suppress(Exception):  # A line that cannot even be put together has no code.
-            code = _CODE.search(record.getMessage())
-            if code is not None:
-                self.found.code = code[1]
-
-
-_CODES: Final = _Codes()
-
-
 def silence() -> None:
     """Keep what those libraries log to ourselves."""
     for name in _TALKATIVE:
         logger = logging.getLogger(name)
-        logger.handlers, logger.propagate = [_CODES], False
+        logger.handlers, logger.propagate = [logging.NullHandler()], False
 
 
 class Delivery:
@@ -78,20 +61,24 @@ class Delivery:
             return f"no answer within {deadline_s:g} s"
 
     def _send(self, message: Message) -> str:
-        _CODES.found.code = ""
+        codes: list[str] = []
+
+        def take_code(entry: NotifyLogEntry, _service: object) -> None:
+            codes.extend(_CODE.findall(entry.message))
+
         try:
             sent = self._apprise.notify(
                 message.body,
                 title=message.subject,
                 notify_type=_KINDS[message.severity],
                 body_format=NotifyFormat.TEXT,
+                log_callback=take_code,
             )
         except Exception as error:  # noqa: BLE001 - a service's bug must not end the watch
             return f"it failed: {type(error).__name__}"
         if sent:
             return ""
-        code = _CODES.found.code
-        return f"refused with code {code}" if code else "not reached, or refused"
+        return f"refused with code {codes[-1]}" if codes else "not reached, or refused"
 
 
 async def _in_thread(work: Callable[[], str]) -> str:
