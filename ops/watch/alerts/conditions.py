@@ -226,7 +226,8 @@ def _room(facts: Facts) -> Iterator[_Condition]:
         text = f"{percent(margin.share)} of it, alert at {percent(margin.alert_share)}"
         title, then = "much margin is in use", "`traded limits`"
         yield _Condition("margin", Severity.WARNING, title, text, then, 5)
-    if status.reconcile_overdue and status.running:
+    can_be_asked = status.running and (status.broker is None or status.broker.connected)
+    if status.reconcile_overdue and can_be_asked:
         at = moment(status.reconciled_at) if status.reconciled_at else "never"
         text = f"last compared with the broker's books: {at}"
         title, then = "a comparison with the broker is overdue", "`traded reconcile --now`"
