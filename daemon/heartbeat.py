@@ -32,13 +32,8 @@ class Histogram(msgspec.Struct, frozen=True):
 class Heartbeat(msgspec.Struct, frozen=True):
     """What the daemon says of itself at `at`, since its start at `started_at`.
 
-    Both are the machine's time, as `last_decision_at` is, to the second; `last_bar_at` is the end
-    of the newest bar, in the time the journal lives in. `session` is the number of the event that
-    opened the session, `seq` that of the newest durable one. `bars`, `decisions` and `orders` count
-    since the start: bars taken, strategies asked about a bar and heard, orders sent. `strategies`
-    have not failed and are asked: where there are any, bars that come without decisions mean that
-    something is wrong. `queued` are the reports and commands that wait for a turn. The durations
-    are those of `daemon.timing`.
+    `session` is the number of the event that opened the session, `seq` that of the newest durable
+    one. Of the counts `queued` are the reports and commands that wait for a turn.
     """
 
     version: int
@@ -51,7 +46,6 @@ class Heartbeat(msgspec.Struct, frozen=True):
     bars: int
     decisions: int
     orders: int
-    strategies: int
     last_bar_at: datetime | None
     last_decision_at: datetime | None
     queued: int

@@ -59,7 +59,9 @@ def _made(path: Path, config: Config, token: str, redaction: Redaction, log: Log
     backups = backup_folder(journal, path, backup_of(path, os.environ))
     alerting = alerting_of(journal, config, backups, redaction, log, os.environ)
     told = alerting.standing
-    beside = Beside(alerts_sent=told.sent, alerts_failed=told.failed, alerts_failing=told.failing_names)
+    beside = Beside(
+        alerts_sent=told.sent, alerts_failed=told.failed, alerts_failing=told.failing_names
+    )
     board, past, pages = Board(watch.seen, backups, beside), Past(watch.seen), config.watch
     server = Server(board, past, port=pages.port, hosts=pages.hosts, token=token)
     watch.listeners += [past.listen, server.stream.listen, alerting.listen]

@@ -6,14 +6,19 @@ from pathlib import Path
 
 from tests.alert_sinks import WebSink
 from tests.command_line import CONFIG, a_place, traded
-from tests.gateway_walk import Process, until
+from tests.gateway_walk import Process, free_port, until
 
 SLOW = CONFIG.replace('paths = ["bars"]', 'kind = "slow_feed:Slow"\nparams = { minutes = 100000 }')
 PLANTED = ("planted", "pass-word", "DU7654321")
 
 
 def variables(*targets: str, ping: str = "") -> dict[str, str]:
-    given = {"TRADED_ALERT_URLS": " ".join(targets), "IBKR_ACCOUNT": "DU7654321"}
+    given = {
+        "TRADED_ALERT_URLS": " ".join(targets),
+        "IBKR_ACCOUNT": "DU7654321",
+        "TRADED_WATCH_TOKEN": "planted-token-of-the-pages-0123456789",
+        "TRADED_WATCH__PORT": str(free_port()),
+    }
     return given | ({"TRADED_PING_URL": ping} if ping else {})
 
 
@@ -51,7 +56,7 @@ def test_a_daemon_that_is_killed_is_told_and_nothing_secret_is_written(tmp_path:
 
 def test_a_watch_without_targets_says_so(tmp_path: Path) -> None:
     place = a_place(tmp_path / "place")
-    with Process(["watch"], place, {}) as watch:
+    with Process(["watch"], place, variables()) as watch:
         watch.wait_for("no alert goes anywhere: the secret traded_alert_urls is not set")
         watch.wait_for("no dead man's ping")
 

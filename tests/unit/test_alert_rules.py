@@ -22,9 +22,11 @@ from events import (
     DiskLow,
     HoldLifted,
     HoldLifts,
+    OrderNumbersWentBack,
     OrderUnknown,
     PermitLost,
     SessionEnded,
+    StrategyDeclined,
     StrategyFailed,
     StrategyPromoted,
     Symbol,
@@ -91,6 +93,7 @@ def test_all_that_matters_is_an_alert_by_itself_or_by_how_long_it_stands() -> No
     told = {*_TITLES, *(type(each) for each in (STARTED, SessionEnded("x"), a_hold("x")))}
     link = {kind for kind in NEWS if kind.__module__ == "events.broker"}
     assert set(ALERTING) - told - link == {HoldLifted}
+    assert OrderNumbersWentBack in told
 
 
 def test_a_session_that_begins_behind_one_that_did_not_end_says_so() -> None:
@@ -223,7 +226,7 @@ def test_a_daemon_that_does_not_run_in_an_open_session_is_told(tmp_path: Path) -
 def test_bars_without_decisions_are_told_and_decisions_without_bars_are_not(
     tmp_path: Path,
 ) -> None:
-    stands = Stands(tmp_path, *UP)
+    stands = Stands(tmp_path, *UP, StrategyDeclined("trend", Symbol("A"), "warm-up", "few bars", 1))
     for second in range(0, 300, 10):  # Nothing comes at all: closed.
         stands.beat = a_beat(second, bars=5, decisions=5)
         assert stands.after(second) == []
@@ -266,7 +269,7 @@ def test_of_a_journal_that_is_not_there_yet_nothing_is_told_but_that(tmp_path: P
 def a_beat(seconds: float = 0, *, bars: int = 0, decisions: int = 0) -> Heartbeat:
     none = Histogram((), (0,), 0)
     at = NOW + timedelta(seconds=seconds)
-    counts = {"bars": bars, "decisions": decisions, "orders": 0, "strategies": 1, "queued": 0}
+    counts = {"bars": bars, "decisions": decisions, "orders": 0, "queued": 0}
     durations = dict.fromkeys(("loop_lag", "commit", "decision", "order"), none)
     end = a_bar().end
     told = {"version": 1, "pid": 7, "started_at": NOW, "at": at, "session": 1, "seq": 1}

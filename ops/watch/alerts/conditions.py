@@ -197,7 +197,8 @@ def _process(facts: Facts) -> Iterator[_Condition]:
 def _deciding(facts: Facts, memory: Remembered) -> Iterator[_Condition]:
     """Yield that bars come and strategies are not asked, by the daemon's own counts of both."""
     beat = facts.heartbeat
-    if beat is None or not beat.strategies or facts.gone:
+    asked = [each.name for each in facts.status.strategies if not each.failed]
+    if beat is None or not asked or facts.gone:
         memory.bars = None
         return
     was = memory.bars
@@ -207,7 +208,7 @@ def _deciding(facts: Facts, memory: Remembered) -> Iterator[_Condition]:
     more, waited = beat.bars - was.bars, facts.now - was.since
     if more >= BARS_UNHEARD and waited >= DECIDING:
         last = moment(beat.last_decision_at) if beat.last_decision_at else "none since its start"
-        text = f"{more} bars came since the last decision ({last}), of {beat.strategies} strategies"
+        text = f"{more} bars came since the last decision ({last}), of {len(asked)} strategies"
         title = "bars come, and strategies do not decide"
         yield _Condition("deciding", Severity.CRITICAL, title, text, "`traded decisions`")
 

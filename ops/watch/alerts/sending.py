@@ -77,7 +77,7 @@ class Sending:
         why = await self._attempt(message)
         if why:
             is_new = name not in standing.failing
-            standing.failing[name] = why
+            standing.fails(name, why)
             if is_new:
                 self._became(name, why)
             return False
@@ -86,7 +86,8 @@ class Sending:
         if message in queue:  # It may have had to make room meanwhile.
             queue.remove(message)
         self._save()
-        if standing.failing.pop(name, None) is not None:
+        if name in standing.failing:
+            standing.fails(name, "")
             self._became(name, "")
         return True
 

@@ -16,9 +16,9 @@ SIZE_MAX_BYTES: Final = 100_000
 class AlertStanding(msgspec.Struct):
     """Messages by target: those that arrived, the attempts that failed, and how many wait.
 
-    `failing` are the targets whose last attempt failed, with why. `ping` is why the dead man's ping
-    did not arrive when it was sent last, empty where it did; `trouble` is why what was told cannot
-    be kept.
+    `failing` are the targets whose last attempt failed, with why; so are `failing_names`. `ping` is
+    why the dead man's ping did not arrive when it was sent last, empty where it did; `trouble` is
+    why what was told cannot be kept.
     """
 
     targets: list[str]
@@ -27,10 +27,20 @@ class AlertStanding(msgspec.Struct):
     failed: dict[str, int] = {}
     waiting: dict[str, int] = {}
     failing: dict[str, str] = {}
+    failing_names: set[str] = set()
     pings_sent: int = 0
     pings_failed: int = 0
     ping: str = ""
     trouble: str = ""
+
+    def fails(self, name: str, why: str) -> None:
+        """Note that a target does not take messages, with why, or does, with ""."""
+        if why:
+            self.failing[name] = why
+            self.failing_names.add(name)
+        else:
+            self.failing.pop(name, None)
+            self.failing_names.discard(name)
 
     @property
     def degraded(self) -> list[str]:
