@@ -9,10 +9,13 @@ import pytest
 from daemon.config.options import AlertsConfig
 from daemon.secrets.names import BadSecret
 from events import ClientOrderId, HoldLifts, OrderUnknown
+from ops.daemon_state import DaemonState, Running
 from ops.watch.alerts.assembly import deliveries_in
 from ops.watch.alerts.kept import OUTBOX_MAX, kept_path, read_kept
 from ops.watch.alerts.sending import Pace
 from ops.watch.alerts.standing import read_beat
+from ops.watch.app import Seen
+from projections import State
 from tests.alert_desk import STARTED, AlertDesk, a_hold
 from tests.alert_sinks import MailSink, WebSink
 from tests.builders import a_bar, a_calendar, a_config, a_deposit, a_fill, a_session, an_order, utc
@@ -92,6 +95,26 @@ async def test_what_happened_while_no_watch_ran_is_told_by_the_next(tmp_path: Pa
             second.looks()
             await second.is_sent()
         assert "KILL SWITCH engaged" in web.texts
+
+
+async def test_what_was_there_before_the_first_watch_is_no_news(tmp_path: Path) -> None:
+    desk = AlertDesk(tmp_path, "json://127.0.0.1:1/")
+    # So it looks while a long journal is read for the first time.
+    reading = Seen(desk.journal, State(), "", DaemonState(Running.STOPPED), None, behind=5)
+    desk.alerting.listen(reading, ())
+    await desk.begins(KILL)
+    assert desk.waiting == []
+    await desk.happens(a_hold("DAILY_LOSS_EXCEEDED"))
+    assert len(desk.waiting) == 1
+
+
+async def test_a_journal_that_began_under_the_watch_is_told_from_its_first_event(
+    tmp_path: Path,
+) -> None:
+    desk = AlertDesk(tmp_path, "json://127.0.0.1:1/")
+    desk.looks()
+    await desk.begins(KILL)
+    assert ["KILL SWITCH" in each for each in desk.waiting] == [True]
 
 
 async def test_a_dead_target_is_degraded_and_the_others_are_told_so(tmp_path: Path) -> None:

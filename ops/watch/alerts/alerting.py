@@ -101,15 +101,16 @@ class Alerting:
             if self.kept.seq == NEVER and not self._journal.exists():
                 self.kept.seq = 0  # Whatever will be in it will be news.
             return
+        if seen.state.identity.opened is None:
+            return  # What is there is not folded yet, or there is nothing.
         self._assert_same(seen)
         state = seen.state
         start = records[0].seq - 1 if records else state.seq
         if self.kept.seq < start:
             records = [*self._missed(self.kept.seq, start), *records]
         new = [record for record in records if record.seq > self.kept.seq]
-        sends = state.identity.opened is not None and (
-            state.identity.opened.mode in OUTSIDE and not state.identity.is_dry_run
-        )
+        opened = state.identity.opened
+        sends = opened is not None and opened.mode in OUTSIDE and not state.identity.is_dry_run
         self._fresh += what_happened(state, new, self.kept.past, sends=sends)
         self.kept.seq = state.seq
         if self._fresh:
@@ -197,8 +198,7 @@ class Alerting:
     def _assert_same(self, seen: Seen) -> None:
         """Begin anew where this is another journal, or one that was restored to before."""
         kept, identity = self.kept, seen.state.identity
-        if identity.opened is None:
-            return
+        assert identity.opened is not None, "asked before"
         whose = (identity.opened.journal_id, identity.epoch)
         known = (kept.journal_id, kept.epoch)
         if kept.seq != NEVER and kept.journal_id in {"", whose[0]} and kept.seq <= seen.state.seq:
