@@ -8,63 +8,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from events import (
-    AT_START,
-    KILL_SWITCH,
     BarClosed,
-    BreakOpened,
-    BreakResolved,
-    BrokerConnected,
-    BrokerDataLost,
-    BrokerDegraded,
     BrokerDisconnected,
-    BrokerRestored,
-    BrokerUnparsed,
-    BrokerUnreachable,
-    CancelWithheld,
-    ClockJumped,
-    DiskLow,
     HoldLifted,
-    HoldLifts,
     HoldPlaced,
-    MarketDataImpaired,
-    OrderAmended,
-    OrderNumbersWentBack,
-    OrderUnknown,
-    PermitLost,
     Record,
     StrategyFailed,
-    Trip,
     utc_from_nanoseconds,
 )
 from events.codec import TAGS, JournalEvent
+from ops.matters import NEWS, NEXT_OF_FAILURE, next_of_hold
 from ops.render import moment, one_line
 from ops.sentences import hold_text, sentence, symbol_of
 from projections.broker import DISCONNECTED
 
 ALIKE_MAX: Final = 5
 """So many events of one type are told of one commit; the rest is counted."""
-_TOLD: Final = (
-    BreakOpened,
-    BreakResolved,
-    BrokerConnected,
-    BrokerDataLost,
-    BrokerDegraded,
-    BrokerDisconnected,
-    BrokerRestored,
-    BrokerUnparsed,
-    BrokerUnreachable,
-    CancelWithheld,
-    ClockJumped,
-    DiskLow,
-    HoldLifted,
-    HoldPlaced,
-    MarketDataImpaired,
-    OrderAmended,
-    OrderNumbersWentBack,
-    OrderUnknown,
-    PermitLost,
-    StrategyFailed,
-)
 
 
 class News:
@@ -80,7 +39,7 @@ class News:
         """Say what is held from before."""
         for hold in self._held.values():
             yield f"still held: {hold_text(hold)}"
-            yield from _next_of_hold(hold)
+            yield from next_of_hold(hold)
 
     def of(self, records: Sequence[Record]) -> Iterator[str]:
         """Say what is new in `records`."""
@@ -91,7 +50,7 @@ class News:
             event = record.event
             if not self._bars_came and isinstance(event, BarClosed):
                 yield from self._first_bars(event)
-            if not isinstance(event, _TOLD) or (is_held and isinstance(event, BrokerDisconnected)):
+            if not isinstance(event, NEWS) or (is_held and isinstance(event, BrokerDisconnected)):
                 continue
             counts[type(event)] += 1
             if counts[type(event)] <= ALIKE_MAX:
@@ -125,23 +84,10 @@ def _lines(record: Record) -> Iterator[str]:
     about = f"{one_line(symbol)}: " if symbol and not isinstance(event, HoldPlaced) else ""
     yield f"{moment(utc_from_nanoseconds(record.at))}  {about}{sentence(event)}"
     if isinstance(event, HoldPlaced):
-        yield from _next_of_hold(event)
+        yield from next_of_hold(event)
     elif isinstance(event, StrategyFailed):
-        yield "  next: `traded status`, and `traded resume STRATEGY` when it is mended"
+        yield f"  next: {NEXT_OF_FAILURE}"
 
 
 def _is_for_connection(event: JournalEvent) -> bool:
     return isinstance(event, HoldPlaced) and event.cause == DISCONNECTED
-
-
-def _next_of_hold(hold: HoldPlaced) -> Iterator[str]:
-    """Say what to type, where only an operator ends it."""
-    if hold.lifts is not HoldLifts.OPERATOR:
-        return
-    if hold.cause == Trip.RECONCILIATION_BREAK:
-        yield "  next: `traded breaks`; if the broker is right, as it is on a first day:"
-        yield '        traded resolve --all --adopt --reason "what you found"'
-    elif hold.cause in {AT_START, KILL_SWITCH}:
-        yield '  next: `traded ready`, then: traded resume --why "what you found"'
-    else:
-        yield f'  next: `traded holds`, then: traded lift {hold.hold_id} --why "what you found"'

@@ -1,7 +1,8 @@
 """The checklist before a session: each point looked at by itself, none taken for granted."""
 
+import os
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
@@ -25,6 +26,7 @@ from ops.render import because, money, percent, span
 from ops.room import disk_room
 from ops.standing import is_dry_run
 from ops.stops import breaker_text, is_kill, is_killed, is_trip, kill_text, trips_of
+from ops.watch.alerts.standing import read_beat
 from projections import State
 from projections.calendar import ALWAYS_OPEN
 from projections.closing import closing_terms
@@ -35,6 +37,7 @@ HORIZON_MIN: Final = timedelta(days=30)
 DATA_AGE_MAX: Final = timedelta(minutes=30)
 AHEAD_MAX: Final = timedelta(seconds=2)
 ANSWER_S: Final = 5.0
+WATCH_AGE_MAX: Final = timedelta(seconds=30)
 DRY_RUN: Final = "DRY RUN: nothing is sent"
 
 
@@ -268,6 +271,29 @@ def _broker(journal: Path, state: State, _now: datetime) -> Iterator[Point]:
     )
 
 
+def _alerts(journal: Path, state: State, _now: datetime) -> Iterator[Point]:
+    """Say whether somebody would be told: only where orders leave does it have to be so."""
+    opened = state.identity.opened
+    inside = opened is None or opened.mode in {Mode.BACKTEST, Mode.PAPER} or is_dry_run(state)
+    beat = read_beat(journal, os.environ)
+    age = None if beat is None else datetime.now(UTC) - beat.at
+    if beat is None or age is None or age > WATCH_AGE_MAX:
+        last = "" if age is None else f", its last sign of life is {_seconds(age)} old"
+        yield Point("alerts", inside, f"no watch runs{last}", "start it: `traded watch`")
+        return
+    who, wrong = f"the watch runs as process {beat.pid}", beat.alerts.degraded
+    if not beat.alerts.targets:
+        found = f"{who}, and no alert goes anywhere"
+        yield Point("alerts", inside, found, "set the secret traded_alert_urls, then restart it")
+        return
+    found = f"{who}, alerts go to {', '.join(beat.alerts.targets)}"
+    yield Point("alerts", not wrong, "; ".join([found, *wrong]), "`traded alert --test`")
+
+
+def _seconds(age: timedelta) -> str:
+    return span(age / timedelta(seconds=1))
+
+
 _EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 _Looks = tuple[Callable[[Path, State, datetime], Iterator[Point]], ...]
 _BOOKS: Final[_Looks] = (
@@ -282,4 +308,4 @@ _BOOKS: Final[_Looks] = (
     _positions,
     _reconciliation,
 )
-_OUTSIDE: Final[_Looks] = (_broker, _sending)
+_OUTSIDE: Final[_Looks] = (_broker, _sending, _alerts)

@@ -32,6 +32,11 @@ def is_kill(hold: HoldPlaced) -> bool:
     return hold.cause == KILL_SWITCH
 
 
+def is_by_hand(hold: HoldPlaced) -> bool:
+    """Say whether a person has placed `hold`, other than by the kill switch."""
+    return hold.cause == _BY_HAND
+
+
 def is_trip(hold: HoldPlaced) -> bool:
     """Say whether `hold` was placed by no person: by a trip, or else on everything."""
     if hold.cause in _TRIPS:

@@ -9,6 +9,7 @@ import stat
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, get_args, get_origin
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -368,6 +369,9 @@ def _check_together(config: Config, problems: Problems) -> None:
         what = "is of orders that leave the process; the built-in paper broker's is 'paper'"
         problems.add("mode", f"{config.mode.value!r} {what}")
     _check_secrets(config, problems)
+    alerts = config.watch.alerts
+    if (alerts.quiet_from is None) != (alerts.quiet_until is None):
+        problems.add("watch.alerts", "quiet_from and quiet_until: give both, or neither")
     if config.backup.after and not any("{file}" in each for each in config.backup.after[1:]):
         problems.add("backup.after", "names no {file} behind its command: what would it take away?")
     if config.journal.disk_warn_mb < config.journal.disk_halt_mb:
@@ -381,12 +385,12 @@ def _check_together(config: Config, problems: Problems) -> None:
 
 
 def _check_gateway(config: Config, problems: Problems) -> None:
-    for option in ("restart_zone", "login_zone"):
-        name = getattr(config.gateway, option)
+    for option in ("gateway.restart_zone", "gateway.login_zone", "watch.alerts.zone"):
+        name = attrgetter(option)(config)
         try:
             ZoneInfo(name)
         except (ValueError, OSError, ZoneInfoNotFoundError):
-            problems.add(f"gateway.{option}", f"{name!r} is no time zone, such as America/New_York")
+            problems.add(option, f"{name!r} is no time zone, such as America/New_York")
     for table, kind, params in (
         ("broker", config.broker.kind, config.broker.params),
         ("feed", config.feed.kind, config.feed.params),

@@ -11,7 +11,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from daemon.config.bounds import BasisPoints, PositiveDecimal, Share
+from daemon.config.bounds import BasisPoints, PositiveDecimal, Rate, Share
 from daemon.core.looks import ReconciliationTerms
 from daemon.core.promotion import PromotionRule
 from daemon.disk import HALT_MB, WARN_MB
@@ -41,6 +41,16 @@ Alias = Annotated[
     ),
 ]
 """A name that is also part of a file's name."""
+
+
+Tag = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[a-z0-9][a-z0-9_-]{0,19}\Z",
+        description="1 to 20 of a-z, 0-9, '-', '_', a letter or digit first",
+    ),
+]
+"""How targets of alerts are chosen; several may have the same."""
 
 
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -214,7 +224,24 @@ class BackupConfig(_Table, frozen=True):
 
 
 class AlertsConfig(_Table, frozen=True):
-    """What people are told, and when; the addresses are secrets and stand elsewhere."""
+    """What people are told, and when; the addresses are secrets and stand elsewhere.
+
+    `info`, `warning` and `critical` are the tags of the targets that get them, none for all of
+    them. Times are by the clock of `zone`: in the quiet hours neither infos nor warnings go out,
+    `alive_at` the day's figures do. The same cause is told once in `repeat_s`.
+    """
+
+    info: tuple[Tag, ...] = ()
+    warning: tuple[Tag, ...] = ()
+    critical: tuple[Tag, ...] = ()
+    zone: ZoneName = "America/New_York"
+    quiet_from: time | None = None
+    quiet_until: time | None = None
+    alive_at: time = time(16, 30)
+    repeat_s: Seconds = 3_600
+    messages_an_hour: Rate = 20
+    disconnect_grace_s: Expected = 120
+    ping_every_s: Seconds = 60
 
 
 class WatchConfig(_Table, frozen=True):

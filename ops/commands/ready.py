@@ -18,7 +18,8 @@ def command(*, journal: Path, as_json: bool) -> None:
     """Look at everything a session needs, point by point; exit 3 if any of it is missing.
 
     Journal, disk, clock, calendar, data, holds, permit, orders, strategies, daemon, broker, money,
-    whether orders are sent at all (a dry run is ready, and says so), margin.
+    whether orders are sent at all (a dry run is ready, and says so), margin, and whether anybody is
+    told.
 
     Example: traded ready && echo go
     """

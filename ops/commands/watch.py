@@ -13,10 +13,12 @@ from daemon.config.options import Config, WatchConfig
 from daemon.secrets.names import WATCH_TOKEN
 from daemon.secrets.sources import find_secret, known_secrets
 from ops.backups import backup_folder
-from ops.log.lines import open_log, told_by
+from ops.log.lines import Log, open_log, told_by
 from ops.log.redaction import Redaction
 from ops.options import config_option, required_config
 from ops.render import say
+from ops.watch.alerts.assembly import alerting_of
+from ops.watch.alerts.targets import urls_in
 from ops.watch.app import Watch
 from ops.watch.board import Board
 from ops.watch.health import Beside
@@ -39,25 +41,31 @@ def command(config_file: Path | None) -> None:
 
     Example: traded watch --config traded.toml
     """
-    log = open_log(os.environ, Redaction([*known_secrets(os.environ)]))
+    redaction = Redaction([*known_secrets(os.environ), *urls_in(os.environ)])
+    log = open_log(os.environ, redaction)
     with told_by(log):
         path = required_config(config_file)
         config = load(path, os.environ)
-        watch = _made(path, config, _token(config.watch))
+        watch = _made(path, config, _token(config.watch), redaction, log)
         pages = f"http://localhost:{config.watch.port}"
         log.line(f"watching {watch.seen.journal}, pages on {pages}")
         asyncio.run(watch.run())
 
 
-def _made(path: Path, config: Config, token: str) -> Watch:
-    """Return what watches the daemon of that configuration, with the pages that show it."""
+def _made(path: Path, config: Config, token: str, redaction: Redaction, log: Log) -> Watch:
+    """Return what watches the daemon of that configuration: with its pages and its alerts."""
     journal = journal_path(config, path, os.environ)
     watch = Watch(journal, config.watch)
     backups = backup_folder(journal, path, backup_of(path, os.environ))
-    board, past, pages = Board(watch.seen, backups, Beside()), Past(watch.seen), config.watch
+    alerting = alerting_of(journal, config, backups, redaction, log, os.environ)
+    told = alerting.standing
+    beside = Beside(
+        alerts_sent=told.sent, alerts_failed=told.failed, alerts_failing=told.failing_names
+    )
+    board, past, pages = Board(watch.seen, backups, beside), Past(watch.seen), config.watch
     server = Server(board, past, port=pages.port, hosts=pages.hosts, token=token)
-    watch.listeners += [past.listen, server.stream.listen]
-    watch.companions |= {"past": past.run, "pages": server.run}
+    watch.listeners += [past.listen, server.stream.listen, alerting.listen]
+    watch.companions |= {"past": past.run, "pages": server.run, "alerts": alerting.run}
     return watch
 
 

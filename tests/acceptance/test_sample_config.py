@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Iterator
+from datetime import time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
@@ -99,7 +100,7 @@ def test_the_default_shown_is_the_default(sample: str) -> None:
         if path[-1] in {"symbols", "params"} and path[0] == "strategies":
             continue
         value = tomllib.loads(f"x = {text}", parse_float=Decimal)["x"]
-        builtins = msgspec.to_builtins(default, builtin_types=(Decimal,))
+        builtins = msgspec.to_builtins(default, builtin_types=(Decimal, time))
         plain = list(builtins) if isinstance(builtins, tuple) else builtins
         assert value == plain, path
 
@@ -178,7 +179,7 @@ def test_the_variables_as_printed_are_the_defaults_and_work(tmp_path: Path) -> N
 def test_a_variable_sets_its_option(tmp_path: Path, name: str, text: str, value: object) -> None:
     path = a_place(tmp_path / "place") / "traded.toml"
     assert name in traded("sample-config", "--env").stdout
-    found: Any = msgspec.to_builtins(load(path, {name: text}), builtin_types=(Decimal,))
+    found: Any = msgspec.to_builtins(load(path, {name: text}), builtin_types=(Decimal, time))
     for key in name.removeprefix("TRADED_").lower().split("__"):
         found = found[key]
     assert found == value
