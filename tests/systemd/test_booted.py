@@ -7,6 +7,11 @@ from tests.systemd.booted import PREFIX, ROOT, Booted
 from tests.systemd.conftest import QUICK, TRADES
 
 DAEMON = "traded.service"
+TOKEN = "a-token-of-these-tests-and-of-nobody-else"  # noqa: S105 - nobody else has it
+PAGES = (
+    *(f"{PREFIX}/python/bin/python3", "-c"),
+    "import socket; socket.create_connection(('127.0.0.1', 8466))",
+)
 
 
 def start(machine: Booted) -> str:
@@ -232,11 +237,19 @@ def test_timers_are_set_and_what_they_start_does_its_work(machine: Booted) -> No
 
 
 def test_whoever_watches_does_so_with_the_daemon_up_and_down(machine: Booted) -> None:
-    machine.did("systemctl", "start", "traded-watch.service")
+    watch = "traded-watch.service"
+    machine.drop_in(watch, f"[Service]\nSetCredential=traded_watch_token:{TOKEN}\n")
+    machine.did("systemctl", "start", watch)
     start(machine)
+    machine.wait("pages", lambda: machine.run(*PAGES).returncode == 0)
     machine.did("systemctl", "stop", DAEMON)
-    assert machine.show("traded-watch.service", "ActiveState") == "active"
-    assert machine.show("traded-watch.service", "NRestarts") == "0"
+    assert (machine.show(watch, "ActiveState"), machine.show(watch, "NRestarts")) == ("active", "0")
+    # Without its token it does not start, and that is alerted.
+    machine.drop_in(watch, "")
+    machine.run("systemctl", "restart", watch)
+    machine.wait("refusal", lambda: machine.show(watch, "ActiveState") == "failed")
+    alert = "traded: traded-watch.service has failed"
+    machine.wait("alert", lambda: alert in machine.log("-p", "alert"))
 
 
 def test_removing_it_leaves_configuration_and_journals(machine: Booted) -> None:
