@@ -108,6 +108,7 @@ def a_beat(pid: int, ago: timedelta = timedelta(0)) -> Heartbeat:
         (os.getpid(), timedelta(minutes=2), "2 min ago: its trading loop has stood still since"),
         (1, timedelta(0), f"is of process 1, 0 s ago, and process {os.getpid()} has the lock"),
     ],
+    ids=["its own and young", "its own and old", "another's"],
 )
 async def test_a_heartbeat_that_is_old_or_anothers_is_told(
     journal: Journal, pid: int, ago: timedelta, said: str
