@@ -55,7 +55,8 @@ def default_journal() -> Path:
             for nothing here.
     """
     # Only needed here: with --journal nothing of the configuration is read.
-    from daemon.config.file import ConfigError, find_config, named_journal  # noqa: PLC0415 - as above
+    from daemon.config.file import ConfigError, named_journal  # noqa: PLC0415 - as above
+    from daemon.config.places import find_config  # noqa: PLC0415 - as above
 
     config_file = find_config(None, os.environ, Path.cwd())
     if config_file is None:
@@ -89,7 +90,8 @@ def kept(journal: Path | None, config_file: Path | None) -> tuple[Path, Path | N
         click.UsageError: neither a journal nor a configuration is to be found.
         ConfigError: the configuration does not say which journal it is.
     """
-    from daemon.config.file import ConfigError, find_config, named_journal  # noqa: PLC0415 - as above
+    from daemon.config.file import ConfigError, named_journal  # noqa: PLC0415 - as above
+    from daemon.config.places import find_config  # noqa: PLC0415 - as above
 
     found = find_config(config_file, os.environ, Path.cwd())
     if journal is None:
@@ -135,7 +137,8 @@ def required_config(given: Path | None) -> Path:
     Raises:
         ConfigError: there is none.
     """
-    from daemon.config.file import ConfigError, find_config  # noqa: PLC0415 - as above
+    from daemon.config.file import ConfigError  # noqa: PLC0415 - as above
+    from daemon.config.places import find_config  # noqa: PLC0415 - as above
 
     found = find_config(given, os.environ, Path.cwd())
     if found is None:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import click
 
-from daemon.config.file import ConfigError, find_config, load
+from daemon.config.file import ConfigError, load
+from daemon.config.places import find_config
 from daemon.exit_codes import ExitCode
 from daemon.secrets.names import ALERT_URLS
 from daemon.secrets.sources import known_secrets

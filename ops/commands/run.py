@@ -16,11 +16,11 @@ from daemon.config.bounds import is_symbol
 from daemon.config.file import (
     ENVIRONMENT_PREFIX,
     ConfigError,
-    journal_path,
     load,
     load_layered,
 )
 from daemon.config.options import Config, SymbolConfig
+from daemon.config.places import journal_path
 from daemon.exit_codes import ExitCode
 from daemon.run_time_limit import RunTimeLimit
 from daemon.secrets.sources import known_secrets

@@ -8,8 +8,9 @@ from typing import Final
 
 import click
 
-from daemon.config.file import ConfigError, backup_of, journal_path, load
+from daemon.config.file import ConfigError, backup_of, load
 from daemon.config.options import Config, WatchConfig
+from daemon.config.places import journal_path
 from daemon.secrets.names import WATCH_TOKEN
 from daemon.secrets.sources import find_secret, known_secrets
 from ops.backups import backup_folder

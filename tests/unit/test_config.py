@@ -15,14 +15,13 @@ from daemon.config.file import (
     SIZE_MAX_BYTES,
     ConfigError,
     Recorded,
-    find_config,
     from_event,
-    journal_path,
     load,
     load_layered,
     to_event,
 )
 from daemon.config.options import Config
+from daemon.config.places import find_config, journal_path
 from events import Mode
 from events.codec import decode, encode
 
