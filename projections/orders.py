@@ -90,7 +90,8 @@ class Order(msgspec.Struct, frozen=True):
     terms to reckon with then. The fields from `trace` on say where in the journal it happened; they
     are no part of the books. `cancel_sent_at` is 0 while no answer to a cancel is awaited;
     `cancel_after_over` says that the time of `cancel_after_s` has come. `heard_at` is when the
-    broker last said that it has the order.
+    broker last said that it has the order. `is_written_off` says that it was declared over without
+    a word of the broker's about its end.
     """
 
     intent: OrderIntended
@@ -111,6 +112,7 @@ class Order(msgspec.Struct, frozen=True):
     cancel_sent_at: int = 0
     cancel_after_over: bool = False
     heard_at: int = 0
+    is_written_off: bool = False
 
     @property
     def client_order_id(self) -> ClientOrderId:
@@ -226,7 +228,7 @@ class Orders(msgspec.Struct):
             case OrderCancelled() | OrderExpired():
                 self._move(event, reason=event.reason)
             case OrderWrittenOff():
-                self._move(event, reason=event.why)
+                self._move(event, reason=event.why, is_written_off=True)
             case CancelWithheld():
                 self._put_back(event)
             case OrderAmended():
@@ -282,6 +284,7 @@ class Orders(msgspec.Struct):
                 worst=None,
                 cancel_requested=False,
                 cancel_sent_at=0,
+                is_written_off=False,
             )
         )
 

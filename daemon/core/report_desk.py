@@ -165,7 +165,7 @@ class ReportDesk:
         """Hold everything where a fill cannot be right, or nobody can tell any more.
 
         It is of nobody's order, of one never sent, of another symbol or side, too much, or of an
-        order that ended too long ago.
+        order that ended too long ago or was declared over.
         """
         order_id = fill.client_order_id
         now = self._state.orders.find(order_id)
@@ -186,6 +186,10 @@ class ReportDesk:
             self._holds.doubt_broker("impossible fill", why, order_id)
         elif abs(now.filled) > abs(now.terms.quantity):
             self._holds.doubt_broker("over-fill", f"{order_id} filled {now.filled}", order_id)
+        elif order.is_written_off:
+            # What the broker held was taken over when it was written off, this fill perhaps in it.
+            why = f"{order_id} was written off and has filled: its shares may be counted twice"
+            self._holds.doubt_broker("late fill", f"{why}; see `traded reconcile --now`", order_id)
 
     def _watch_again(self, was_unknown: Order) -> None:
         """Set the deadlines of an order that has shown to be alive after all."""

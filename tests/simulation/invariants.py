@@ -60,10 +60,14 @@ class OrderBook:
 
     @property
     def reserved(self) -> Decimal:
-        """What may still fill: by what was intended or what somebody made of it, the larger."""
-        worst = max(self.quantity, self.amended or self.quantity, key=abs)
+        """What may still fill."""
         is_reserved = (self.is_asked or self.is_approved) and not self.is_over
-        return worst - self.filled if is_reserved else ZERO
+        return self.most - self.filled if is_reserved else ZERO
+
+    @property
+    def most(self) -> Decimal:
+        """What may fill in all: as intended or as somebody has made it, the larger."""
+        return max(self.quantity, self.amended or self.quantity, key=abs)
 
     @property
     def is_filled(self) -> bool:
@@ -280,8 +284,8 @@ class Invariants:
         for name in theirs:
             order = self.orders[name]
             demand(
-                abs(order.filled) <= abs(order.quantity) or "over-fill" in self.causes,
-                f"{name} filled {order.filled} of {order.quantity}",
+                abs(order.filled) <= abs(order.most) or "over-fill" in self.causes,
+                f"{name} filled {order.filled} of {order.most}",
             )
 
     @property

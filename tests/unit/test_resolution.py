@@ -21,7 +21,10 @@ from events import (
     CashAdjusted,
     CorporateActionAnnounced,
     CorporateActionKind,
+    HoldLevel,
     HoldLifted,
+    HoldPlaced,
+    HoldScope,
     LookWhy,
     OperatorFlattenAsked,
     OperatorResolveAsked,
@@ -47,6 +50,7 @@ from tests.operators import Told, said, why_refused
 from tests.unit.test_reconciliation import LEFT, Looking
 
 C = Symbol("C")
+LATE = "2024-01-02T16:00:30"
 
 
 def broken(held: dict[str, str], cash: str | None = LEFT, **more: Any) -> Looking:  # noqa: ANN401 - any field
@@ -284,6 +288,22 @@ def test_a_missing_order_is_written_off_by_the_operators_word() -> None:
     order = at.state.orders.find(order_id)
     assert order is not None
     assert (order.state, order.reason) == (OrderState.EXPIRED, "because")
+
+
+def test_a_fill_of_an_order_that_was_written_off_holds_everything_until_a_person_has_looked() -> (
+    None
+):
+    """The broker sold 5 of 100 unheard; 95 are taken over, and then the fill makes 90 of them."""
+    at = Looking()
+    order_id = at.sends("-5")
+    at.twice({"A": "95"})
+    resolve(at, None)
+    assert at.state.positions.account[A].quantity == 95
+    told = at.step(a_fill("-5", execution_id="f1", order_id=order_id, executed_at=LATE))
+    (hold,) = of(told, HoldPlaced)
+    assert (hold.cause, hold.scope, hold.level) == ("late fill", HoldScope.ALL, HoldLevel.HALT)
+    assert "counted twice" in hold.why
+    assert at.state.positions.account[A].quantity == 90
 
 
 async def test_an_order_that_was_written_off_and_came_back_may_vanish_again(tmp_path: Path) -> None:
