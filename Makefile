@@ -40,7 +40,7 @@ demo: .venv/.ok ## See traded at work on the paper broker
 
 test: lint ## Every check there is, the tests last (JOBS=4: on more cores)
 	@echo "== pytest"
-	@$(BIN)/python -m pytest -m "not alone" --numprocesses $(or $(JOBS),2) --dist loadfile
+	@$(BIN)/python -m pytest -m "not alone" --numprocesses $(or $(JOBS),2) --dist loadfile --no-loadscope-reorder
 	@echo "== pytest, one by one, what is about time"
 	@$(BIN)/python -m pytest -m alone
 
