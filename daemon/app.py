@@ -25,6 +25,7 @@ from daemon.brokers.faults import with_faults
 from daemon.brokers.gateway.account_lock import holding_account
 from daemon.brokers.paper import PaperBroker
 from daemon.clock import Clock, FeedClock, SystemClock
+from daemon.commits import SnapshotTerms
 from daemon.config.corporate_actions_file import read_corporate_actions
 from daemon.config.file import ConfigError, to_event
 from daemon.config.loading import LoadError, build_plugged_in, look_in
@@ -167,7 +168,7 @@ async def run(  # noqa: PLR0913 - what a run is made of, and who is told
         core = Core(recovered.state, runs, settings)
         switch = _kill_switch(journal_path, is_new=is_new)
         engine = Engine(core, journal, broker, clock, snapshots, engine_settings(config), switch)
-        engine.snapshot_seq = recovered.snapshot_seq
+        engine.commits.snapshot_seq = recovered.snapshot_seq
         engine.recorded = recorded
         engine.surroundings.calendars = partial(live_calendars, config)
         session = await _open_session(engine, opens, aside, journal_path)
@@ -278,8 +279,7 @@ def engine_settings(config: Config) -> EngineSettings:
     journal = config.journal
     return EngineSettings(
         config.is_dry_run,
-        journal.snapshot_every_events,
-        journal.snapshots_kept,
+        SnapshotTerms(journal.snapshot_every_events, journal.snapshots_kept),
         DiskTerms(journal.disk_halt_mb * BYTES_A_MB, journal.disk_look_s),
     )
 
@@ -407,7 +407,7 @@ async def _end_session(engine: Engine, recovered: Recovered, parting: Parting | 
         # One outside has its next look at the next start: a stop does not wait for it.
         await _look(engine, LookWhy.STOP)
     await engine.take(SessionEnded(engine.stop_reason, parting.left if parting else ()))
-    await engine.write_snapshot()
+    engine.commits.snapshot()
     fields = {run.name: run.fields() for run in core.desk.runs.values()}
     return Outcome(
         state=core.state,
@@ -415,7 +415,7 @@ async def _end_session(engine: Engine, recovered: Recovered, parting: Parting | 
         reason=engine.stop_reason,
         events=core.state.seq - recovered.head.seq,
         repeats_dropped=core.recorder.repeats_dropped,
-        snapshot_problem=engine.snapshot_problem,
+        snapshot_problem=engine.commits.snapshot_problem,
         feed_lost=engine.feed_lost,
         parting=parting,
     )

@@ -15,8 +15,9 @@ import msgspec
 
 from daemon.brokers import Broker, SendsLater, ask_margin
 from daemon.brokers.border import checked
-from daemon.clock import Clock, monotonic_s
+from daemon.clock import Clock
 from daemon.command_inbox import CommandInbox, Loaded
+from daemon.commits import Commits, SnapshotTerms
 from daemon.core.core import Core
 from daemon.core.deadlines import NEVER
 from daemon.core.last_look import why_held
@@ -24,7 +25,7 @@ from daemon.core.recorder import AskMargin, Cancel, Effect, LookAtBooks, Refresh
 from daemon.disk import free_bytes
 from daemon.feeds import Feed
 from daemon.gate import RiskApproved
-from daemon.history.snapshots import SnapshotFolder, snapshot_of
+from daemon.history.snapshots import SnapshotFolder
 from daemon.stopping.kill_switch import KillSwitch
 from daemon.surroundings import DiskTerms, Surroundings
 from daemon.timing import Timing
@@ -58,8 +59,7 @@ class EngineSettings(msgspec.Struct, frozen=True):
     """What the engine takes from the configuration."""
 
     dry_run: bool
-    snapshot_every_events: int
-    snapshots_kept: int
+    snapshots: SnapshotTerms
     disk: DiskTerms
 
 
@@ -86,17 +86,14 @@ class Engine:
         self.journal = journal
         self.broker = broker
         self.clock = clock
-        self.snapshots = snapshots
         self.settings = settings
         self.switch = switch
         self.stop_reason = ""
-        self.snapshot_problem = ""
         self.feed_lost = False
         self.recorded: Callable[[Sequence[Record]], None] | None = None
-        self.snapshot_seq = core.state.seq  # A start says which one it has recovered from.
         self.timing = Timing()
+        self.commits = Commits(core, journal, snapshots, settings.snapshots, self.timing)
         self._last_end: datetime | None = None
-        self._writing: asyncio.Task[None] | None = None
         self._reports: list[Input] = []
         self._connected = False
         self._commands = CommandInbox(core, switch)
@@ -156,7 +153,7 @@ class Engine:
     async def run(self, feed: Feed, progress: Callable[[int], None], *, once: bool = False) -> None:
         """Take bars until the feed ends, a stop is asked for, or (`once`, live) one block is done.
 
-        `progress` is told how many bars were taken after each commit.
+        `progress` is told how many bars were taken, block by block.
         """
         blocks = feed.blocks(self.core.state.market.newest_end)
         while not self.stop_reason:
@@ -204,7 +201,7 @@ class Engine:
     async def _done(self, coming: asyncio.Task[Block | None], seconds: float | None) -> bool:
         """Wait until bars are there, something else has happened, or `seconds` are over."""
         woken = asyncio.create_task(self._woken.wait(), name="engine waits")
-        awaited = {coming, woken} | ({self._writing} if self._writing is not None else set())
+        awaited = {coming, woken, *self.commits.under_way}
         await asyncio.wait(awaited, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         woken.cancel()
         self._woken.clear()
@@ -253,7 +250,7 @@ class Engine:
 
     async def _turn(self) -> None:
         """Do what `commit` does, for so many rounds: orders may answer fills without end."""
-        await self._written()
+        await self.commits.done()
         rounds = ROUNDS_A_TURN
         while rounds and self._has_more:
             rounds -= 1
@@ -264,13 +261,13 @@ class Engine:
             records, self.recorder.records = self.recorder.records, []
             effects, self.recorder.effects = self.recorder.effects, []
             if records:
-                await self._write(records, self.timing.turn())
+                await self.commits.write(records, self.timing.turn())
             self._commands.answer(records)
             self._act(effects)
             self._tell(records)
         if self._has_more:
             self._woken.set()
-        await self._tidy_up()
+        await self.commits.tidy_up()
 
     @property
     def queued(self) -> int:
@@ -290,63 +287,20 @@ class Engine:
     async def _commit_block(self) -> None:
         """Commit a block of recorded bars; with nothing to do outside, compute the next meanwhile.
 
-        One write is under way at most. The journal's thread works while this one goes on.
+        The journal's thread works while this one goes on.
         """
         if self.broker.outside or self.recorder.effects or self._commands:
             await self._turn()
             return
-        await self._written()
         records, self.recorder.records = self.recorder.records, []
         if records:
-            appending = self._append(records, self.timing.turn())
-            self._writing = asyncio.create_task(appending, name="journal append")
-        if self.core.state.seq - self.snapshot_seq >= self.settings.snapshot_every_events:
-            await self._written()
-        await self._tidy_up()
-
-    async def _append(self, records: Sequence[Record], input_s: float) -> None:
-        await self._write(records, input_s)
-        self._tell(records)
-
-    async def _write(self, records: Sequence[Record], input_s: float) -> None:
-        began_s = monotonic_s()
-        await self.journal.append(records)
-        self.timing.durable(began_s, input_s)
+            self.commits.take(records, self.timing.turn(), self._tell)
+        if self.commits.is_full:
+            await self.commits.done()
 
     def _tell(self, records: Sequence[Record]) -> None:
         if self.recorded is not None:
             self.recorded(records)
-
-    async def _written(self) -> None:
-        """Wait for the write under way, and fail where it failed."""
-        if self._writing is not None:
-            writing, self._writing = self._writing, None
-            await writing
-
-    async def _tidy_up(self) -> None:
-        """Snapshot and fold the write-ahead log back where it is time and no write is under way."""
-        if self._writing is not None:
-            return
-        if self.core.state.seq - self.snapshot_seq >= self.settings.snapshot_every_events:
-            await self.write_snapshot()
-        if self.journal.checkpoint_due:
-            await self.journal.checkpoint()
-
-    async def write_snapshot(self) -> None:
-        """Snapshot the books as of the last durable row."""
-        state = self.core.state
-        head = self.journal.head
-        if state.seq != head.seq or head.seq == self.snapshot_seq or state.identity.opened is None:
-            return
-        self.snapshot_seq = head.seq
-        made = snapshot_of(state, self.core.desk.runs.values(), head)
-        try:
-            self.snapshots.write(made, self.settings.snapshots_kept)
-        except OSError as error:
-            # A snapshot only saves time at the next start: the run goes on, and says so.
-            self.snapshot_problem = f"the snapshot at {head.seq} was not written: {error}"
-        else:
-            self.snapshot_problem = ""
 
     def _fire_timers(self, before: datetime) -> None:
         while (timer := self.core.deadlines.take_due(before)) is not None:

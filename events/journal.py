@@ -34,7 +34,7 @@ from events.journal_file import (
 )
 from events.lock import FileLock, lock_path
 from events.record import Record
-from events.rows import Finding, Head, proved_records, records_in, rows_after
+from events.rows import BoundRow, Finding, Head, proved_records, records_in, rows_after
 from events.second_checkpointer import LITESTREAM_TABLES, assert_no_second_checkpointer
 from events.segments import Sealed, segments_path
 from events.session import JournalContinued, JournalOpened, JournalRestored
@@ -350,11 +350,14 @@ class Journal:
             JournalWriteFailed: the outcome is unknown. The journal is poisoned: this process must
                 not send, nor append again; a restart reads what is really there.
         """
+        await self.write(rows_after(self.head.hash, records))
+
+    async def write(self, rows: list[BoundRow]) -> None:
+        """Write `rows`, chained behind the head, as `append` does."""
         if self.poisoned:
             message = f"{self.path} failed to write before; nothing more is appended"
             raise JournalWriteFailed(message)
-        assert records[0].seq == self.head.seq + 1, "the records must follow the head"
-        rows = rows_after(self.head.hash, records)
+        assert rows[0][0] == self.head.seq + 1, "the rows must follow the head"
         try:
             self._lock.assert_held()
             if not self._log_is_grown:
@@ -370,7 +373,7 @@ class Journal:
                 "they may or may not be in the file"
             )
             raise JournalWriteFailed(message) from error
-        self.head = Head(rows[-1][0], bytes(rows[-1][7]))
+        self.head = Head.of(rows)
         self._pages_logged += PAGES_A_COMMIT + len(rows) // ROWS_A_PAGE
 
     async def rows(self, after: int, upto: int, limit: int) -> list[Row]:

@@ -5,13 +5,17 @@ from itertools import chain as flatten
 from typing import Any
 
 from events.codec import decode, tags_of
-from events.journal_file import ROWS_A_STATEMENT
 from events.session import JournalContinued, JournalOpened, JournalRestored
 from events.witness import Witness, WitnessFile
 
 _ONE = "(?, ?, ?, nullif(?, ''), nullif(?, 0), nullif(?, 0), ?, ?)"
 INSERT = f"INSERT INTO event VALUES {_ONE}"  # noqa: S608 - constants
-INSERT_MANY = f"INSERT INTO event VALUES {', '.join([_ONE] * ROWS_A_STATEMENT)}"  # noqa: S608 - constants
+_INSERTS = {
+    rows: f"INSERT INTO event VALUES {', '.join([_ONE] * rows)}"  # noqa: S608 - constants
+    for rows in (1 << power for power in range(10, 0, -1))
+}
+"""Many rows a statement, half as many for what is left, and so on: at the end of each the thread
+waits until the interpreter lock is its own again, which may take as long as a hundred rows."""
 _BEGINS_EPOCH = JournalOpened | JournalContinued | JournalRestored
 
 
@@ -33,17 +37,13 @@ class TurnConnection(sqlite3.Connection):
         """Insert `rows` in one transaction, then write the witness."""
         cursor = self.cursor()
         cursor.execute("BEGIN IMMEDIATE")
-        whole = len(rows) - len(rows) % ROWS_A_STATEMENT
-        if whole:
-            # Many rows a statement: fewer steps, and the interpreter lock changes hands less.
-            cursor.executemany(
-                INSERT_MANY,
-                [
-                    list(flatten.from_iterable(rows[start : start + ROWS_A_STATEMENT]))
-                    for start in range(0, whole, ROWS_A_STATEMENT)
-                ],
-            )
-        cursor.executemany(sql, rows[whole:])
+        start = 0
+        for count, insert in _INSERTS.items():
+            while len(rows) - start >= count:
+                part = rows[start : start + count]
+                cursor.execute(insert, list(flatten.from_iterable(part)))
+                start += count
+        cursor.executemany(sql, rows[start:])
         cursor.execute("COMMIT")
         journal_id, epoch = self._identity or self._read_identity()
         self._witness.write(Witness(journal_id, epoch, rows[-1][0], rows[-1][7].hex()))

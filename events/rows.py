@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Self
 
 import msgspec
 
@@ -16,6 +17,11 @@ class Head(msgspec.Struct, frozen=True):
 
     seq: int = 0
     hash: bytes = GENESIS
+
+    @classmethod
+    def of(cls, rows: Sequence["BoundRow"]) -> Self:
+        """Return where a journal ends with `rows`."""
+        return cls(rows[-1][0], bytes(rows[-1][7]))
 
 
 class Finding(msgspec.Struct, frozen=True):

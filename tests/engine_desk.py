@@ -7,6 +7,7 @@ from pathlib import Path
 
 from daemon.brokers import Broker
 from daemon.clock import FeedClock
+from daemon.commits import SnapshotTerms
 from daemon.core.core import Core, CoreSettings
 from daemon.core.strategy_runs import StrategyRun
 from daemon.engine import Engine, EngineSettings
@@ -106,7 +107,7 @@ async def works(
         broker,
         FeedClock(nanoseconds(utc("2024-01-02T12:00"))),
         SnapshotFolder(journal.path),
-        EngineSettings(dry_run, every, 2, DiskTerms(ROOM, 0)),
+        EngineSettings(dry_run, SnapshotTerms(every, 2), DiskTerms(ROOM, 0)),
         a_switch(journal.path),
     )
     await engine.take(OPENED)

@@ -129,7 +129,7 @@ class Dispatch:
 
     async def _pong(self) -> Answer:
         engine = self._engine
-        troubles = (engine.surroundings.calendar_problem, engine.snapshot_problem)
+        troubles = (engine.surroundings.calendar_problem, engine.commits.snapshot_problem)
         answers = f"the trading loop answers, at event {engine.core.state.seq}"
         return Answer(VERSION, ExitCode.OK, (answers, *filter(None, troubles)))
 

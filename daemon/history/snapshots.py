@@ -24,22 +24,22 @@ class SnapshotFolder:
         self.skipped: list[str] = []
         self.doubtful: list[str] = []
 
-    def write(self, made: Snapshot, keep: int) -> None:
-        """Write one snapshot durably and drop all but the newest `keep`.
+    def write(self, seq: int, content: bytes, keep: int) -> None:
+        """Write one snapshot, taken at `seq`, durably, and drop all but the newest `keep`.
 
-        `made` is of the journal's end, so what is ahead of it is of a history that was lost.
+        It is of the journal's end, so what is ahead of it is of a history that was lost.
         """
         self.path.mkdir(mode=0o700, exist_ok=True)
-        target = self.path / f"{made.seq:015d}.json"
+        target = self.path / f"{seq:015d}.json"
         unfinished = target.with_suffix(".new")
         with unfinished.open("wb") as file:
-            file.write(snapshot.encode(made))
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         unfinished.rename(target)
         fsync_folder(self.path)
         files = self._files()
-        ahead = [file for file in files if int(file.stem) > made.seq]
+        ahead = [file for file in files if int(file.stem) > seq]
         left_by_a_crash = self.path.glob("*.new")
         for needless in (*ahead, *files[len(ahead) + keep :], *left_by_a_crash):
             needless.unlink()

@@ -33,7 +33,7 @@ from ops.drills.rehearsal import Rehearsal, unanswered
 from ops.drills.script import Script, Step, Variant, ends_the_market, step_of
 from ops.options import journal_option, json_option
 from ops.render import print_fields, print_json, progress, say
-from projections import State
+from projections import State, snapshot
 from projections.canonical import state_hash
 from projections.differences import AT_BROKER
 from projections.snapshot import Snapshot
@@ -204,7 +204,7 @@ class CrashDriller:
             state=recovered.state,
             strategies={name: part for name, part in parts.items() if part is not None},
         )
-        self._snapshots.write(made, 1)
+        self._snapshots.write(made.seq, snapshot.encode(made), 1)
 
     def _found(self, seq: int, variant: Variant, what: str) -> None:
         words = ["traded", "drill", "crash", "--journal", self._drill.journal]

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from daemon.clock import FeedClock
+from daemon.commits import SnapshotTerms
 from daemon.core.core import Core
 from daemon.core.recorder import LookAtBooks
 from daemon.engine import Engine, EngineSettings
@@ -98,7 +99,11 @@ class Rehearsal:
             self.broker,
             FeedClock(self.state.at),
             SnapshotFolder(self._journal.path),
-            EngineSettings(self.state.identity.is_dry_run, _NEVER_DUE, 1, DiskTerms(0, _NEVER_DUE)),
+            EngineSettings(
+                self.state.identity.is_dry_run,
+                SnapshotTerms(_NEVER_DUE, 1),
+                DiskTerms(0, _NEVER_DUE),
+            ),
             switch,
         )
 

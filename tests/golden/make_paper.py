@@ -17,6 +17,7 @@ import msgspec
 from daemon.brokers.faults import with_faults
 from daemon.brokers.paper import PaperBroker
 from daemon.clock import FeedClock
+from daemon.commits import SnapshotTerms
 from daemon.config.file import to_event
 from daemon.config.options import Config
 from daemon.core.core import Core
@@ -267,9 +268,7 @@ async def tell(path: Path) -> str:
         with_faults(PaperBroker(config.broker), config.broker.params),
         FeedClock(nanoseconds(utc("2024-01-02T12:00"))),
         SnapshotFolder(path),
-        EngineSettings(
-            dry_run=False, snapshot_every_events=10**6, snapshots_kept=1, disk=DiskTerms(0, 10**6)
-        ),
+        EngineSettings(dry_run=False, snapshots=SnapshotTerms(10**6, 1), disk=DiskTerms(0, 10**6)),
         switch,
     )
     try:

@@ -39,13 +39,13 @@ MUTANTS = {
     "send before the commit": Mutant(
         "daemon/engine.py",
         """            if records:
-                await self._write(records, self.timing.turn())
+                await self.commits.write(records, self.timing.turn())
             self._commands.answer(records)
             self._act(effects)
 """,
         """            self._act(effects)
             if records:
-                await self._write(records, self.timing.turn())
+                await self.commits.write(records, self.timing.turn())
             self._commands.answer(records)
 """,
     ),

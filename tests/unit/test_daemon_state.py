@@ -153,9 +153,9 @@ async def test_a_calendar_that_could_not_be_made_anew_is_a_trouble(journal: Jour
         at.engine.surroundings.calendar_problem = (
             "the calendars were not made anew: the library failed"
         )
-        at.engine.snapshot_problem = "the snapshot at 7 was not written: no space"
+        at.engine.commits.snapshot_problem = "the snapshot at 7 was not written: no space"
         answer = await asyncio.to_thread(dispatch, PING, CALLER)
         assert answer.lines[1:] == (
             at.engine.surroundings.calendar_problem,
-            at.engine.snapshot_problem,
+            at.engine.commits.snapshot_problem,
         )

@@ -304,6 +304,31 @@ async def test_what_cannot_be_so_is_recorded_as_it_came_and_halts_everything(
         assert at.state.positions.account == {}
 
 
+async def test_blocks_that_come_while_one_is_written_share_the_next_commit(
+    journal: Journal,
+) -> None:
+    async with works(journal, PaperBroker(PLAIN), Scripted()) as at:
+        durable: list[int] = []
+        for minute in range(3):
+            at.engine.take_bar(*minutes(minute, minute))
+            records, at.engine.recorder.records = at.engine.recorder.records, []
+            at.engine.commits.take(records, 0.0, lambda _: durable.append(len(at.written())))
+        await at.engine.commits.done()
+        # Each block is told of when it is durable: that was the case for all three at once.
+        assert durable == [3, 3, 3]
+
+
+async def test_many_blocks_are_all_in_the_journal_in_order(journal: Journal) -> None:
+    async with works(journal, PaperBroker(PLAIN), Scripted(), every=100) as at:
+        await at.run(*(minutes(each, each) for each in range(500)))
+        assert kinds(at.written()) == ["bar.closed"] * 500
+        assert [len(commit) for commit in at.commits] == at.bars == [1] * 500
+        with JournalReader(journal.path) as reader:
+            newest = at.engine.commits.snapshots.newest(reader, None)
+        assert newest is not None
+        assert newest.seq > len(OPENING) + 400
+
+
 # A journal that cannot be written.
 
 
@@ -323,14 +348,15 @@ async def test_what_could_not_be_written_is_not_sent_and_nothing_is_after_it(
         assert len(venue.submitted) == 1
 
 
-async def test_a_write_that_failed_behind_a_block_is_found_out_before_the_next_is_written(
+async def test_a_write_that_failed_behind_a_block_is_found_out_and_no_other_follows(
     journal: Journal,
 ) -> None:
-    # A broker inside: the next block is computed while this one is written.
+    # A broker inside: the next blocks are computed while this one is written.
     async with works(journal, PaperBroker(PLAIN), Scripted()) as at:
         with no_file_can_be_written(), pytest.raises(JournalWriteFailed):
             await at.run(minutes(0, 1), minutes(2, 3), minutes(4, 5))
-        assert at.state.market.bars <= 4
+        with pytest.raises(JournalWriteFailed, match="nothing more is appended"):
+            await at.run(minutes(6, 7))
         assert at.written() == []
 
 
@@ -369,14 +395,13 @@ async def test_a_stop_ends_the_run_after_the_block_in_hand_and_the_first_reason_
     journal: Journal,
 ) -> None:
     async with works(journal, PaperBroker(PLAIN), Scripted()) as at:
-        at.engine.recorded = lambda _: at.engine.request_stop("signal SIGTERM")
-        await at.run(minutes(0, 1), minutes(2, 3), minutes(4, 5), minutes(6, 7))
+        blocks = Blocks(minutes(0, 1), minutes(2, 3), minutes(4, 5))
+        await at.engine.run(blocks, lambda _: at.engine.request_stop("signal SIGTERM"))
         at.engine.request_stop("another reason")
         assert at.engine.stop_reason == "signal SIGTERM"
-        taken = at.state.market.bars
-        assert 2 <= taken <= 4
-        assert taken == sum(at.bars)
-        assert kinds(at.written()) == ["bar.closed"] * taken
+        assert at.state.market.bars == 2
+        await at.engine.commit()
+        assert kinds(at.written()) == ["bar.closed"] * 2
 
 
 async def test_once_takes_a_live_feeds_first_block_and_says_so(journal: Journal) -> None:
@@ -398,8 +423,8 @@ async def test_snapshots_come_as_often_as_asked_and_the_newest_are_kept(journal:
     async with works(journal, PaperBroker(PLAIN), Scripted(), every=4) as at:
         await at.run(minutes(0, 1), minutes(2, 3), minutes(4, 5), minutes(6, 7), minutes(8, 9))
         with JournalReader(journal.path) as reader:
-            newest = at.engine.snapshots.newest(reader, None)
-            before = at.engine.snapshots.newest(reader, newest.seq - 1) if newest else None
+            newest = at.engine.commits.snapshots.newest(reader, None)
+            before = at.engine.commits.snapshots.newest(reader, newest.seq - 1) if newest else None
         assert newest is not None
         assert before is not None
         assert [(each.seq, each.state.market.bars) for each in (before, newest)] == [
@@ -410,21 +435,21 @@ async def test_snapshots_come_as_often_as_asked_and_the_newest_are_kept(journal:
 
 async def test_a_snapshot_that_cannot_be_written_is_said_and_ends_nothing(journal: Journal) -> None:
     async with works(journal, PaperBroker(PLAIN), Scripted(), every=4) as at:
-        folder = at.engine.snapshots.path
+        folder = at.engine.commits.snapshots.path
         shutil.rmtree(folder)
         folder.write_text("a file where the folder should be")
         await at.run(minutes(0, 1), minutes(2, 3))
         assert at.engine.stop_reason == "the feed ended"
-        assert at.engine.snapshot_problem.startswith("the snapshot at 8 was not written: ")
+        assert at.engine.commits.snapshot_problem.startswith("the snapshot at 8 was not written: ")
         folder.unlink()
         await at.run(minutes(4, 7))
-        assert at.engine.snapshot_problem == ""
+        assert at.engine.commits.snapshot_problem == ""
 
 
 async def test_what_is_not_written_yet_is_in_no_snapshot(journal: Journal) -> None:
     async with works(journal, PaperBroker(PLAIN), Scripted()) as at:
         await at.run(minutes(0, 0))
         at.engine.take_bar(minutes(1, 1)[0])
-        await at.engine.write_snapshot()
+        at.engine.commits.snapshot()
         with JournalReader(journal.path) as reader:
-            assert at.engine.snapshots.newest(reader, None) is None
+            assert at.engine.commits.snapshots.newest(reader, None) is None

@@ -195,7 +195,7 @@ async def test_what_a_start_wants_cancelled_is_asked_for_once_the_broker_is_ther
         await bars(at, 0, 0)
         (order,) = at.state.orders.open
         broker = Absent()
-        parts = (at.engine.clock, at.engine.snapshots, at.engine.settings, at.engine.switch)
+        parts = (at.engine.clock, at.engine.commits.snapshots, at.engine.settings, at.engine.switch)
         again = Engine(at.engine.core, journal, broker, *parts)
         await again.take(PermitLost("it was gone at the start"))
         assert broker.cancelled == []

@@ -233,7 +233,7 @@ def some(place: Place, numbers: range) -> Iterator[Snapshot]:
 def test_the_last_ten_are_kept_and_the_others_dropped(ran: Place, tmp_path: Path) -> None:
     place = ran.cut(50, tmp_path / "place")
     for made in some(place, range(20, 41)):
-        place.snapshots.write(made, 10)
+        place.snapshots.write(made.seq, snapshot.encode(made), 10)
     assert seqs(place) == list(range(31, 41))
     assert newest(place) == (40, [])
 
@@ -261,9 +261,9 @@ def test_snapshots_of_a_lost_future_never_crowd_out_those_of_the_present(
     # Ten of rows 31 to 40 in the folder, and a journal restored to row 25.
     place = ran.cut(25, tmp_path / "place")
     for made in some(ran, range(31, 41)):
-        place.snapshots.write(made, 10)
+        place.snapshots.write(made.seq, snapshot.encode(made), 10)
     for made in some(ran, range(25, 26)):
-        place.snapshots.write(made, 10)
+        place.snapshots.write(made.seq, snapshot.encode(made), 10)
     assert newest(place) == (25, [])
 
 
@@ -274,6 +274,7 @@ def test_one_that_was_never_finished_is_not_looked_at_and_goes_with_the_next(
     unfinished.write_bytes(b"half of it")
     before = newest(place)
     assert before == (max(seqs(place)), [])
-    place.snapshots.write(a_snapshot(place), 10)
+    made = a_snapshot(place)
+    place.snapshots.write(made.seq, snapshot.encode(made), 10)
     assert not unfinished.exists()
     assert newest(place) == before
