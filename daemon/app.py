@@ -70,7 +70,7 @@ from projections.canonical import state_hash
 if TYPE_CHECKING:
     from daemon.brokers.gateway.assembly import GatewayParts
 
-SWITCH_INTERVAL_S = 0.0005
+SWITCH_INTERVAL_S = 0.0001
 
 
 def _nobody(_text: str) -> None:
@@ -219,7 +219,7 @@ async def _last_word(engine: Engine, told: Callable[[str], None]) -> AsyncIterat
 async def _run(engine: Engine, feed: Feed, progress: Callable[[int], None], *, once: bool) -> None:
     """Run the engine to its end."""
     if not feed.live:
-        # The journal's thread gets its turns ten times as often, so that it keeps up while this
+        # The journal's thread gets its turns fifty times as often, so that it keeps up while this
         # one computes the next block.
         sys.setswitchinterval(SWITCH_INTERVAL_S)
     await engine.run(feed, progress, once=once)

@@ -7,6 +7,7 @@ hand.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import msgspec
 
@@ -21,7 +22,7 @@ from projections import snapshot
 
 Told = Callable[[Sequence[Record]], None]
 
-BLOCKS_MAX = 16
+BLOCKS_MAX = 8
 """So many blocks wait at most while others are written, before the bars wait for that too."""
 
 
@@ -39,7 +40,7 @@ class _Taken(msgspec.Struct, frozen=True):
 
 class _Block(msgspec.Struct, frozen=True, gc=False):
     rows: list[BoundRow]
-    records: Sequence[Record]
+    told: Callable[[], None] | None
     snapshot: _Taken | None
     began_s: float
     input_s: float
@@ -81,7 +82,7 @@ class Commits:
         self._end = self._journal.head
         self._timing.durable(began_s, input_s)
 
-    def take(self, records: Sequence[Record], input_s: float, tell: Told) -> None:
+    def take(self, records: Sequence[Record], input_s: float, tell: Told | None) -> None:
         """Have `records`, the last there are, written behind those before; then `tell` of them.
 
         A snapshot that is due is taken of the books as they are now, and kept once they are
@@ -90,12 +91,13 @@ class Commits:
         rows = rows_after(self._end.hash, records)
         self._end = Head.of(rows)
         taken = self._taken(self._end) if self._is_snapshot_due else None
-        self._waiting.append(_Block(rows, records, taken, monotonic_s(), input_s))
+        told = partial(tell, records) if tell is not None else None
+        self._waiting.append(_Block(rows, told, taken, monotonic_s(), input_s))
         if self._under_way is not None and self._under_way.done():
             self._under_way.result()
             self._under_way = None
         if self._under_way is None:
-            self._under_way = asyncio.create_task(self._write_blocks(tell), name="journal append")
+            self._under_way = asyncio.create_task(self._write_blocks(), name="journal append")
 
     @property
     def is_full(self) -> bool:
@@ -108,13 +110,14 @@ class Commits:
             under_way, self._under_way = self._under_way, None
             await under_way
 
-    async def _write_blocks(self, tell: Told) -> None:
+    async def _write_blocks(self) -> None:
         while self._waiting:
             blocks, self._waiting = self._waiting, []
             await self._journal.write([row for block in blocks for row in block.rows])
             for block in blocks:
                 self._timing.durable(block.began_s, block.input_s)
-                tell(block.records)
+                if block.told is not None:
+                    block.told()
                 if block.snapshot is not None:
                     self._keep(block.snapshot)
             await self._fold_back()

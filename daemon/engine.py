@@ -294,7 +294,7 @@ class Engine:
             return
         records, self.recorder.records = self.recorder.records, []
         if records:
-            self.commits.take(records, self.timing.turn(), self._tell)
+            self.commits.take(records, self.timing.turn(), self.recorded)
         if self.commits.is_full:
             await self.commits.done()
 
