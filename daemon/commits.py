@@ -22,7 +22,7 @@ from projections import snapshot
 
 Told = Callable[[Sequence[Record]], None]
 
-BLOCKS_MAX = 8
+BLOCKS_MAX = 4
 """So many blocks wait at most while others are written, before the bars wait for that too."""
 
 
@@ -67,6 +67,7 @@ class Commits:
         self._timing = timing
         self._end = journal.head
         self._waiting: list[_Block] = []
+        self._has_room = asyncio.Event()
         self._under_way: asyncio.Task[None] | None = None
 
     @property
@@ -94,15 +95,16 @@ class Commits:
         told = partial(tell, records) if tell is not None else None
         self._waiting.append(_Block(rows, told, taken, monotonic_s(), input_s))
         if self._under_way is not None and self._under_way.done():
-            self._under_way.result()
-            self._under_way = None
+            ended, self._under_way = self._under_way, None
+            ended.result()
         if self._under_way is None:
             self._under_way = asyncio.create_task(self._write_blocks(), name="journal append")
 
-    @property
-    def is_full(self) -> bool:
-        """Say whether so much waits to be written that no more should be taken."""
-        return len(self._waiting) >= BLOCKS_MAX
+    async def room(self) -> None:
+        """Wait while so much waits to be written that no more should be taken."""
+        if len(self._waiting) >= BLOCKS_MAX:
+            self._has_room.clear()
+            await self._has_room.wait()
 
     async def done(self) -> None:
         """Wait until all that was taken is durable, and fail where writing it failed."""
@@ -111,16 +113,20 @@ class Commits:
             await under_way
 
     async def _write_blocks(self) -> None:
-        while self._waiting:
-            blocks, self._waiting = self._waiting, []
-            await self._journal.write([row for block in blocks for row in block.rows])
-            for block in blocks:
-                self._timing.durable(block.began_s, block.input_s)
-                if block.told is not None:
-                    block.told()
-                if block.snapshot is not None:
-                    self._keep(block.snapshot)
-            await self._fold_back()
+        try:
+            while self._waiting:
+                blocks, self._waiting = self._waiting, []
+                self._has_room.set()
+                await self._journal.write([row for block in blocks for row in block.rows])
+                for block in blocks:
+                    self._timing.durable(block.began_s, block.input_s)
+                    if block.told is not None:
+                        block.told()
+                    if block.snapshot is not None:
+                        self._keep(block.snapshot)
+                await self._fold_back()
+        finally:
+            self._has_room.set()  # Who waits for it is told by the next call what has failed.
 
     async def tidy_up(self) -> None:
         """Between commits, snapshot and fold the write-ahead log back where it is time."""

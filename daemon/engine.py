@@ -295,8 +295,7 @@ class Engine:
         records, self.recorder.records = self.recorder.records, []
         if records:
             self.commits.take(records, self.timing.turn(), self.recorded)
-        if self.commits.is_full:
-            await self.commits.done()
+        await self.commits.room()
 
     def _tell(self, records: Sequence[Record]) -> None:
         if self.recorded is not None:
