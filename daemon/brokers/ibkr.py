@@ -288,6 +288,8 @@ class Wire:
 
     def _a_client(self) -> Any:  # noqa: ANN401 - see `_make_client`
         client = _make_client(_Nobody())
+        # Thousands of objects in a circle: left to the collector, it may keep those of many days.
+        client.decoder.handlers.clear()
         client.MaxRequests = 0  # We keep the pace ourselves, and know what still waits.
         client.decoder = _Ear(self._take)
         client.apiEnd += self._ended
@@ -319,15 +321,13 @@ class Wire:
         self._lost("the gateway closed the connection")
 
 
-class _Ear(Decoder):
-    """Hands every message on as it came."""
+class _Ear:
+    """Stands where ib_async expects its decoder, and hands every message on as it came."""
+
+    serverVersion = 0  # noqa: N815 - ib_async's name; the client sets it
 
     def __init__(self, take: Callable[[Sequence[str]], None]) -> None:
-        super().__init__(cast("Any", _Nobody()), 0)
-        self._take = take
-
-    def interpret(self, fields: list[str]) -> None:
-        self._take(fields)
+        self.interpret = take
 
 
 class _Nobody:
