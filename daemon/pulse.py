@@ -19,6 +19,7 @@ from daemon.control.client import NoAnswer, NotRunning, call
 from daemon.control.protocol import VERSION, Request
 from daemon.engine import Engine
 from daemon.heartbeat import EVERY_S, Heartbeat, heartbeat_path
+from daemon.memory import sweep
 from daemon.systemd import Systemd
 from events import utc_from_nanoseconds
 from events.journal import Journal
@@ -163,7 +164,7 @@ async def _writer_answers(journal: Journal) -> bool:
 async def attend(
     engine: Engine, session: int, environment: Mapping[str, str], to: Systemd, *, listens: bool
 ) -> None:
-    """Beat, and tell systemd, until cancelled; `session` is the event that opened the session.
+    """Beat, sweep and tell systemd, until cancelled; event `session` opened the session.
 
     The heartbeat lies beside the control socket: a daemon that has none (`listens`) writes none.
     """
@@ -171,6 +172,7 @@ async def attend(
     file = HeartbeatFile(heartbeat_path(journal, environment) if listens else None)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(Pulse(engine, session, file, to).beat(), name="heartbeat")
+        tasks.create_task(sweep(), name="memory")
         if not to.address:
             return
         # Only a caller knows that the socket answers: so it is called.

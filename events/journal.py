@@ -51,6 +51,8 @@ __all__ = ["Finding", "Head", "Journal", "JournalReader"]
 
 PAGE_ROWS = 10_000
 CHECKPOINT_PAGES = 8_000
+CACHE_KIB = 1_024
+"""What who writes keeps of the file in memory; it fills within days. More saves no time."""
 PAGES_A_COMMIT = 4
 ROWS_A_PAGE = 8
 """What one commit and its rows put into the write-ahead log, roughly, to know when to fold it."""
@@ -414,6 +416,7 @@ class Journal:
             ("synchronous", 2),
             ("locking_mode", "normal"),
             ("wal_autocheckpoint", 0),
+            ("cache_size", -CACHE_KIB),
         ):
             await self._connection.execute(f"PRAGMA {pragma} = {wanted}")
             async with self._connection.execute(f"PRAGMA {pragma}") as cursor:

@@ -1,12 +1,11 @@
 """Runs the daemon in the foreground: progress and news on stderr, the outcome returned."""
 
 import asyncio
-import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from daemon import app
+from daemon import app, memory
 from daemon.clock import Clock
 from daemon.config.options import Config
 from daemon.run_time_limit import RunTimeLimit
@@ -84,9 +83,7 @@ class _Teller:
         elif prepared.live:
             self._events = EventLog(self._log)
         self._reached(0, prepared.bars_total)
-        # What boot left behind lives as long as the process: the collector need not look again.
-        gc.collect()
-        gc.freeze()
+        memory.settle()
 
     def advanced(self, count: int) -> None:
         """Move the bar by so many bars."""

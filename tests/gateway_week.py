@@ -50,8 +50,8 @@ GROWTH_MB_A_DAY = 1.0
 """More than this, day after day, is no noise of the allocator's."""
 CACHE_MB = 3.0
 """What SQLite may keep: a page cache of 2 MB for who writes, a small one for who reads."""
-_SQLITE = ctypes.CDLL(_sqlite3.__file__)
-_SQLITE.sqlite3_memory_used.restype = ctypes.c_int64
+SQLITE = ctypes.CDLL(_sqlite3.__file__)
+SQLITE.sqlite3_memory_used.restype = ctypes.c_int64
 
 
 class Look(msgspec.Struct, frozen=True):
@@ -136,7 +136,7 @@ class Week:
         return Look(
             day=(self._now - self._starts) / DAY,
             memory_mb=int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6,
-            cache_mb=_SQLITE.sqlite3_memory_used() / 1e6,
+            cache_mb=SQLITE.sqlite3_memory_used() / 1e6,
             files=sum(1 for _ in Path("/proc/self/fd").iterdir()),
             log_kb=self._log.stat().st_size / 1e3,
             events=newest.seq,

@@ -25,6 +25,7 @@ DELAY_S = (0.0001, 0.003)
 REFUSED = 111
 RESET = 104
 UNWINDINGS = 10
+TASKS_KEPT = 50
 
 
 class Process(Protocol):
@@ -59,6 +60,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self._listening: dict[int, tuple[Callable[[], asyncio.BaseProtocol], Context]] = {}
         self._lines: list[_Line] = []
         self._tasks: list[asyncio.Task[Any]] = []
+        self._tasks_max = TASKS_KEPT
         self._signals: dict[int, Callable[[], None]] = {}
         self.set_task_factory(self._make_task)
 
@@ -111,8 +113,10 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         task = asyncio.Task(coroutine, loop=loop, context=context)
         task.owner = LIVING.get() if context is None else context.get(LIVING)  # type: ignore[attr-defined]
         self._tasks.append(task)
-        if len(self._tasks) > 1_000:
+        if len(self._tasks) > self._tasks_max:
             self._tasks = [each for each in self._tasks if not each.done()]
+            # What is done is not kept for long: who counts what is alive should not count it.
+            self._tasks_max = 2 * len(self._tasks) + TASKS_KEPT
         return task
 
     # One callback after the other.

@@ -56,7 +56,7 @@ class _Witness:
         self._inner.close()
 
 
-class _Asked:
+class Asked:
     """What `execute` returns: to be awaited, or a cursor as a context."""
 
     def __init__(self, cursor: sqlite3.Cursor) -> None:
@@ -95,9 +95,9 @@ class InlineConnection:
         self._raw.executemany(sql, rows)
         await asyncio.sleep(self._process.write_delay())
 
-    def execute(self, sql: str) -> _Asked:
+    def execute(self, sql: str) -> Asked:
         self._process.tick(sql)
-        return _Asked(self._raw.execute(sql))
+        return Asked(self._raw.execute(sql))
 
     async def close(self) -> None:
         self._raw.close()

@@ -24,6 +24,7 @@ from daemon.brokers.gateway.margins import WhatIfs
 from daemon.brokers.gateway.messages import OrderLine
 from daemon.brokers.gateway.orders import OrderNames
 from daemon.brokers.gateway.pacing import Lane
+from daemon.brokers.gateway.said import REMEMBERED, Said
 from daemon.brokers.gateway.session import GatewaySession
 from daemon.brokers.gateway.settings import ACCOUNT
 from daemon.brokers.gateway.terms import Greeting, OrderTerms
@@ -50,7 +51,6 @@ from events.reconciliation import BrokerList, LookWhy
 from projections import State
 from projections.order_states import OrderState
 
-REMEMBERED: Final = 20_000
 ESSENTIAL: Final = (BrokerList.OPEN_ORDERS, BrokerList.EXECUTIONS, BrokerList.POSITIONS)
 """Without these nothing may be sent."""
 _ORDERS: Final = "orders"
@@ -80,7 +80,7 @@ class IbkrBroker:
         self._why_not: Callable[[OrderIntended], str] = _nothing_against
         self._figures = AccountFigures(session.alias)
         self._what_ifs: WhatIfs
-        self._said: dict[tuple[int, str], tuple[str, ...]] = {}
+        self._said = Said()
         self._uncharged: dict[str, list[messages.Commission]] = {}
         self._submitting: ClientOrderId | None = None
 
@@ -337,15 +337,11 @@ class IbkrBroker:
     ) -> None:
         """Put a message on record; one that says the same of the same as before is counted."""
         clean = self._alias.fields(fields[1:])
-        key = (kind, name)
         # Live or in whichever list: an execution begins with the number of what was asked.
         said = clean[1:] if kind == messages.EXECUTION else clean
-        if self._said.get(key) == said:
+        if not self._said.is_news(kind, name, said):
             self.repeats += 1
             return
-        if len(self._said) >= REMEMBERED:
-            self._said.pop(next(iter(self._said)))
-        self._said[key] = said
         heard = BrokerHeard(messages.KINDS[kind], clean, order_id or ClientOrderId(""), number)
         self._inbox(heard)
 
