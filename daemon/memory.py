@@ -17,7 +17,7 @@ def settle() -> None:
     gc.freeze()
 
 
-async def sweep(every_s: float = SWEPT_EVERY_S) -> None:
+async def sweep(every_s: float) -> None:
     """Sweep up what nobody can reach any more, every so often, until cancelled."""
     while True:
         await asyncio.sleep(every_s)

@@ -19,7 +19,7 @@ from daemon.control.client import NoAnswer, NotRunning, call
 from daemon.control.protocol import VERSION, Request
 from daemon.engine import Engine
 from daemon.heartbeat import EVERY_S, Heartbeat, heartbeat_path
-from daemon.memory import sweep
+from daemon.memory import SWEPT_EVERY_S, sweep
 from daemon.systemd import Systemd
 from events import utc_from_nanoseconds
 from events.journal import Journal
@@ -172,7 +172,7 @@ async def attend(
     file = HeartbeatFile(heartbeat_path(journal, environment) if listens else None)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(Pulse(engine, session, file, to).beat(), name="heartbeat")
-        tasks.create_task(sweep(), name="memory")
+        tasks.create_task(sweep(SWEPT_EVERY_S / engine.clock.speed), name="memory")
         if not to.address:
             return
         # Only a caller knows that the socket answers: so it is called.

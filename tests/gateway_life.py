@@ -5,8 +5,7 @@ passes when nobody has anything to do (`tests/simulated_loop.py`): what happens 
 time, however busy the machine is, and a day costs ten seconds of processor. Each midnight has a
 line. Gateway and daemon share this process, and so the memory that is measured.
 
-`--busy` has a strategy change its mind about every other bar, `--traced` tells behind each
-look what a day has added, by line of code: together they say what an order costs.
+`--traced` tells behind each look what a day has added, by line of code.
 
 What is not in it: threads, sockets and uvloop; `tests.gateway_week` has those.
 """
@@ -61,11 +60,11 @@ SPEED = 20.0
 """So many seconds pass at the gateway in one of the loop's: its beats and naps are that long."""
 TICK_S = 0.25
 DAY_S = 86_400.0
-TREND, BUSY = "fast = 5, slow = 20", "fast = 1, slow = 2"
 WARM_DAYS = 1.5
 """By then every book, window and cache but SQLite's has its working size."""
-GROWTH_KB_A_DAY = 100.0
-"""More than this, day after day, is no noise of the allocators'."""
+GROWTH_MB_A_DAY = 0.1
+BLOCKS_A_DAY = 2_000
+"""More than this, day after day, is no noise of the allocators', and more than orders need."""
 TRACED_LINES = 20
 CACHE_MB = 1.3
 """What SQLite keeps at the most: a page cache of 1 MiB for who writes, a small one beside it."""
@@ -156,13 +155,13 @@ class Life:
         # The account is locked for the host.
         self._account = f"DU{os.getpid():07}"
 
-    async def live(self, days: int, *, is_busy: bool) -> None:
+    async def live(self, days: int) -> None:
         """Let it live so many days."""
         clock = VirtualClock(STARTS, SPEED, self._loop.time)
         floor = open_floor([ROOT / BARS], self._account, CASH, STARTS, None)
         async with running_gateway(floor, clock=clock, schedule=Schedule(), tick_s=TICK_S) as there:
             variables = {"IBKR_ACCOUNT": self._account, "IBKR_PORT": str(there.port)}
-            config = load(self._config_file(is_busy=is_busy), variables)
+            config = load(ROOT / "ops" / "demo" / "gateway.toml", variables)
             daemon = self._loop.create_task(self._run(config, _Time(there), variables))
             try:
                 await self._adopt()
@@ -173,14 +172,6 @@ class Life:
             finally:
                 self._loop.send_signal(15)
                 await daemon
-
-    def _config_file(self, *, is_busy: bool) -> Path:
-        """Write the demo's configuration, with a trend that turns often where it `is_busy`."""
-        text = (ROOT / "ops" / "demo" / "gateway.toml").read_text()
-        assert TREND in text
-        file = self._folder / "traded.toml"
-        file.write_text(text.replace(TREND, BUSY) if is_busy else text)
-        return file
 
     async def _run(self, config: Config, clock: Clock, variables: Mapping[str, str]) -> None:
         def gateway(config: Config, clock: Clock) -> GatewayParts:
@@ -266,7 +257,6 @@ def lived(
     days: int,
     told: Callable[[Look], None] = lambda _: None,
     *,
-    is_busy: bool = False,
     is_traced: bool = False,
 ) -> list[Look]:
     """Let a daemon live so many days; return how it looked at the end of each."""
@@ -275,7 +265,7 @@ def lived(
     with tempfile.TemporaryDirectory(prefix="life-") as made:
         life = Life(Path(made), loop, told, is_traced=is_traced)
         try:
-            loop.run_until_complete(life.live(days, is_busy=is_busy))
+            loop.run_until_complete(life.live(days))
         finally:
             loop.close()
     return life.looks
@@ -320,11 +310,10 @@ class Traced:
 
 
 @click.command()
-@click.option("--days", default=7, show_default=True)
-@click.option("--busy", is_flag=True, help="With a strategy that orders all the time.")
+@click.option("--days", type=click.IntRange(min=3), default=7, show_default=True)
 @click.option("--traced", is_flag=True, help="Say which lines of code have more each day: slow.")
 @click.option("--json", "as_json", is_flag=True, help="Every look, as JSON.")
-def main(days: int, *, busy: bool, traced: bool, as_json: bool) -> None:
+def main(days: int, *, traced: bool, as_json: bool) -> None:
     """Live so many days at the gateway and say what grew."""
     began, lines = time.process_time(), Traced()
 
@@ -336,7 +325,7 @@ def main(days: int, *, busy: bool, traced: bool, as_json: bool) -> None:
 
     if not as_json:
         click.echo(HEADING)
-    looks = lived(days, told, is_busy=busy, is_traced=traced)
+    looks = lived(days, told, is_traced=traced)
     if as_json:
         click.echo(msgspec.json.encode(looks))
         return
@@ -344,6 +333,10 @@ def main(days: int, *, busy: bool, traced: bool, as_json: bool) -> None:
     grows = ", ".join(f"{name} {slope(looks, name):+.3f}" for name in fields)
     click.echo(f"a day, once warm: {grows}")
     click.echo(f"{days} days in {time.process_time() - began:.0f} s of processor")
+    growth = max(slope(looks, "memory_mb"), slope(looks, "own_mb"))
+    is_level = growth <= GROWTH_MB_A_DAY
+    is_bounded = slope(looks, "blocks") <= BLOCKS_A_DAY and looks[-1].cache_mb <= CACHE_MB
+    sys.exit(int(not (is_level and is_bounded)))
 
 
 if __name__ == "__main__":
