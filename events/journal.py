@@ -52,7 +52,7 @@ __all__ = ["Finding", "Head", "Journal", "JournalReader"]
 PAGE_ROWS = 10_000
 CHECKPOINT_PAGES = 8_000
 CACHE_KIB = 1_024
-"""What who writes keeps of the file in memory; it fills within days. More saves no time."""
+"""What a connection keeps of the file in memory; it fills within days. More saves no time."""
 PAGES_A_COMMIT = 4
 ROWS_A_PAGE = 8
 """What one commit and its rows put into the write-ahead log, roughly, to know when to fold it."""
@@ -80,6 +80,7 @@ class JournalReader:
         self._connection = sqlite3.connect(uri(path, "mode=ro"), uri=True)
         self._connection.execute("PRAGMA query_only = ON")
         try:
+            self._ask(f"PRAGMA cache_size = -{CACHE_KIB}")
             self.sealed = Sealed(segments or segments_path(path), *self._goes_on_behind())
         except BaseException:
             self.close()

@@ -11,6 +11,7 @@ import msgspec
 
 from daemon.config.options import WatchConfig
 from daemon.heartbeat import Heartbeat, read_heartbeat
+from daemon.memory import SWEPT_EVERY_S, settle, sweep
 from events import Record
 from ops.daemon_state import DaemonState, Running, daemon_state
 from ops.watch.follower import Follower
@@ -61,8 +62,10 @@ class Watch:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
+        settle()
         async with asyncio.TaskGroup() as tasks:
             beside = [
+                tasks.create_task(sweep(SWEPT_EVERY_S), name="memory"),
                 tasks.create_task(self._follow(), name="journal"),
                 tasks.create_task(self._ask(), name="daemon"),
                 *(tasks.create_task(run(), name=name) for name, run in self.companions.items()),
