@@ -16,6 +16,9 @@ _INSERTS = {
 }
 """Many rows a statement, half as many for what is left, and so on: at the end of each the thread
 waits until the interpreter lock is its own again, which may take as long as a hundred rows."""
+ALWAYS_ROWS = 32
+"""Larger statements are made for who writes as many rows turn after turn: they cost 2 kB a row for
+as long as the connection lasts, which a live daemon would pay for one turn of a day."""
 _BEGINS_EPOCH = JournalOpened | JournalContinued | JournalRestored
 
 
@@ -32,14 +35,16 @@ class TurnConnection(sqlite3.Connection):
         super().__init__(*args, **kwargs)
         self._witness = witness
         self._identity: tuple[str, int] | None = None
+        self._rows_before = 0
 
     def executemany(self, sql: str, rows: Any, /) -> sqlite3.Cursor:  # noqa: ANN401 - sqlite3's own
         """Insert `rows` in one transaction, then write the witness."""
         cursor = self.cursor()
         cursor.execute("BEGIN IMMEDIATE")
-        start = 0
+        start, largest = 0, max(self._rows_before, ALWAYS_ROWS)
+        self._rows_before = len(rows)
         for count, insert in _INSERTS.items():
-            while len(rows) - start >= count:
+            while count <= largest and len(rows) - start >= count:
                 part = rows[start : start + count]
                 cursor.execute(insert, list(flatten.from_iterable(part)))
                 start += count
