@@ -47,7 +47,7 @@ STARTS = "2012-11-05T12:00"
 WARM = timedelta(days=3)
 """By then every book, window and cache has its working size."""
 LOOKS_A_DAY = 8
-GROWTH_MB_A_DAY = 0.1
+GROWTH_MB_A_DAY = 0.3
 """More than this, day after day, is no noise of the allocator's."""
 CACHE_MB = 2.0
 """What SQLite may keep: a page cache of 1 MiB for who writes, a small one for who reads."""
