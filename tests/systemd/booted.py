@@ -67,7 +67,7 @@ class Booted:
             raise
 
     def _mount(self) -> None:
-        _mount("-t", "tmpfs", "-o", "size=1g", "tmpfs", str(self._folder))
+        _mount("-t", "tmpfs", "-o", "size=2g", "tmpfs", str(self._folder))
         for each in ("upper", "work", "root"):
             (self._folder / each).mkdir()
         layers = f"lowerdir=/,upperdir={self._folder}/upper,workdir={self._folder}/work"
