@@ -162,6 +162,7 @@ uninstall: ## Remove it again; configuration, journals and their user stay
 	@if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then \
 	  systemctl disable --now --quiet 'traded*.timer' 'traded*.service' 2> /dev/null || true; \
 	  systemctl stop 'traded*.timer' 'traded*.service'; \
+	  rm -f /var/lib/systemd/timers/stamp-traded-*@*.timer; \
 	fi
 	@for unit in $(UNITS); do \
 	  rm -f "$(DESTDIR)$(UNITDIR)/$$unit"; \

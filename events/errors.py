@@ -1,5 +1,8 @@
 """What can be wrong with a journal. Each says what was found and what the operator runs next."""
 
+import shutil
+from pathlib import Path
+
 
 class JournalError(Exception):
     """The journal cannot be used as it is.
@@ -19,8 +22,12 @@ class JournalError(Exception):
         return f"{self.args[0]}\n  next: {self.hint}"
 
 
-OUT_OF_REACH = frozenset({10, 13, 14})
-"""SQLite's codes where the disk fails or is full, or it may not make the files it reads by."""
+DISK_FAILED = frozenset({10, 13})
+"""SQLite's codes where the disk fails or is full."""
+CANNOT_OPEN = 14
+"""SQLite's code where it cannot make the files it reads by, for whatever reason."""
+ROOM_BYTES = 1_000_000
+"""With less than that free, a file that cannot be made is one there is no room for."""
 SHORT_READ = 522
 """SQLite's code where the disk has failed by having less than it should: the file is damaged."""
 
@@ -31,6 +38,15 @@ class JournalOutOfReach(JournalError):
     hint = (
         "its folder has to be writable for this user, on a disk that is: SQLite keeps a file "
         "beside the journal to read it; or read a copy, made with the -wal file"
+    )
+
+
+class JournalDiskFailed(JournalOutOfReach):
+    """Nothing is known of the file: its disk is full, or fails."""
+
+    hint = (
+        "make room on its disk, or see what ails it: SQLite keeps a file beside the journal to "
+        "read it"
     )
 
 
@@ -62,11 +78,16 @@ class JournalDamaged(JournalError):
     """The content contradicts itself."""
 
 
-def unreadable(path: object, error: Exception) -> JournalError:
+def unreadable(path: Path, error: Exception) -> JournalError:
     """Return what it means that SQLite cannot read the journal at `path`."""
     code = getattr(error, "sqlite_errorcode", 0)
-    if code & 0xFF in OUT_OF_REACH and code != SHORT_READ:
-        return JournalOutOfReach(f"{path} cannot be opened to be read: {error}")
+    found = f"{path} cannot be opened to be read: {error}"
+    if code & 0xFF in DISK_FAILED and code != SHORT_READ:
+        return JournalDiskFailed(found)
+    if code & 0xFF == CANNOT_OPEN:
+        # A full disk has no room for a new file either.
+        free = shutil.disk_usage(path.parent).free
+        return (JournalDiskFailed if free < ROOM_BYTES else JournalOutOfReach)(found)
     return JournalDamaged(f"{path} cannot be read: {error}")
 
 
