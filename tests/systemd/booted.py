@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-WAIT_S = 90.0
+WAIT_S = 240.0
+"""Much more than anything takes: a machine may be busy with others."""
 PREFIX = "/opt/traded"
 _TOOLS = ("systemd-nspawn", "nsenter", "mount", "make")
 _CONTAINER = (

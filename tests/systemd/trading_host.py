@@ -14,7 +14,7 @@ from tests.systemd.booted import PREFIX, ROOT, Booted
 DAEMON, WATCH = "traded.service", "traded-watch.service"
 PAGE = (ROOT / "ops" / "runbook.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-WATCHDOG_S = 10
+WATCHDOG_S = 15
 SECRETS = {
     "traded": ("ibkr_account",),
     "traded-watch": ("traded_watch_token", "traded_alert_urls"),
@@ -147,10 +147,13 @@ class TradingHost:
         machine = self.machine
         machine.wait("break", lambda: machine.run("traded", "breaks").returncode == 3)
         words = ("traded", "resolve", "--all", "--adopt", "--why", "opening balance")
-        asked = machine.run(*words)
-        token = re.search(r"--confirm (\w+)", asked.stderr)
-        assert token is not None, asked
-        assert "booked +1000000.00 USD" in machine.did(*words, "--confirm", token[1])
+
+        def is_booked() -> bool:
+            token = re.search(r"--confirm (\w+)", machine.run(*words).stderr)
+            confirmed = (*words, "--confirm", token[1] if token else "none")
+            return "booked +1000000.00 USD" in machine.run(*confirmed).stdout
+
+        machine.wait("balance", is_booked)
 
     def is_free(self) -> bool:
         """Say whether nothing is held: connected, compared, ready to trade."""
