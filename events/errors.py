@@ -1,8 +1,5 @@
 """What can be wrong with a journal. Each says what was found and what the operator runs next."""
 
-import shutil
-from pathlib import Path
-
 
 class JournalError(Exception):
     """The journal cannot be used as it is.
@@ -20,16 +17,6 @@ class JournalError(Exception):
     def __str__(self) -> str:
         """Return what was found and what to do next, on two lines."""
         return f"{self.args[0]}\n  next: {self.hint}"
-
-
-DISK_FAILED = frozenset({10, 13})
-"""SQLite's codes where the disk fails or is full."""
-CANNOT_OPEN = 14
-"""SQLite's code where it cannot make the files it reads by, for whatever reason."""
-ROOM_BYTES = 1_000_000
-"""With less than that free, a file that cannot be made is one there is no room for."""
-SHORT_READ = 522
-"""SQLite's code where the disk has failed by having less than it should: the file is damaged."""
 
 
 class JournalOutOfReach(JournalError):
@@ -76,19 +63,6 @@ class JournalNewer(JournalError):
 
 class JournalDamaged(JournalError):
     """The content contradicts itself."""
-
-
-def unreadable(path: Path, error: Exception) -> JournalError:
-    """Return what it means that SQLite cannot read the journal at `path`."""
-    code = getattr(error, "sqlite_errorcode", 0)
-    found = f"{path} cannot be opened to be read: {error}"
-    if code & 0xFF in DISK_FAILED and code != SHORT_READ:
-        return JournalDiskFailed(found)
-    if code & 0xFF == CANNOT_OPEN:
-        # A full disk has no room for a new file either.
-        free = shutil.disk_usage(path.parent).free
-        return (JournalDiskFailed if free < ROOM_BYTES else JournalOutOfReach)(found)
-    return JournalDamaged(f"{path} cannot be read: {error}")
 
 
 class JournalTailLost(JournalDamaged):

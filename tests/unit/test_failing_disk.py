@@ -27,10 +27,9 @@ from events.errors import (
     JournalDiskFailed,
     JournalOutOfReach,
     JournalWriteFailed,
-    unreadable,
 )
 from events.journal import Journal
-from events.journal_file import create_missing
+from events.journal_file import create_missing, unreadable
 from events.rows import Head
 from events.witness import Witness, WitnessFile, first_witness, read_witness
 from ops.exit_codes import code_for
