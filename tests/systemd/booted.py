@@ -165,7 +165,7 @@ class Booted:
 
     def log(self, *words: str) -> str:
         """Return the end of the machine's log, or what of it is asked for."""
-        return self.run("journalctl", "--no-pager", "-q", "-o", "cat", "-n", "60", *words).stdout
+        return self.run("journalctl", "--no-pager", "-q", "-o", "cat", "-n", "400", *words).stdout
 
     def show(self, unit: str, name: str) -> str:
         """Return one property of a unit."""

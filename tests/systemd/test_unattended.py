@@ -116,7 +116,7 @@ def test_one_that_hangs_is_ended_by_the_watchdog_and_trades_again(trading: Tradi
     machine = trading.machine
     stop = ("systemctl", "kill", "--signal=STOP", "--kill-whom=main", DAEMON)
     trading.ready_again("start after SIGSTOP", lambda: machine.did(*stop))
-    assert "Watchdog timeout" in machine.log("-u", DAEMON)
+    assert "Watchdog timeout" in machine.log("-u", DAEMON, "-n", "2000")
     machine.wait("nothing held", trading.is_free)
 
 
