@@ -5,7 +5,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint bench campaign lock install install-files uninstall clean
+.PHONY: help demo test lint bench campaign lock install install-commands install-files uninstall clean
 
 BIN := .venv/bin
 # Dots, one a package, so that a slow line looks slow and not dead.
@@ -108,7 +108,7 @@ install: ## Install the service: PREFIX=/usr/local DESTDIR=
 	  exit 1;; \
 	esac; \
 	echo "traded: installing into $(TO), about a minute"; \
-	mkdir -p "$(TO)" "$(DESTDIR)$(PREFIX)/bin"; \
+	mkdir -p "$(TO)"; \
 	"$$python" -m venv --clear "$(TO)"; \
 	printf '  %s pinned packages, hashes checked ' "$$(grep -c == requirements.lock)"; \
 	"$(TO)/bin/python" -m pip --disable-pip-version-check install --progress-bar off --no-compile \
@@ -117,9 +117,12 @@ install: ## Install the service: PREFIX=/usr/local DESTDIR=
 	  --no-deps --no-build-isolation .; \
 	grep -rlIF -e "$(TO)" "$(TO)/bin" "$(TO)/pyvenv.cfg" | xargs sed -i "s|$(TO)|$(HOME_DIR)|g"; \
 	"$(TO)/bin/python" -m compileall -q -j 0 -s "$(DESTDIR)" "$(TO)/lib"
+	@$(MAKE) --no-print-directory install-commands install-files
+
+install-commands:
+	@install -d "$(DESTDIR)$(PREFIX)/bin" $(dir $(MANUAL) $(COMPLETIONS))
 	@ln -sfn "$(HOME_DIR)/bin/traded" "$(DESTDIR)$(PREFIX)/bin/traded"
 	@install -m 0755 ops/verify-host "$(DESTDIR)$(PREFIX)/bin/traded-verify-host"
-	@install -d $(dir $(MANUAL) $(COMPLETIONS))
 	@"$(TO)/bin/python" -I -B -m ops.cli manual > $(MANUAL)
 	@for shell in bash zsh fish; do \
 	  "$(TO)/bin/python" -I -B -m ops.cli completion $$shell > "$(TO)/completion.$$shell"; \
@@ -127,7 +130,6 @@ install: ## Install the service: PREFIX=/usr/local DESTDIR=
 	@mv "$(TO)/completion.bash" $(word 1,$(COMPLETIONS))
 	@mv "$(TO)/completion.zsh" $(word 2,$(COMPLETIONS))
 	@mv "$(TO)/completion.fish" $(word 3,$(COMPLETIONS))
-	@$(MAKE) --no-print-directory install-files
 
 install-files:
 	@install -d "$(DESTDIR)$(UNITDIR)" "$(DESTDIR)$(SYSCONFDIR)/sysusers.d" \
@@ -160,6 +162,7 @@ uninstall: ## Remove it again; configuration, journals and their user stay
 	@if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then \
 	  systemctl disable --now --quiet 'traded*.timer' 'traded*.service' 2> /dev/null || true; \
 	  systemctl stop 'traded*.timer' 'traded*.service'; \
+	  rm -f /var/lib/systemd/timers/stamp-traded-*@*.timer; \
 	fi
 	@for unit in $(UNITS); do \
 	  rm -f "$(DESTDIR)$(UNITDIR)/$$unit"; \

@@ -19,18 +19,21 @@ class JournalError(Exception):
         return f"{self.args[0]}\n  next: {self.hint}"
 
 
-OUT_OF_REACH = frozenset({10, 13, 14})
-"""SQLite's codes where the disk fails or is full, or it may not make the files it reads by."""
-SHORT_READ = 522
-"""SQLite's code where the disk has failed by having less than it should: the file is damaged."""
-
-
 class JournalOutOfReach(JournalError):
     """Nothing is known of the file: this user, or this disk, lets nobody read it."""
 
     hint = (
         "its folder has to be writable for this user, on a disk that is: SQLite keeps a file "
         "beside the journal to read it; or read a copy, made with the -wal file"
+    )
+
+
+class JournalDiskFailed(JournalOutOfReach):
+    """Nothing is known of the file: its disk is full, or fails."""
+
+    hint = (
+        "make room on its disk, or see what ails it: SQLite keeps a file beside the journal to "
+        "read it"
     )
 
 
@@ -60,14 +63,6 @@ class JournalNewer(JournalError):
 
 class JournalDamaged(JournalError):
     """The content contradicts itself."""
-
-
-def unreadable(path: object, error: Exception) -> JournalError:
-    """Return what it means that SQLite cannot read the journal at `path`."""
-    code = getattr(error, "sqlite_errorcode", 0)
-    if code & 0xFF in OUT_OF_REACH and code != SHORT_READ:
-        return JournalOutOfReach(f"{path} cannot be opened to be read: {error}")
-    return JournalDamaged(f"{path} cannot be read: {error}")
 
 
 class JournalTailLost(JournalDamaged):

@@ -22,7 +22,6 @@ from events.errors import (
     JournalError,
     JournalForeign,
     JournalWriteFailed,
-    unreadable,
 )
 from events.files import assert_there, schema, statements
 from events.journal_connection import INSERT, TurnConnection
@@ -30,6 +29,7 @@ from events.journal_file import (
     SQLITE_VERSION,
     check_identity,
     create_missing,
+    unreadable,
     uri,
 )
 from events.lock import FileLock, lock_path

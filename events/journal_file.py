@@ -4,13 +4,22 @@ What is appended to it, and read from it, is `events.journal`'s.
 """
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 
 from events.chain import Row
-from events.errors import JournalForeign, JournalLocked, JournalNewer, unreadable
+from events.errors import (
+    JournalDamaged,
+    JournalDiskFailed,
+    JournalError,
+    JournalForeign,
+    JournalLocked,
+    JournalNewer,
+    JournalOutOfReach,
+)
 from events.failed_write import cannot_write
 from events.files import assert_nothing_left, schema
 from events.witness import fsync_folder
@@ -24,6 +33,10 @@ FORM, CONTINUED_FORM = 1, 2
 SQLITE_VERSION = sqlite3.sqlite_version
 PAGE_BYTES = 4096
 """With the append-only trigger small pages insert a fifth faster than 16k ones (measured)."""
+
+DISK_FAILED = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL})
+ROOM_BYTES = 1_000_000
+"""With less than that free, a file that cannot be made is one there is no room for."""
 
 ROWS_A_STATEMENT = 250
 _ROW = "(?, ?, ?, ?, ?, ?, ?, ?)"
@@ -133,6 +146,20 @@ def fold_log(path: Path) -> None:
     for end in ("-wal", "-shm"):
         path.with_name(path.name + end).unlink(missing_ok=True)
     fsync_folder(path.parent)
+
+
+def unreadable(path: Path, error: Exception) -> JournalError:
+    """Return what it means that SQLite cannot read the journal at `path`."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    kind, found = code & 0xFF, f"{path} cannot be opened to be read: {error}"
+    # A disk that has less than it should has lost a part of the file.
+    if kind in DISK_FAILED and code != sqlite3.SQLITE_IOERR_SHORT_READ:
+        return JournalDiskFailed(found)
+    if kind == sqlite3.SQLITE_CANTOPEN:
+        # It cannot make the files it reads by; on a full disk there is no room for them.
+        is_full = shutil.disk_usage(path.parent).free < ROOM_BYTES
+        return JournalDiskFailed(found) if is_full else JournalOutOfReach(found)
+    return JournalDamaged(f"{path} cannot be read: {error}")
 
 
 def check_identity(path: Path) -> None:

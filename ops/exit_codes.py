@@ -46,6 +46,7 @@ _BY_ERROR: Final = {
     "NothingToSeal": ExitCode.REFUSED,
     "JournalShared": ExitCode.BAD_CONFIG,
     "JournalOutOfReach": ExitCode.FAILURE,
+    "JournalDiskFailed": ExitCode.JOURNAL_WRITE_FAILED,
     "JournalError": ExitCode.JOURNAL_DAMAGED,
     "BadLogFormat": ExitCode.USAGE,
     "BadSecret": ExitCode.BAD_CONFIG,

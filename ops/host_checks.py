@@ -6,6 +6,7 @@ Everything is looked at and nothing is changed. No secret is read: that its file
 import grp
 import json
 import pwd
+import re
 import shutil
 import stat
 import subprocess
@@ -36,6 +37,9 @@ BACKUP_WARN, BACKUP_FAIL = timedelta(hours=26), timedelta(days=3)
 ASK_S: Final = 30.0
 VERIFY_MAX_S: Final = 3600.0
 _OTHERS_WRITE, _OTHERS = 0o022, 0o007
+_CREDENTIAL: Final = re.compile(
+    r"^(LoadCredential|LoadCredentialEncrypted|SetCredentialEncrypted)=(.*)$", re.MULTILINE
+)
 
 
 class Verdict(StrEnum):
@@ -234,13 +238,7 @@ def _credentials(host: Host) -> Iterator[Point]:
 def _credential(host: Host, base: str, name: str, otherwise: Verdict) -> Point:
     """Judge one secret by where its unit takes it from; its text is not read."""
     unit = host.unit(base)
-    asked = "--property=LoadCredential,LoadCredentialEncrypted,SetCredentialEncrypted"
-    _, text = _output("systemctl", "show", asked, unit)
-    given = dict(
-        line.partition("=")[2].split(":", 1)
-        for line in text.splitlines()
-        if ":" in line.partition("=")[2]
-    )
+    given = _credentials_of(unit)
     if name in given and not given[name].startswith("/"):
         return Point(name, Verdict.PASS, f"in {unit}, encrypted")
     if name in given:
@@ -248,11 +246,9 @@ def _credential(host: Host, base: str, name: str, otherwise: Verdict) -> Point:
         wrong = ""
         if not path.is_file():
             wrong = f"{unit} takes it from {given[name]}, which is not there"
-        elif path.stat().st_mode & (_OTHERS_WRITE | _OTHERS):
+        elif _is_open(path) and _is_open(path.parent):
             wrong = f"{given[name]} is open to others than its owner"
         return _judged(name, wrong, f"in {given[name]}", "systemd-creds encrypt; chmod 0600")
-    if f"{name}=" in text:
-        return Point(name, Verdict.PASS, f"in {unit}")
     file = host.root / f"etc/traded/{host.name}.env"
     if file.is_file() and f"{name.upper()}=" in file.read_text(encoding="utf-8", errors="replace"):
         where = f"/{file.relative_to(host.root)}"
@@ -261,6 +257,27 @@ def _credential(host: Host, base: str, name: str, otherwise: Verdict) -> Point:
         )
     then = f"`traded secrets export-unit`, into a drop-in of {unit}"
     return Point(name, otherwise, f"{unit} gets none", then)
+
+
+def _is_open(path: Path) -> bool:
+    """Return whether others than the owner may read it, or write it."""
+    return bool(path.stat().st_mode & (_OTHERS_WRITE | _OTHERS))
+
+
+def _credentials_of(unit: str) -> dict[str, str]:
+    """Return where a unit has each of its credentials from: a file, or a text in the unit.
+
+    Its files are read as systemd reads them: `systemctl show` has no form for credentials.
+    """
+    _, text = _output("systemctl", "cat", unit)
+    given: dict[str, dict[str, str]] = {}
+    for setting, value in _CREDENTIAL.findall(text):
+        name, _, source = value.partition(":")
+        if name:
+            given.setdefault(setting, {})[name] = source.strip()
+        else:  # An empty one begins anew.
+            given.pop(setting, None)
+    return {name: source for each in given.values() for name, source in each.items()}
 
 
 def _clock(_host: Host) -> Iterator[Point]:

@@ -175,9 +175,7 @@ class Backtest:
 
 def words_of(ended: Ended) -> Iterator[str]:
     """Say what is wrong with how a daemon on a failing disk ended, and with its last words."""
-    # At the start a disk may fail a reader, who cannot know whether it is the disk for good.
-    is_unread = ended.code == ExitCode.FAILURE and "cannot be opened to be read" in ended.said
-    if ended.code not in {0, WRITE_FAILED} and not is_unread:
+    if ended.code not in {0, WRITE_FAILED}:
         yield f"it ended with {ended.code}: {ended.said[-300:]}"
     if "Traceback" in ended.said:
         yield f"it ended in a traceback: {ended.said[-300:]}"

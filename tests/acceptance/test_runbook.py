@@ -17,6 +17,8 @@ ROOT = Path(__file__).parents[2]
 SUBJECTS = (
     "Start",
     "Stop",
+    "Reload",
+    "Killed, crashed or hung",
     "Upgrade",
     "Halt",
     "Flatten",
@@ -28,6 +30,7 @@ SUBJECTS = (
     "Disk full",
     "The journal is damaged",
     "The journal is lost, without a backup",
+    "Remove",
     "The console from elsewhere",
     "The log",
     "Ports",

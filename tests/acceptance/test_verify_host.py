@@ -23,7 +23,7 @@ ACCOUNT = "DU7654321"
 SYSTEMCTL = """#!/bin/sh
 for each; do unit=$each; done
 case "$*" in
-  *LoadCredential*)
+  cat*)
     echo "LoadCredentialEncrypted={name}:/etc/traded/credentials/{name}" ;;
   *)
     printf '%s\\n' LoadState={load} UnitFileState={file} ActiveState={active} SubState=running \\

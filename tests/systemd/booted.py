@@ -1,7 +1,8 @@
 """A machine with systemd as its first process: this host's files under a layer of its own.
 
 What is done there is gone when it is closed. It has no network but its own loopback. traded is
-installed there by `make install-files`; the code and its packages are the ones under test.
+installed there as `make install` does it, but for what pip fetches: the environment has the code
+and the packages that are under test.
 """
 
 import os
@@ -15,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-WAIT_S = 90.0
+WAIT_S = 240.0
+"""Much more than anything takes: a machine may be busy with others."""
 PREFIX = "/opt/traded"
 _TOOLS = ("systemd-nspawn", "nsenter", "mount", "make")
 _CONTAINER = (
@@ -25,12 +27,18 @@ _CONTAINER = (
     "--capability=CAP_BPF,CAP_NET_ADMIN,CAP_SYS_ADMIN,CAP_SYS_RESOURCE,CAP_PERFMON",
     *("--boot", "--console=pipe"),
 )
-_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
-# Python itself may lie in a home, which the sandbox hides.
-_WRAPPER = f"""#!/bin/sh
-export PYTHONPATH={PREFIX}/code:{PREFIX}/packages LD_LIBRARY_PATH={PREFIX}/python/lib
-exec {PREFIX}/python/bin/python{_VERSION} -m ops.cli "$@"
-"""
+_VERSION = f"python{sys.version_info.major}.{sys.version_info.minor}"
+_ENVIRONMENT = {
+    "pyvenv.cfg": f"home = {PREFIX}/python/bin\ninclude-system-site-packages = false\n",
+    f"lib/{_VERSION}/site-packages/traded.pth": f"{PREFIX}/code\n{PREFIX}/packages\n",
+    "bin/traded": f"""#!{PREFIX}/lib/traded/bin/python
+import sys
+from ops.cli import main
+sys.exit(main())
+""",
+}
+"""What pip makes of an environment and of traded in it."""
+_MAKE = ("make", "-s", "-C", f"{PREFIX}/code", f"PREFIX={PREFIX}")
 
 
 class NoMachine(Exception):
@@ -41,7 +49,7 @@ class Booted:
     """A booted machine; `folder` is for its layer, and is on a file system that bears one."""
 
     def __init__(self, folder: Path) -> None:
-        """Boot it.
+        """Boot it, and install traded there.
 
         Raises:
             NoMachine: this host cannot.
@@ -60,14 +68,14 @@ class Booted:
             raise
 
     def _mount(self) -> None:
-        _mount("-t", "tmpfs", "-o", "size=1g", "tmpfs", str(self._folder))
+        _mount("-t", "tmpfs", "-o", "size=2g", "tmpfs", str(self._folder))
         for each in ("upper", "work", "root"):
             (self._folder / each).mkdir()
         layers = f"lowerdir=/,upperdir={self._folder}/upper,workdir={self._folder}/work"
         _mount("-t", "overlay", "-o", layers, "overlay", str(self.root))
 
     def _furnish(self) -> None:
-        """Leave out what this host starts, and install traded."""
+        """Leave out what this host starts, and have a place for what is shown."""
         etc = self.root / "etc"
         for wanted in (etc / "systemd" / "system").glob("*.wants/*"):
             wanted.unlink()
@@ -75,13 +83,13 @@ class Booted:
         (etc / "machine-id").unlink(missing_ok=True)
         (etc / "machine-id").write_text("5e0d5e0d5e0d5e0d5e0d5e0d5e0d5e0d\n")
         shutil.rmtree(etc / "traded", ignore_errors=True)
-        target = ["install-files", f"DESTDIR={self.root}", f"PREFIX={PREFIX}"]
-        subprocess.run(["make", "-s", *target], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-        at = self.root / PREFIX.removeprefix("/")
-        for each in ("code", "packages", "python", "bin"):
-            (at / each).mkdir(parents=True, exist_ok=True)
-        (at / "bin" / "traded").write_text(_WRAPPER)
-        (at / "bin" / "traded").chmod(0o755)
+        # Python itself may lie in a home, which the sandbox hides.
+        for each in ("code", "packages", "python"):
+            (self.root / PREFIX.removeprefix("/") / each).mkdir(parents=True)
+        for library in Path(sys.base_prefix, "lib").glob("libpython*.so*"):
+            link = self.root / "usr/local/lib" / library.name
+            link.unlink(missing_ok=True)
+            link.symlink_to(f"{PREFIX}/python/lib/{library.name}")
 
     def _boot(self) -> None:
         packages = sysconfig.get_paths()["purelib"]
@@ -105,8 +113,21 @@ class Booted:
                 log_text = (self._folder / "boot.log").read_text(errors="replace")
                 raise NoMachine(f"systemd-nspawn does not boot here: {log_text[-500:]}")
             time.sleep(0.1)
-        self.did("systemd-sysusers", "traded.conf")
-        self.did("systemd-tmpfiles", "--create", "traded.conf")
+        self.did("ldconfig")
+        self.install()
+
+    def install(self) -> str:
+        """Install traded; return what that says."""
+        for name, text in _ENVIRONMENT.items():
+            self.write(f"{PREFIX}/lib/traded/{name}", text)
+        self.did("chmod", "755", f"{PREFIX}/lib/traded/bin/traded")
+        python = f"{PREFIX}/python/bin/{_VERSION}"
+        self.did("ln", "-s", python, f"{PREFIX}/lib/traded/bin/python")
+        return self.did(*_MAKE, "install-commands", "install-files")
+
+    def uninstall(self) -> str:
+        """Remove it again; return what that says."""
+        return self.did(*_MAKE, "uninstall")
 
     @property
     def first_process(self) -> int | None:
@@ -144,7 +165,7 @@ class Booted:
 
     def log(self, *words: str) -> str:
         """Return the end of the machine's log, or what of it is asked for."""
-        return self.run("journalctl", "--no-pager", "-q", "-o", "cat", "-n", "60", *words).stdout
+        return self.run("journalctl", "--no-pager", "-q", "-o", "cat", "-n", "400", *words).stdout
 
     def show(self, unit: str, name: str) -> str:
         """Return one property of a unit."""

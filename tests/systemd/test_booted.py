@@ -1,7 +1,6 @@
-"""The service on a booted machine: told ready, watched, killed, wrong, stopped, removed."""
+"""The service on a booted machine: told ready, hanging, wrong, in its sandbox, one of several."""
 
 import json
-import subprocess
 
 from tests.systemd.booted import PREFIX, ROOT, Booted
 from tests.systemd.conftest import QUICK, TRADES
@@ -50,25 +49,9 @@ def test_it_is_ready_when_it_answers_and_whoever_types_status_finds_it(machine: 
     assert "not running: signal SIGTERM" in machine.did("traded", "status")
 
 
-def test_a_killed_one_is_ready_again_on_the_same_books(machine: Booted) -> None:
-    before = start(machine)
-    machine.did("systemctl", "kill", "--signal=KILL", "--kill-whom=main", DAEMON)
-    # The promise is 10 s; a machine that is busy with others takes a while to load Python.
-    machine.wait("second start", lambda: is_ready_again(machine, before))
-    assert machine.show(DAEMON, "NRestarts") == "1"
-    assert "recovered from" in machine.log("-u", DAEMON)
-    assert "running (process" in machine.did("traded", "status")
-
-
-def test_a_stopped_process_and_a_loop_that_hangs_are_ended_by_the_watchdog(
-    machine: Booted,
-) -> None:
+def test_a_loop_that_hangs_is_ended_by_the_watchdog_and_the_log_has_where(machine: Booted) -> None:
     machine.drop_in(DAEMON, f"{QUICK}WatchdogSec=4\nTimeoutAbortSec=2\n")
     before = start(machine)
-    machine.did("systemctl", "kill", "--signal=STOP", "--kill-whom=main", DAEMON)
-    machine.wait("start after SIGSTOP", lambda: is_ready_again(machine, before))
-    assert "Watchdog timeout" in machine.log("-u", DAEMON)
-    before = machine.show(DAEMON, "MainPID")
     machine.did("sh", "-c", "echo 600 > /var/lib/traded/hang.new")
     machine.did("chown", "traded", "/var/lib/traded/hang.new")
     machine.did("mv", "/var/lib/traded/hang.new", "/var/lib/traded/hang")
@@ -84,6 +67,10 @@ def test_a_crash_loop_ends_and_is_alerted(machine: Booted) -> None:
     assert machine.show(DAEMON, "NRestarts") == "5"
     alert = "traded: traded.service has failed"
     machine.wait("alert", lambda: alert in machine.log("-p", "alert"))
+    # As the runbook has it, the cause ended.
+    machine.drop_in(DAEMON, QUICK)
+    machine.did("sh", "-c", "systemctl reset-failed traded && systemctl start traded")
+    assert machine.show(DAEMON, "ActiveState") == "active"
 
 
 def test_a_bad_configuration_is_not_tried_again(machine: Booted) -> None:
@@ -94,21 +81,6 @@ def test_a_bad_configuration_is_not_tried_again(machine: Booted) -> None:
     assert machine.show(DAEMON, "NRestarts") == "0"
     assert "/etc/traded/traded.toml: mode: " in machine.log("-u", DAEMON)
     machine.wait("alert", lambda: "has failed" in machine.log("-p", "alert"))
-
-
-def test_a_disk_that_takes_nothing_restarts_it_slowly_with_an_alert_of_its_own(
-    machine: Booted,
-) -> None:
-    pid = start(machine)
-    # Its own user, for this it needs no privilege.
-    machine.did("runuser", "-u", "traded", "--", "prlimit", "--pid", pid, "--fsize=0:0")
-    machine.wait("end", lambda: machine.show(DAEMON, "ExecMainStatus") == "74")
-    machine.wait("wait", lambda: machine.show(DAEMON, "SubState") == "stop-post")
-    alert = "traded: traded-cannot-write has failed"
-    machine.wait("alert", lambda: alert in machine.log("-p", "alert"))
-    # It waits longer than the crash loop's bound allows to count, 300 s / 5 starts.
-    machine.did("systemctl", "kill", "--kill-whom=control", DAEMON)
-    machine.wait("second start", lambda: is_ready_again(machine, pid))
 
 
 def test_the_accounts_number_comes_as_a_credential_and_is_seen_nowhere(machine: Booted) -> None:
@@ -179,21 +151,6 @@ def test_the_sandbox_hides_and_forbids_what_no_daemon_needs(machine: Booted) -> 
     }
 
 
-def test_a_reload_takes_a_changed_limit_and_refuses_a_bad_file(machine: Booted) -> None:
-    start(machine)
-    config = TRADES.replace("max_order_shares = ", "max_order_shares = 7 #", 1)
-    assert config != TRADES
-    machine.write("/etc/traded/traded.toml", config)
-    machine.did("systemctl", "reload", DAEMON)
-    assert machine.show(DAEMON, "ActiveState") == "active"
-    reloaded = "limits.account.max_order_shares: 100000 -> 7"
-    assert reloaded in machine.log("-u", DAEMON, "-n", "200")
-    machine.write("/etc/traded/traded.toml", config.replace("= 7 #", '= "many" #'))
-    assert machine.run("systemctl", "reload", DAEMON).returncode != 0
-    assert machine.show(DAEMON, "ActiveState") == "active"
-    assert "the configuration in force stays" in machine.log("-u", DAEMON)
-
-
 def test_two_accounts_run_side_by_side_and_one_leaves_the_other_alone(machine: Booted) -> None:
     machine.write("/etc/traded/second.toml", f'account = "second"\n{TRADES}')
     machine.did("systemd-tmpfiles", "--create", "traded.conf")
@@ -224,18 +181,6 @@ def test_a_run_that_is_to_end_by_itself_is_ended_and_not_restarted(machine: Boot
         machine.did("rm", "/etc/traded/traded.env")
 
 
-def test_timers_are_set_and_what_they_start_does_its_work(machine: Booted) -> None:
-    start(machine)
-    for job in ("backup", "verify", "ready", "report-daily", "report-weekly"):
-        machine.did("systemctl", "start", f"traded-{job}@traded.timer")
-        assert machine.show(f"traded-{job}@traded.timer", "NextElapseUSecRealtime")
-    for job in ("backup", "verify"):
-        machine.did("systemctl", "start", f"traded-{job}@traded.service")
-        assert machine.show(f"traded-{job}@traded.service", "Result") == "success"
-    assert "backups" in machine.did("ls", "/var/lib/traded")
-    machine.run("systemctl", "stop", "traded-*.timer")
-
-
 def test_whoever_watches_does_so_with_the_daemon_up_and_down(machine: Booted) -> None:
     watch = "traded-watch.service"
     machine.drop_in(watch, f"[Service]\nSetCredential=traded_watch_token:{TOKEN}\n")
@@ -250,22 +195,3 @@ def test_whoever_watches_does_so_with_the_daemon_up_and_down(machine: Booted) ->
     machine.wait("refusal", lambda: machine.show(watch, "ActiveState") == "failed")
     alert = "traded: traded-watch.service has failed"
     machine.wait("alert", lambda: alert in machine.log("-p", "alert"))
-
-
-def test_removing_it_leaves_configuration_and_journals(machine: Booted) -> None:
-    start(machine)
-    machine.did("systemctl", "enable", DAEMON, "traded-verify@traded.timer")
-    within = [f"DESTDIR={machine.root}", f"PREFIX={PREFIX}"]
-    machine.did("systemctl", "stop", DAEMON)
-    # A copy of the installed files, since the code itself is mounted into this one.
-    subprocess.run(["make", "-s", "uninstall", *within], cwd=ROOT, check=True, capture_output=True)
-    machine.did("systemctl", "daemon-reload")
-    left = machine.did(
-        "sh", "-c", "find /etc/systemd /etc/sysusers.d /etc/tmpfiles.d -name 'traded*'"
-    )
-    assert [line for line in left.splitlines() if "service.d" not in line] == []
-    assert "paper-broker-paper.db" in machine.did("ls", "/var/lib/traded")
-    assert machine.did("ls", "/etc/traded/traded.toml")
-    again = [*within, "install-files"]
-    subprocess.run(["make", "-s", *again], cwd=ROOT, check=True, capture_output=True)
-    machine.did("systemctl", "daemon-reload")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon.exit_codes import ExitCode
 from daemon.stopping.side_file import (
     LAST_WORD_BYTES,
     RESERVE_BYTES,
@@ -21,11 +22,17 @@ from daemon.stopping.side_file import (
     write_last_word,
 )
 from events import OperatorCancelAsked, OperatorKilled
-from events.errors import JournalDamaged, JournalOutOfReach, JournalWriteFailed, unreadable
+from events.errors import (
+    JournalDamaged,
+    JournalDiskFailed,
+    JournalOutOfReach,
+    JournalWriteFailed,
+)
 from events.journal import Journal
-from events.journal_file import create_missing
+from events.journal_file import create_missing, unreadable
 from events.rows import Head
 from events.witness import Witness, WitnessFile, first_witness, read_witness
+from ops.exit_codes import code_for
 from tests.builders import a_bar, records
 from tests.journals import OPENED, writing
 
@@ -76,19 +83,23 @@ async def test_a_log_that_cannot_be_folded_back_poisons_the_journal(tmp_path: Pa
 @pytest.mark.parametrize(
     ("code", "kind"),
     [
-        (sqlite3.SQLITE_FULL, JournalOutOfReach),
-        (sqlite3.SQLITE_IOERR_READ, JournalOutOfReach),
-        (sqlite3.SQLITE_IOERR_SHMSIZE, JournalOutOfReach),
+        (sqlite3.SQLITE_FULL, JournalDiskFailed),
+        (sqlite3.SQLITE_IOERR_READ, JournalDiskFailed),
+        (sqlite3.SQLITE_IOERR_SHMSIZE, JournalDiskFailed),
+        # There is room, so it is something else that keeps it from making its files.
+        (sqlite3.SQLITE_CANTOPEN, JournalOutOfReach),
         (sqlite3.SQLITE_IOERR_SHORT_READ, JournalDamaged),
         (sqlite3.SQLITE_CORRUPT, JournalDamaged),
     ],
 )
 def test_a_disk_that_fails_a_reader_does_not_make_the_journal_a_damaged_one(
-    code: int, kind: type[Exception]
+    code: int, kind: type[Exception], tmp_path: Path
 ) -> None:
     error = sqlite3.OperationalError("disk I/O error")
     error.sqlite_errorcode = code
-    assert type(unreadable("journal.db", error)) is kind
+    found = unreadable(tmp_path / "journal.db", error)
+    assert type(found) is kind
+    assert (code_for(found) is ExitCode.JOURNAL_WRITE_FAILED) == (kind is JournalDiskFailed)
 
 
 def test_a_witness_that_the_disk_takes_in_parts_is_whole(

@@ -3,7 +3,7 @@
 Whatever text is not ours is one line of bounded length in it; secrets and account numbers are not.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import msgspec
@@ -59,6 +59,13 @@ class Writer:
         return Message(
             parcel.severity, *self._clean(subject, body, facts.status.account), at, count
         )
+
+    def alone(self, alert: Alert, stands: Iterable[str], alias: str) -> Message:
+        """Return the message that tells one alert, and how things stand, in lines."""
+        subject = f"{alert.severity.upper()} {alert.title}"
+        told = _told([alert], Parcel("", [alert], {}))
+        body = "\n".join([*told, "", *stands, "", f"Next: {alert.next}"])
+        return Message(alert.severity, *self._clean(subject, body, alias), alert.at, 1)
 
     def test(self, alias: str, at: int) -> Message:
         """Return a message that was asked for to see whether it arrives."""

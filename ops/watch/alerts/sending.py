@@ -1,7 +1,7 @@
 """Sends what is in the outbox: a task a target, so that a dead one keeps nobody waiting."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import msgspec
@@ -29,8 +29,26 @@ class Pace(msgspec.Struct, frozen=True):
 
 PACE: Final = Pace()
 
+Once = Callable[[], Awaitable[str]]
+"""Sends once, and returns why it did not arrive."""
 Became = Callable[[str, str], None]
 """Is told of a target that stops to take messages, with why, or takes them again, with ""."""
+
+
+async def deliver(once: Once, pace: Pace = PACE) -> str:
+    """Send until it arrives; return why it did not, after so many attempts."""
+    retrying = AsyncRetrying(
+        stop=stop_after_attempt(pace.attempts),
+        wait=wait_random_exponential(multiplier=1, max=pace.wait_max_s),
+        retry=retry_if_result(bool),
+        retry_error_callback=lambda state: state.outcome.result() if state.outcome else "",
+    )
+
+    async def attempt() -> str:
+        return await once()
+
+    why: str = await retrying(attempt)
+    return why
 
 
 class Sending:
@@ -74,7 +92,7 @@ class Sending:
     async def _deliver(self, message: Message) -> bool:
         """Send one message, again where it fails; say whether it has arrived."""
         name, standing = self._name, self._standing
-        why = await self._attempt(message)
+        why = await deliver(lambda: self._once(message), self._pace)
         if why:
             is_new = name not in standing.failing
             standing.fails(name, why)
@@ -90,18 +108,6 @@ class Sending:
             standing.fails(name, "")
             self._became(name, "")
         return True
-
-    async def _attempt(self, message: Message) -> str:
-        """Return why it did not arrive, after so many attempts."""
-        pace = self._pace
-        retrying = AsyncRetrying(
-            stop=stop_after_attempt(pace.attempts),
-            wait=wait_random_exponential(multiplier=1, max=pace.wait_max_s),
-            retry=retry_if_result(bool),
-            retry_error_callback=lambda state: state.outcome.result() if state.outcome else "",
-        )
-        why: str = await retrying(self._once, message)
-        return why
 
     async def _once(self, message: Message) -> str:
         why = await self._delivery.send(message, self._pace.deadline_s)
