@@ -153,7 +153,7 @@ def test_what_is_held_says_why_and_how_it_ends(browser: Browser, held: Site) -> 
     assert "Kill switchENGAGED" in stops.replace(" ", "").replace("Killswitch", "Kill switch")
     assert "HALT on everything: kill switch" in stops
     assert "a look first" in stops
-    assert 'traded resume --why "..."' in browser.texts("#holds code")
+    assert 'traded resume --why "what you found"' in browser.texts("#holds code")
     unknown = browser.text("#unknown-list")
     assert "UNKNOWN order" in unknown
     assert "the line went dead" in unknown

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from daemon.brokers.gateway.windows import Windows
-from daemon.config.options import Config
-from daemon.keeping.shelf import backups_of
+from daemon.config.options import OUTSIDE, Config
+from daemon.keeping.shelf import newest_at
 from events import Record, nanoseconds
 from events.errors import JournalError
 from events.journal import JournalReader
@@ -20,7 +20,7 @@ from ops.log.lines import Level, Log
 from ops.moments import now_in
 from ops.standing import status_of
 from ops.watch.alerts.alert import Alert, Severity
-from ops.watch.alerts.conditions import OUTSIDE, Conditions, Facts
+from ops.watch.alerts.conditions import Conditions, Facts
 from ops.watch.alerts.delivery import Delivery
 from ops.watch.alerts.kept import NEVER, kept_path, read_kept, write_kept
 from ops.watch.alerts.messages import Writer, figures
@@ -241,9 +241,7 @@ class Alerting:
         if not 0 <= at - self._backups_at < BACKUPS_S:
             self._backups_at = at
             opened = state.identity.opened
-            there = backups_of(opened.journal_id, self._backups) if opened else []
-            newest = max((file.stat().st_mtime for file in there), default=None)
-            self._backup_at = None if newest is None else datetime.fromtimestamp(newest, UTC)
+            self._backup_at = newest_at(opened.journal_id, self._backups) if opened else None
         return Facts(
             now,
             state,

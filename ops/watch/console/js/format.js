@@ -101,11 +101,6 @@ export const stamp = (at) => Date.parse(at);
 export const moment = (at) => (at ? new Date(at).toISOString().slice(0, 19).replace("T", " ") : NOTHING);
 export const clock = (at) => (at ? new Date(at).toISOString().slice(11, 19) : NOTHING);
 
-/** A text that is to be typed into a shell as one word, whatever is in it. */
-export function word(text) {
-  const shown = oneLine(text);
-  return /^[\w@%+=:,./-]+$/.test(shown) ? shown : `'${shown.replaceAll("'", "'\\''")}'`;
-}
 
 /** `text` without what breaks the line, hides, or turns its direction: such is shown by its code. */
 export function oneLine(text, longest = 400) {
