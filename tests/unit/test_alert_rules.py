@@ -134,6 +134,7 @@ class Stands:
         self.beat: Heartbeat | None = None
         self.backup_at: datetime | None = NOW + timedelta(days=300)
         self.problem, self.gone, self.overdue = "", False, False
+        self.chat = ""
 
     def at(self, now: datetime) -> Sequence[Alert]:
         status = status_of(self.state, self._journal, self.daemon, now)
@@ -143,6 +144,7 @@ class Stands:
         facts = Facts(
             *(now, self.state, status, self.problem),
             *(self.daemon, self.gone, self.beat, self.backup_at),
+            chat=self.chat,
         )
         return list(self._conditions.look(facts, self._memory))
 
@@ -277,3 +279,18 @@ def a_beat(seconds: float = 0, *, bars: int = 0, decisions: int = 0) -> Heartbea
     return msgspec.convert(
         {**told, **counts, **durations, **lasts}, Heartbeat, from_attributes=True
     )
+
+
+def test_a_chat_that_hears_nobody_is_told_after_two_minutes_and_when_it_hears_again(
+    tmp_path: Path,
+) -> None:
+    stands = Stands(tmp_path, *UP)
+    stands.chat = "code 401: the token is not known there"
+    assert stands.after(0, 60, 119) == []
+    (told,) = stands.at(NOW + timedelta(seconds=120))
+    assert (told.severity, told.title) == (Severity.WARNING, "the chat hears nobody")
+    assert "401" in told.text
+    assert "traded-chat" in told.next
+    assert stands.after(121, 900) == []
+    stands.chat = ""
+    assert stands.after(901) == ["over: the chat hears nobody"]

@@ -15,6 +15,7 @@ from events import Record, nanoseconds
 from events.errors import JournalError
 from events.journal import JournalReader
 from events.lock import holder, lock_path
+from ops.chat.standing import chat_problem
 from ops.daemon_state import DaemonState, Running
 from ops.log.lines import Level, Log
 from ops.moments import now_in
@@ -66,6 +67,7 @@ class Alerting:
         self._journal, self._log, self._clock = journal, log, clock
         self._environment, self._backups, self._writer = environment, backups, writer
         alerts = config.watch.alerts
+        self._has_chat = bool(config.watch.chat.allowed)
         names = {each.target.name: each.target.tag for each in deliveries}
         self.standing = AlertStanding(list(names), bool(ping_url))
         self.kept, problem = read_kept(kept_path(journal))
@@ -242,6 +244,8 @@ class Alerting:
             self._backups_at = at
             opened = state.identity.opened
             self._backup_at = newest_at(opened.journal_id, self._backups) if opened else None
+        if self._has_chat:
+            self.standing.hears(chat_problem(self._journal, self._environment, now))
         return Facts(
             now,
             state,
@@ -251,6 +255,7 @@ class Alerting:
             self._gone,
             seen.heartbeat,
             self._backup_at,
+            self.standing.chat,
         )
 
     def _alive(self, day: str, facts: Facts) -> Alert:

@@ -26,7 +26,8 @@ class Facts(msgspec.Struct):
     """What is known at `now`. `problem` says why the books are not of now.
 
     `gone` says that nobody has held the journal since before the books were read. `backup_at` is
-    when the newest backup was made, None where there is none.
+    when the newest backup was made, None where there is none; `chat` why the inbound chat hears
+    nobody, empty where it does or none is wanted.
     """
 
     now: datetime
@@ -37,6 +38,7 @@ class Facts(msgspec.Struct):
     gone: bool
     heartbeat: Heartbeat | None
     backup_at: datetime | None
+    chat: str = ""
 
     @property
     def sends(self) -> bool:
@@ -114,6 +116,10 @@ class Conditions:
                 "`traded verify`",
                 5 if known else 600,
             )
+        if facts.chat:
+            title, text = "the chat hears nobody", f"no status and no kill from there: {facts.chat}"
+            then = "`systemctl status traded-chat`; or start it: `traded chat`"
+            yield _Condition("chat", Severity.WARNING, title, text, then, 120)
         if not facts.state.seq:
             return
         yield from _process(facts)
