@@ -45,7 +45,7 @@ class BotApi:
         return "\n".join(text for _, text in self.said)
 
     def write(self, text: object, *, chat: int = ANN, **fields: object) -> None:
-        """Let somebody write to the bot; `fields` are the message's, `of` its chat, `by` its writer."""
+        """Let somebody write; `fields` are of the message, `of` its chat, `by` whom."""
         number = next(self._numbers)
         kind = str(fields.pop("kind", "message"))
         message = {
