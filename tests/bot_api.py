@@ -19,6 +19,7 @@ class BotApi:
 
     `faults` are answers to getUpdates before any other: a code and a body each. `forgets` lets it
     hand out everything again, whatever was done with; `mute` is the code sendMessage ends with.
+    `elsewhere` is where it sends who asks for messages.
     """
 
     def __init__(self) -> None:
@@ -27,6 +28,7 @@ class BotApi:
         self.faults: list[tuple[int, bytes]] = []
         self.forgets = False
         self.mute = 200
+        self.elsewhere = ""
         self.asked = 0
         self._waiting: list[dict[str, object]] = []
         self._numbers = itertools.count(500)
@@ -96,6 +98,8 @@ class BotApi:
 
     async def _updates(self, given: dict[str, Any]) -> web.Response:
         self.asked += 1
+        if self.elsewhere:
+            return web.Response(status=307, headers={"Location": self.elsewhere})
         self.offsets.append(given.get("offset"))
         if self.faults:
             code, body = self.faults.pop(0)

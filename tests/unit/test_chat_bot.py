@@ -97,13 +97,21 @@ def test_an_answer_without_end_is_not_read_to_its_end() -> None:
         assert isinstance(failure(api, 200, body), TooLarge)
 
 
+def test_a_redirect_is_not_followed_with_the_token_in_hand() -> None:
+    with BotApi() as api, BotApi() as elsewhere:
+        api.elsewhere = f"{elsewhere.url}/bot{TOKEN}/getUpdates"
+        with pytest.raises(BotError, match="code 307"):
+            asked(api.url, lambda bot: bot.batch(None))
+        assert elsewhere.asked == 0
+
+
 def test_nobody_there_and_a_wrong_token_are_told_without_the_address() -> None:
     with BotApi() as api:
         gone = api.url
         other = TOKEN.replace("planted", "plantet")
         with pytest.raises(BotError, match="code 401: the token is not known there") as refused:
             asked(api.url, lambda bot: bot.batch(None), other)
-    with pytest.raises(BotError, match="it does not answer: ClientConnector") as away:
+    with pytest.raises(BotError, match=r"it does not answer: ClientConnectorError$") as away:
         asked(gone, lambda bot: bot.batch(None))
     assert "plante" not in f"{refused.value}{away.value}"
 
