@@ -136,11 +136,12 @@ class Stands:
         self.backup_at: datetime | None = NOW + timedelta(days=300)
         self.problem, self.gone, self.overdue = "", False, False
         self.chat = ""
+        self.free_bytes = 10**12
 
     def at(self, now: datetime) -> Sequence[Alert]:
         status = status_of(self.state, self._journal, self.daemon, now)
         # The machine's own disk is no matter of these tests.
-        room = msgspec.structs.replace(status.disk, free_bytes=10**12)
+        room = msgspec.structs.replace(status.disk, free_bytes=self.free_bytes)
         status = msgspec.structs.replace(status, disk=room, reconcile_overdue=self.overdue)
         facts = Facts(
             *(now, self.state, status, self.problem),
@@ -388,3 +389,25 @@ def test_two_breaks_and_two_odd_reports_are_not_the_same_thing_again() -> None:
     assert first.cause != second.cause
     price, size = alerts_of(BrokerUnparsed("raw", "a price"), BrokerUnparsed("raw", "a size"))
     assert price.cause != size.cause
+
+
+def test_a_disk_is_critical_from_where_nothing_new_is_begun(tmp_path: Path) -> None:
+    stands = Stands(tmp_path, *UP)
+    disk = status_of(stands.state, tmp_path / "j.db", None, NOW).disk
+    for free_bytes, severity in (
+        (disk.warn_bytes - 1, Severity.WARNING),
+        (disk.halt_bytes - 1, Severity.CRITICAL),
+    ):
+        stands = Stands(tmp_path, *UP)
+        stands.free_bytes = free_bytes
+        assert stands.after(0) == []
+        (alert,) = stands.at(NOW + timedelta(seconds=5))
+        assert (alert.title, alert.severity) == ("the disk is low", severity)
+
+
+def test_a_daemon_that_sends_nothing_may_be_away_while_the_session_is_open(tmp_path: Path) -> None:
+    config = msgspec.structs.replace(a_config(), config={"dry_run": True})
+    open_ = (config, a_calendar(a_session("2024-01-02")))
+    stands = Stands(tmp_path, *open_, STARTED, SessionEnded("signal SIGTERM"))
+    stands.gone, stands.daemon = True, DaemonState(Running.STOPPED)
+    assert stands.after(0, 600) == []
