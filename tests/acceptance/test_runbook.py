@@ -29,6 +29,7 @@ SUBJECTS = (
     "The journal is damaged",
     "The journal is lost, without a backup",
     "The console from elsewhere",
+    "The chat",
     "The log",
     "Ports",
     "Least hardware",

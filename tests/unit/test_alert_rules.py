@@ -33,6 +33,7 @@ from events import (
 )
 from events.codec import JournalEvent
 from ops.daemon_state import DaemonState, Running
+from ops.headroom import MarginUse
 from ops.matters import NEWS
 from ops.standing import status_of
 from ops.watch.alerts.alert import Alert, Severity
@@ -137,12 +138,15 @@ class Stands:
         self.problem, self.gone, self.overdue = "", False, False
         self.chat = ""
         self.free_bytes = 10**12
+        self.margin: MarginUse | None = None
 
     def at(self, now: datetime) -> Sequence[Alert]:
         status = status_of(self.state, self._journal, self.daemon, now)
         # The machine's own disk is no matter of these tests.
         room = msgspec.structs.replace(status.disk, free_bytes=self.free_bytes)
-        status = msgspec.structs.replace(status, disk=room, reconcile_overdue=self.overdue)
+        status = msgspec.structs.replace(
+            status, disk=room, reconcile_overdue=self.overdue, margin_use=self.margin
+        )
         facts = Facts(
             *(now, self.state, status, self.problem),
             *(self.daemon, self.gone, self.beat, self.backup_at),
@@ -411,3 +415,11 @@ def test_a_daemon_that_sends_nothing_may_be_away_while_the_session_is_open(tmp_p
     stands = Stands(tmp_path, *open_, STARTED, SessionEnded("signal SIGTERM"))
     stands.gone, stands.daemon = True, DaemonState(Running.STOPPED)
     assert stands.after(0, 600) == []
+
+
+def test_margin_in_use_is_told_from_its_share_on(tmp_path: Path) -> None:
+    stands = Stands(tmp_path, *UP)
+    stands.margin = MarginUse(Decimal("0.59"), Decimal("0.60"))
+    assert stands.after(0, 10) == []
+    stands.margin = MarginUse(Decimal("0.60"), Decimal("0.60"))
+    assert stands.after(11, 16) == ["much margin is in use"]
