@@ -18,6 +18,7 @@ GROUPS: Final[dict[str, dict[str, str]]] = {
         "demo": "Thirteen years of real bars through two strategies, in seconds.",
         "run": "Run the daemon in the foreground.",
         "watch": "Watch the daemon from outside: its pages, its numbers, its alerts.",
+        "chat": "Answer `status` and `kill` from known people's Telegram; off unless configured.",
         "alert": "Where alerts go; --test sends one to each and says which arrived.",
         "gateway-sim": "A simulated IB Gateway that any TWS API client can trade against.",
     },

@@ -25,7 +25,7 @@ import msgspec
 
 from daemon.config.file import ConfigError, backup_of, load, named_journal
 from daemon.config.options import BackupConfig, Config, WatchConfig
-from daemon.secrets.names import ACCOUNT, WATCH_TOKEN
+from daemon.secrets.names import ACCOUNT, CHAT_TOKEN, WATCH_TOKEN
 from ops.backups import backup_folder
 from ops.daemon_state import Running, daemon_state
 from ops.render import span
@@ -127,6 +127,8 @@ def _output(*words: str, wait_s: float = ASK_S) -> tuple[int | None, str]:
 def _units(host: Host) -> Iterator[Point]:
     for base in ("traded", "traded-watch"):
         yield _unit(host.unit(base), Verdict.FAIL)
+    if _has_chat(host):
+        yield _unit(host.unit("traded-chat"), Verdict.FAIL)
     for base in ("backup", "verify", "ready"):
         yield _unit(f"traded-{base}@{host.name}.timer", Verdict.FAIL)
     for base in ("report-daily", "report-weekly"):
@@ -233,6 +235,12 @@ def _credentials(host: Host) -> Iterator[Point]:
     if config is None or "ibkr" in {config.broker.kind, config.feed.kind}:
         yield _credential(host, "traded", str(ACCOUNT), Verdict.FAIL)
     yield _credential(host, "traded-watch", str(WATCH_TOKEN), Verdict.WARN)
+    if _has_chat(host):
+        yield _credential(host, "traded-chat", str(CHAT_TOKEN), Verdict.FAIL)
+
+
+def _has_chat(host: Host) -> bool:
+    return host.config is not None and bool(host.config.watch.chat.allowed)
 
 
 def _credential(host: Host, base: str, name: str, otherwise: Verdict) -> Point:

@@ -3,54 +3,31 @@
 from collections.abc import Iterator
 from typing import Final
 
-from events import (
-    AT_START,
-    KILL_SWITCH,
-    BreakOpened,
-    BreakResolved,
-    BrokerConnected,
-    BrokerDataLost,
-    BrokerDegraded,
-    BrokerDisconnected,
-    BrokerRestored,
-    BrokerUnparsed,
-    BrokerUnreachable,
-    CancelWithheld,
-    ClockJumped,
-    DiskLow,
-    HoldLifted,
-    HoldLifts,
-    HoldPlaced,
-    MarketDataImpaired,
-    OrderAmended,
-    OrderNumbersWentBack,
-    OrderUnknown,
-    PermitLost,
-    StrategyFailed,
-    Trip,
-)
+import events
+from events import HoldLifts, HoldPlaced, Trip
+from ops.stops import RESOLVE_ALL, ending_of
 
 NEWS: Final = (
-    BreakOpened,
-    BreakResolved,
-    BrokerConnected,
-    BrokerDataLost,
-    BrokerDegraded,
-    BrokerDisconnected,
-    BrokerRestored,
-    BrokerUnparsed,
-    BrokerUnreachable,
-    CancelWithheld,
-    ClockJumped,
-    DiskLow,
-    HoldLifted,
-    HoldPlaced,
-    MarketDataImpaired,
-    OrderAmended,
-    OrderNumbersWentBack,
-    OrderUnknown,
-    PermitLost,
-    StrategyFailed,
+    events.BreakOpened,
+    events.BreakResolved,
+    events.BrokerConnected,
+    events.BrokerDataLost,
+    events.BrokerDegraded,
+    events.BrokerDisconnected,
+    events.BrokerRestored,
+    events.BrokerUnparsed,
+    events.BrokerUnreachable,
+    events.CancelWithheld,
+    events.ClockJumped,
+    events.DiskLow,
+    events.HoldLifted,
+    events.HoldPlaced,
+    events.MarketDataImpaired,
+    events.OrderAmended,
+    events.OrderNumbersWentBack,
+    events.OrderUnknown,
+    events.PermitLost,
+    events.StrategyFailed,
 )
 """What matters while it happens, on whatever it is read."""
 NEXT_OF_FAILURE: Final = "`traded status`, and `traded resume STRATEGY` when it is mended"
@@ -60,10 +37,9 @@ def next_of_hold(hold: HoldPlaced) -> Iterator[str]:
     """Say what to type, where only an operator ends it."""
     if hold.lifts is not HoldLifts.OPERATOR:
         return
+    ending = ending_of(hold)
     if hold.cause == Trip.RECONCILIATION_BREAK:
-        yield "  next: `traded breaks`; if the broker is right, as it is on a first day:"
-        yield '        traded resolve --all --adopt --reason "what you found"'
-    elif hold.cause in {AT_START, KILL_SWITCH}:
-        yield '  next: `traded ready`, then: traded resume --why "what you found"'
+        yield f"  next: `{ending.look}`; if the broker is right, as it is on a first day:"
+        yield f"        {RESOLVE_ALL}"
     else:
-        yield f'  next: `traded holds`, then: traded lift {hold.hold_id} --why "what you found"'
+        yield f"  next: `{ending.look}`, then: {ending.command}"

@@ -1,16 +1,22 @@
 """The two familiar words, kill switch and circuit breaker, read off the holds and the limits."""
 
+import shlex
 from collections.abc import Iterable, Iterator
 from typing import Final
 
 import msgspec
 
-from events import KILL_SWITCH, HoldLevel, HoldPlaced, HoldScope, Trip
+from daemon.core.operator_desk import LIFTED_BY_RESUME
+from events import KILL_SWITCH, BreakOpened, HoldLevel, HoldPlaced, HoldScope, Trip
 from ops.recorded_config import LossLimits, recorded_config
 from ops.render import money, one_line, percent
 from ops.sentences import HOW_IT_ENDS
 from projections import State
+from projections.strategies import FAILED
 
+RESOLVE_ALL: Final = 'traded resolve --all --adopt --why "what you found"'
+"""What ends every break where the broker is right."""
+_WHY: Final = '--why "what you found"'
 _BY_HAND: Final = "operator"
 """The cause of a hold that a person has placed."""
 _TRIPS: Final = frozenset(trip.value for trip in Trip)
@@ -25,6 +31,38 @@ class Tripped(msgspec.Struct, frozen=True):
     target: str
     ends: str
     why: str
+
+
+class Ending(msgspec.Struct, frozen=True):
+    """What to look at before a hold is ended, and the command that ends it: what is typed."""
+
+    look: str
+    command: str
+
+
+def ending_of(hold: HoldPlaced) -> Ending:
+    """Return how a person ends `hold`, also where it would end by itself."""
+    if hold.cause == Trip.RECONCILIATION_BREAK:
+        return Ending("traded breaks", _resolve(hold.subject) if hold.subject else RESOLVE_ALL)
+    if hold.cause in LIFTED_BY_RESUME:
+        return Ending("traded ready", f"traded resume {_WHY}")
+    if hold.cause == FAILED:
+        return Ending("traded status", f"traded resume {_word(hold.target)} {_WHY}")
+    return Ending("traded holds", f"traded lift {_word(hold.hold_id)} {_WHY}")
+
+
+def end_of_break(opened: BreakOpened) -> str:
+    """Return the command that ends a break where the broker is right."""
+    return _resolve(opened.break_id)
+
+
+def _resolve(break_id: str) -> str:
+    return f"traded resolve {_word(break_id)} --adopt {_WHY}"
+
+
+def _word(text: str) -> str:
+    """Return `text` as one word of a shell, whatever is in it."""
+    return shlex.quote(one_line(text))
 
 
 def is_kill(hold: HoldPlaced) -> bool:

@@ -14,14 +14,13 @@ from daemon.control.protocol import VERSION, Answer, Request
 from daemon.exit_codes import ExitCode
 from ops.daemon_state import Running, daemon_state
 from ops.options import journal_option, json_option
+from ops.pulling import pull
 from ops.render import print_json, say
 
 Command = Callable[..., Any]
 
 PING_S = 0.5
 """How long a daemon that lets its caller wait may take to say that it is there."""
-KILL_ANSWER_S = 1.0
-"""How long the answer to a kill may take: the daemon gives it within one second, hung or not."""
 
 
 def telling(*, why_needed: bool = True, confirmed: bool = False) -> Callable[[Command], Command]:
@@ -90,15 +89,13 @@ def kill_now(journal: Path, args: Mapping[str, str], why: str, *, as_json: bool)
     if kept != why:
         say(f"note: the reason is kept as: {kept}", err=True)
     request = Request(VERSION, "kill", f"cli-{secrets.token_hex(8)}", kept, args=dict(args))
-    try:
-        answer = call(journal, request, KILL_ANSWER_S)
-    except (NotRunning, NoAnswer) as error:
-        from daemon.stopping.offline import take_permit  # noqa: PLC0415 - only here
-
-        say(take_permit(journal), err=True)
-        _give_up(error, "kill", as_json=as_json)
-    _print(answer, as_json=as_json)
-    sys.exit(answer.exit_code)
+    pulled = pull(journal, request)
+    if pulled.error is not None:
+        say(pulled.permit, err=True)
+        _give_up(pulled.error, "kill", as_json=as_json)
+    assert pulled.answer is not None, "one of both"
+    _print(pulled.answer, as_json=as_json)
+    sys.exit(pulled.answer.exit_code)
 
 
 def stop_without_daemon(journal: Path, verb: str, why: str, *, as_json: bool) -> NoReturn:

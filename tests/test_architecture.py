@@ -325,3 +325,15 @@ def test_each_decision_has_a_number_of_its_own_and_begins_with_it() -> None:
     assert numbers == [f"{number:04}" for number in range(1, len(pages) + 1)]
     for page in pages:
         assert page.read_text(encoding="utf-8").startswith(f"# {page.name[:4]} "), page.name
+
+
+def test_commands_are_imported_by_no_other_code() -> None:
+    """What a command shows and others need as well has a file of its own in ops."""
+    found = [
+        place(path, line, full)
+        for name, path in code_files().items()
+        if not name.startswith("ops.commands")
+        for line, _, full in imports(parse(path))
+        if full.startswith("ops.commands")
+    ]
+    assert found == []

@@ -53,6 +53,17 @@ Tag = Annotated[
 """How targets of alerts are chosen; several may have the same."""
 
 
+ChatId = Annotated[int, Meta(gt=0, lt=2**53)]
+"""A person's number at Telegram."""
+ChatServer = Annotated[
+    str,
+    Meta(
+        pattern=r"\A(https://[A-Za-z0-9.-]{1,253}|http://(localhost|127\.0\.0\.1))(:[0-9]{1,5})?\Z",
+        description="https://HOST, or http://localhost:PORT for a server of your own",
+    ),
+]
+
+
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A table of the file: frozen, and an unknown key is an error."""
 
@@ -244,6 +255,17 @@ class AlertsConfig(_Table, frozen=True):
     ping_every_s: Seconds = 60
 
 
+class ChatConfig(_Table, frozen=True):
+    """Who may ask `traded chat` for the status and for a kill, and where the bot's server is.
+
+    `allowed` are people's numbers at Telegram; nobody's is no chat at all. A group has a number
+    below 0 and is not taken: whoever is in it could kill.
+    """
+
+    allowed: tuple[ChatId, ...] = ()
+    server: ChatServer = "https://api.telegram.org"
+
+
 class WatchConfig(_Table, frozen=True):
     """How `traded watch` watches: the port it serves on the loopback, and what it tells people.
 
@@ -253,6 +275,7 @@ class WatchConfig(_Table, frozen=True):
     port: Port = 8466
     hosts: tuple[HostName, ...] = ()
     alerts: AlertsConfig = AlertsConfig()
+    chat: ChatConfig = ChatConfig()
 
 
 class OnStop(StrEnum):

@@ -20,8 +20,12 @@ class BadRequest(Exception):
     """The line is no request; the text says why."""
 
 
-class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One command. `token` confirms what was echoed before, for verbs that want that."""
+class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One command. `token` confirms what was echoed before, for verbs that want that.
+
+    `by` is who asked the caller for it, where that is somebody else: a chat. What is not given is
+    not said, so that a daemon of before takes it.
+    """
 
     version: int
     verb: str
@@ -29,6 +33,7 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     why: str = ""
     token: str = ""
     args: dict[str, str | bool] = {}
+    by: str = ""
 
 
 class Answer(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 from daemon.config.bounds import is_symbol
 from daemon.control.protocol import BadRequest, Request
-from daemon.control.server import Caller
+from daemon.control.server import Caller, own_and_root
 from events import (
     HoldLevel,
     HoldScope,
@@ -33,6 +33,8 @@ from events.codec import Command
 from events.operator import WHY_MAX
 
 _COMMAND_ID: Final = re.compile(r"[A-Za-z0-9-]{8,64}")
+_ON_BEHALF: Final = re.compile(r"chat:[0-9]{1,20}")
+"""No user of the machine has a name like that."""
 _TEXT_MAX: Final = 100
 _NUMBER: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 """As people write one. Python would take 1_000 and the digits of any script for one as well."""
@@ -55,7 +57,7 @@ def command_of(
     if not _COMMAND_ID.fullmatch(request.command_id):
         raise BadRequest("command_id must be 8 to 64 letters, digits and dashes")
     _assert_text("why", request.why, WHY_MAX)
-    who = (request.command_id, caller.name, caller.uid, request.why)
+    who = (request.command_id, _name(request, caller), caller.uid, request.why)
     if request.verb == "reload":
         Arguments(request).assert_all_read()
         return OperatorReloaded(*who, reloaded())
@@ -67,6 +69,21 @@ def command_of(
     command = make(who, arguments)
     arguments.assert_all_read()
     return command
+
+
+def _name(request: Request, caller: Caller) -> str:
+    """Return who commands: the caller, or for a kill who asked the daemon's own user for it.
+
+    Raises:
+        BadRequest: nobody else may say so, and nothing else is done for others.
+    """
+    if not request.by:
+        return caller.name
+    if request.verb != "kill" or caller.uid not in own_and_root():
+        raise BadRequest("only the daemon's own user speaks for others, and only to kill")
+    if not _ON_BEHALF.fullmatch(request.by):
+        raise BadRequest("by must be chat:NUMBER")
+    return request.by
 
 
 class Arguments:

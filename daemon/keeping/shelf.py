@@ -5,6 +5,8 @@ A backup bears its name only once it was read back and proved: whatever bears on
 
 import os
 import re
+from contextlib import suppress
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -37,6 +39,15 @@ def backups_of(journal_id: str, folder: Path) -> list[Path]:
     named = ((_NAME.fullmatch(file.name), file) for file in folder.iterdir())
     own = [(found["at"], found["seq"], file) for found, file in named if found]
     return [file for _, _, file in sorted(own) if f"-{journal_id}-" in file.name]
+
+
+def newest_at(journal_id: str, folder: Path) -> datetime | None:
+    """Return when the newest backup of that journal was written, None where there is none."""
+    written = []
+    for file in backups_of(journal_id, folder):
+        with suppress(FileNotFoundError):  # It has had to make room meanwhile.
+            written.append(file.stat().st_mtime)
+    return datetime.fromtimestamp(max(written), UTC) if written else None
 
 
 def put_up(unfinished: Path, manifest: Manifest) -> Path:

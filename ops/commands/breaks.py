@@ -6,35 +6,16 @@ from datetime import datetime
 from pathlib import Path
 
 import click
-import msgspec
 
 from daemon.exit_codes import ExitCode
-from events import BreakKind, BreakOpened, Difference, Resolution, utc_from_nanoseconds
+from events import BreakKind, Difference, utc_from_nanoseconds
 from ops.books import read_books
+from ops.break_lines import BreakLine, breaks_of
 from ops.moments import now_of
 from ops.opened import opened
 from ops.options import journal_option, json_option
 from ops.render import age, as_of, because, moment, money, one_line, print_json, quantity, say
-from projections import State
 from projections.differences import difference_text
-
-
-class BreakLine(msgspec.Struct, frozen=True):
-    """One break as it stands; the last four are None while it does."""
-
-    opened: BreakOpened
-    opened_at: datetime
-    resolved_at: datetime | None = None
-    how: Resolution | None = None
-    by: str | None = None
-    why: str | None = None
-
-
-class ShownBreaks(msgspec.Struct, frozen=True):
-    """Where the books differ, and where they did, newest last."""
-
-    open: list[BreakLine]
-    history: list[BreakLine]
 
 
 @click.command()
@@ -66,28 +47,6 @@ def command(*, journal: Path, history: int, as_json: bool) -> None:
             for each in past:
                 say(*_lines(each, now))
     sys.exit(ExitCode.FINDINGS if standing else ExitCode.OK)
-
-
-def breaks_of(state: State, history: int) -> ShownBreaks:
-    """Return the breaks that stand, and the last `history` that are over."""
-    book = state.reconciliation
-    return ShownBreaks(
-        open=[
-            BreakLine(each, utc_from_nanoseconds(book.opened_at.get(each.break_id, 0)))
-            for each in book.open.values()
-        ],
-        history=[
-            BreakLine(
-                each.opened,
-                utc_from_nanoseconds(each.opened_at),
-                utc_from_nanoseconds(each.resolved_at),
-                each.resolved.how,
-                each.resolved.by,
-                each.resolved.why,
-            )
-            for each in book.history[len(book.history) - history :]
-        ],
-    )
 
 
 def _delta(found: Difference) -> str:

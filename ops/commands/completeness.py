@@ -1,29 +1,22 @@
 """`traded completeness`: which bars of a session are there, and which never came."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date
 from itertools import groupby
 from pathlib import Path
 
 import click
 
 from daemon.exit_codes import ExitCode
-from events import BarClosed, CalendarLoaded, ConfigLoaded, SessionStarted, nanoseconds
-from events.journal import JournalReader
 from ops.chart import ASCII_MARKS, MARKS, strip
+from ops.completeness import fields_of, read_bars, set_up
 from ops.opened import opened
 from ops.options import journal_option, json_option
-from ops.render import NOTHING, can_say, print_json, print_table, progress, say, span
-from projections.completeness import Certificate, Completeness
+from ops.render import NOTHING, can_say, print_json, print_table, say, span
+from projections.completeness import Certificate
 from projections.stretches import Stretch
 
-_SET_UP = (ConfigLoaded, CalendarLoaded, SessionStarted)
-_EARLIER = timedelta(days=1)
-"""How far a clock may have gone back for a day's bars still to be found from there on."""
-_LATER = timedelta(days=2)
-"""How long after its midnight a day's last bar may be recorded."""
 _GAPS_SHOWN = 5
-_WORTH_A_BAR = 20_000
 _NUMBERS = ("bars", "possible", "expected", "missing", "off session")
 
 
@@ -82,24 +75,6 @@ def command(  # noqa: PLR0913 - one parameter an option
         raise SystemExit(ExitCode.FINDINGS)
 
 
-def fields_of(found: Sequence[Certificate]) -> dict[str, object]:
-    """Return the certificates as machines get them."""
-    shown = [{"complete": each.complete, "certificate": each} for each in found]
-    return {"complete": all(each.complete for each in found), "sessions": shown}
-
-
-def set_up(reader: JournalReader) -> Completeness:
-    """Return the fold with everything in it but the bars."""
-    records = list(reader.records_back(kinds=_SET_UP))
-    records += list(next(([each] for each in reader.records_back()), []))
-    book = Completeness()
-    for record in sorted(records, key=lambda record: record.seq):
-        if not isinstance(record.event, BarClosed):
-            book.apply(record)
-        book.ended = max(book.ended, record.at)
-    return book
-
-
 def _day(text: str | None, days: Sequence[date]) -> date:
     """Return the session `text` means, the last one without."""
     if text is None:
@@ -112,22 +87,6 @@ def _day(text: str | None, days: Sequence[date]) -> date:
         covered = f"{days[0]} to {days[-1]}"
         raise click.UsageError(f"{day}: no session; the journal covers those from {covered}")
     return day
-
-
-def read_bars(reader: JournalReader, book: Completeness, days: Sequence[date]) -> None:
-    """Take the bars of `days`; no bar is recorded before it has ended."""
-    begin = datetime.combine(days[0], time(), UTC) - _EARLIER
-    end = datetime.combine(days[-1], time(), UTC) + _LATER
-    start, last = reader.seq_at(nanoseconds(begin)), reader.seq_at(nanoseconds(end))
-    wanted = set(days)
-    near = {day + timedelta(days=step) for day in wanted for step in (-1, 0, 1)}
-    with progress("events read", last - start) as reached:
-        for record in reader.records(start, last):
-            event = record.event
-            if type(event) is BarClosed and event.end.date() in near:
-                book.apply(record)
-            if not record.seq % _WORTH_A_BAR:
-                reached(record.seq - start)
 
 
 def _print(found: Sequence[Certificate], *, only_incomplete: bool) -> None:

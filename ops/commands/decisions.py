@@ -1,39 +1,23 @@
 """`traded decisions`: the trace of what was decided, by strategies and by the gate, in counts."""
 
-from collections.abc import Callable, Iterator
 from datetime import date
-from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
 import click
 
 from events import (
-    ClientOrderId,
     DataMode,
-    IntentApproved,
-    IntentRefused,
-    JournalOpened,
-    OrderIntended,
-    SessionStarted,
-    StrategyDeclined,
 )
-from events.journal import JournalReader
 from ops.decision_counts import (
-    GROUPINGS,
-    SHADOW_MOVES,
     Counts,
     Decision,
-    SessionModes,
-    ShadowTimes,
     counted,
-    decisions_in,
 )
+from ops.decision_trace import fields_of, mode_of, newest_decisions
 from ops.opened import opened
 from ops.options import journal_option, json_option
 from ops.render import NOTHING, print_json, print_table, say
-
-_KINDS = (StrategyDeclined, IntentApproved, IntentRefused)
 
 
 @click.command()
@@ -101,53 +85,11 @@ def command(  # noqa: PLR0913 - one parameter an option
         say("no such decision was made")
 
 
-def mode_of(reader: JournalReader) -> str:
-    """Return the mode of the journal."""
-    begun = _begun(reader)
-    return begun.mode if begun else NOTHING
-
-
-def newest_decisions(
-    reader: JournalReader, upto: int | None = None, after: int = 0
-) -> Iterator[Decision]:
-    """Yield the decisions with `after` < seq <= `upto`, the newest first."""
-    sessions = reversed(list(reader.records_back(kinds=(SessionStarted,))))
-    modes = SessionModes(_begun(reader), sessions)
-    newest = reader.records_back(upto, after=after, kinds=_KINDS)
-    return decisions_in(newest, _intents(reader), shadow_times(reader), modes)
-
-
-def fields_of(mode: str, decisions: list[Decision], top: int) -> dict[str, object]:
-    """Return the counts of `decisions` as machines get them."""
-    groups = {name: counted(decisions, name, top) for name in GROUPINGS}
-    by = {name: found for name, found in groups.items() if name != "data"}
-    return {"mode": mode, "decisions": len(decisions), "data": groups["data"], "by": by}
-
-
-def _begun(reader: JournalReader) -> JournalOpened | None:
-    first = reader.record(1)
-    return first.event if first and isinstance(first.event, JournalOpened) else None
-
-
 def _date(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
         raise click.UsageError(f"--day {text!r} is no date: write 2024-07-03") from None
-
-
-def _intents(reader: JournalReader) -> Callable[[ClientOrderId], OrderIntended | None]:
-    @lru_cache(maxsize=10_000)
-    def intent_of(order_id: ClientOrderId) -> OrderIntended | None:
-        found = reader.find(OrderIntended, order_id)
-        return found.event if found and isinstance(found.event, OrderIntended) else None
-
-    return intent_of
-
-
-def shadow_times(reader: JournalReader) -> ShadowTimes:
-    """Return which strategies were in their shadow when."""
-    return ShadowTimes(reversed(list(reader.records_back(kinds=SHADOW_MOVES))))
 
 
 def _print(decisions: list[Decision], data: list[Counts], grouping: str, mode: str) -> None:

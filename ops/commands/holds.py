@@ -5,36 +5,16 @@ from datetime import datetime
 from pathlib import Path
 
 import click
-import msgspec
 
-from events import KILL_SWITCH, HoldPlaced, utc_from_nanoseconds
+from events import KILL_SWITCH, utc_from_nanoseconds
 from ops.books import read_books
+from ops.hold_lines import HoldLine, holds_of
 from ops.moments import now_of
 from ops.opened import opened
 from ops.options import journal_option, json_option
 from ops.render import age, as_of, because, moment, one_line, print_json, say
 from ops.sentences import hold_text
-from ops.stops import Tripped, breaker_text, is_killed, kill_text, trips_of
-from projections import State
-
-
-class HoldLine(msgspec.Struct, frozen=True):
-    """One hold; the last three are None while it stands."""
-
-    hold: HoldPlaced
-    placed_at: datetime
-    lifted_at: datetime | None = None
-    lifted_by: str | None = None
-    lifted_why: str | None = None
-
-
-class ShownHolds(msgspec.Struct, frozen=True):
-    """What is held, and what was, newest last."""
-
-    kill_switch_engaged: bool
-    circuit_breaker_trips: list[Tripped]
-    active: list[HoldLine]
-    history: list[HoldLine]
+from ops.stops import breaker_text, kill_text
 
 
 @click.command()
@@ -67,29 +47,6 @@ def command(*, journal: Path, history: int, as_json: bool) -> None:
         say("", "lifted:")
         for each in past:
             say(*_lines(each, now))
-
-
-def holds_of(state: State, history: int) -> ShownHolds:
-    """Return the holds in force, and the last `history` that were lifted."""
-    books = state.holds
-    return ShownHolds(
-        kill_switch_engaged=is_killed(state),
-        circuit_breaker_trips=trips_of(state),
-        active=[
-            HoldLine(hold, utc_from_nanoseconds(books.placed_at.get(hold.hold_id, 0)))
-            for hold in books.active.values()
-        ],
-        history=[
-            HoldLine(
-                each.placed,
-                utc_from_nanoseconds(each.placed_at),
-                utc_from_nanoseconds(each.lifted_at),
-                each.lifted.by,
-                each.lifted.why,
-            )
-            for each in books.history[len(books.history) - history :]
-        ],
-    )
 
 
 def _lines(line: HoldLine, now: datetime) -> Iterator[str]:

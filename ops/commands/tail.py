@@ -4,20 +4,20 @@ import os
 import select
 import sys
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
 
 import click
 import msgspec
 
-from events import ClientOrderId, OrderIntended, Record, Symbol, nanoseconds, utc_from_nanoseconds
+from events import Record, nanoseconds, utc_from_nanoseconds
 from events.codec import TAGS, JournalEvent
 from events.journal import JournalReader
 from ops.moments import SEQ_MAX, now_of, parse_time
 from ops.opened import opened
 from ops.options import count_option, journal_option, json_option
 from ops.render import moment, one_line, print_json_line, say
-from ops.sentences import order_id_of, sentence, symbol_of
+from ops.sentences import order_id_of, sentence
+from ops.symbols_told import Symbols
 
 POLL_MS = 200
 """How often `-f` looks for more."""
@@ -32,24 +32,6 @@ class Filter(msgspec.Struct, frozen=True):
     symbol: str | None
     trace: int | None
     after: int
-
-
-class Symbols:
-    """Knows the symbol of every event, also of a report that names only its order."""
-
-    def __init__(self, reader: JournalReader) -> None:
-        """Look orders up in `reader`'s journal."""
-        self._reader = reader
-        self._of_order = lru_cache(maxsize=10_000)(self._look_up)
-
-    def of(self, event: JournalEvent) -> Symbol | None:
-        """Return the symbol `event` is about, None when it is about none."""
-        order_id = order_id_of(event)
-        return symbol_of(event) or (None if order_id is None else self._of_order(order_id))
-
-    def _look_up(self, order_id: ClientOrderId) -> Symbol | None:
-        found = self._reader.find(OrderIntended, order_id)
-        return None if found is None else symbol_of(found.event)
 
 
 @click.command()

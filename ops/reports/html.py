@@ -18,6 +18,9 @@ _POLICY: Final = (
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 )
 
+FIGURES: Final = 2
+"""A table with so many columns of figures is one to compare them in."""
+
 
 def html_of(report: Report) -> str:
     """Return the report as a page of its own."""
@@ -62,15 +65,21 @@ def _section(section: Section, report: Report) -> Iterator[str]:
 
 
 def _table(table: Table) -> Iterator[str]:
-    yield '<div class="scroll" tabindex="0"><table><thead><tr>'
+    # On a telephone texts stand under each other, and figures beside each other are pushed along.
+    kind_of = "scroll" if len(table.numbers) >= FIGURES else "stack"
+    yield f'<div class="{kind_of}" tabindex="0"><table><thead><tr>'
     kinds = [' class="number"' if title in table.numbers else "" for title in table.titles]
     for title, kind in zip(table.titles, kinds, strict=True):
         yield f'<th scope="col"{kind}>{escape(title)}</th>'
     yield "</tr></thead><tbody>"
     for row in table.rows:
-        cells = zip(row, kinds, strict=True)
-        yield f"<tr>{''.join(f'<td{kind}>{escape(cell)}</td>' for cell, kind in cells)}</tr>"
+        cells = zip(row, kinds, table.titles, strict=True)
+        yield f"<tr>{''.join(_cell(*each) for each in cells)}</tr>"
     yield "</tbody></table></div>"
+
+
+def _cell(text: str, kind: str, title: str) -> str:
+    return f'<td{kind} data-title="{escape(title)}">{escape(text)}</td>'
 
 
 def _curves(report: Report) -> Iterator[str]:

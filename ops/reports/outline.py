@@ -95,7 +95,7 @@ def _readiness(report: Report) -> Section:
     return Section(
         "readiness",
         "Readiness",
-        [f"{verdict} points of the checklist are missing, {when}."],
+        [f"{verdict} points of the checklist do not pass, {when}."],
         tables=[Table(("what", "found", "next"), rows)],
         warns=True,
     )
@@ -393,9 +393,10 @@ def _bars(report: Report) -> Section:
 def _happenings(report: Report) -> Section:
     if not report.happened:
         return Section("happened", "Out of the ordinary", ["Nothing was."])
-    counts = ", ".join(f"{kind} {count:,}" for kind, count in report.happened.items())
+    counts = "; ".join(f"{kind}: {count:,}" for kind, count in report.happened.items())
     rows = [(moment(each.at), each.kind, one_line(each.text)) for each in report.happenings]
-    return Section("happened", "Out of the ordinary", [counts], tables=[Table(_HAPPENED, rows)])
+    tables = [Table(_HAPPENED, rows)]
+    return Section("happened", "Out of the ordinary", [f"{counts}."], tables=tables)
 
 
 def _not_known(report: Report) -> Section:

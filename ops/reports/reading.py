@@ -14,9 +14,9 @@ from events import (
 )
 from events.journal import JournalReader
 from ops.books import read_books
-from ops.commands.completeness import read_bars, set_up
-from ops.commands.decisions import newest_decisions, shadow_times
+from ops.completeness import read_bars, set_up
 from ops.decision_counts import counted
+from ops.decision_trace import newest_decisions, shadow_times
 from ops.moments import now_of
 from ops.opened import opened
 from ops.readiness import checklist

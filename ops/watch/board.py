@@ -6,7 +6,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Final, TypeVar, cast
 
-from daemon.keeping.shelf import backups_of
+from daemon.keeping.shelf import newest_at
 from ops.moments import now_in
 from ops.readiness import Point, points_of
 from ops.standing import Status, status_of
@@ -60,9 +60,7 @@ class Board:
 
     def _look_for_backups(self) -> None:
         opened = self.seen.state.identity.opened
-        there = backups_of(opened.journal_id, self._backups) if opened else []
-        newest = max((file.stat().st_mtime for file in there), default=None)
-        self.beside.backup_at = None if newest is None else datetime.fromtimestamp(newest, UTC)
+        self.beside.backup_at = newest_at(opened.journal_id, self._backups) if opened else None
 
     def _view(self, name: str, make: Callable[[], _Of], for_s: float = FOR_S) -> _Of:
         """Return the view of that name, made anew where it is too old or of another journal."""

@@ -7,25 +7,15 @@ money, symbols or accounts, and nothing in anybody else's words.
 from collections.abc import Iterator, Sized
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
 
 import msgspec
 
-from events import Mode
 from ops.daemon_state import Running
 from ops.render import span
 from ops.standing import Status
 from ops.watch.app import Seen
+from ops.watch.terms import BACKUP_MAX, DECISION_MAX, HEARTBEAT_MAX, is_backup_late
 from projections.broker import LinkState
-
-HEARTBEAT_MAX: Final = timedelta(seconds=15)
-"""A trading loop that has said nothing for so long hangs, or its process is gone."""
-EVALUATION_MAX: Final = timedelta(seconds=60)
-"""So far behind the newest bar the newest decision may lie."""
-BACKUP_MAX: Final = timedelta(hours=26)
-"""Backups are made nightly."""
-OUTSIDE: Final = frozenset({Mode.BROKER_PAPER, Mode.LIVE})
-"""The modes whose journals cannot be made again: what they tell of happened at a broker."""
 
 
 class HealthStatus(StrEnum):
@@ -106,8 +96,7 @@ def _restricting(seen: Seen, status: Status, beside: Beside, now: datetime) -> _
         yield "disk", "the journal's disk is low on room"
     if beside.alerts_failing:
         yield "alerts", f"ways of alerting that fail: {len(beside.alerts_failing)}"
-    old = beside.backup_at is None or now - beside.backup_at > BACKUP_MAX
-    if status.mode in OUTSIDE and old:
+    if is_backup_late(status.mode, beside.backup_at, now):
         yield "backup_old", f"there is no backup of the last {span(BACKUP_MAX.total_seconds())}"
 
 
@@ -168,4 +157,4 @@ def is_deciding_late(seen: Seen) -> bool:
         return False  # A simulated world's bars cannot be held against the machine's clock.
     if all(each.failed for each in strategies.answers.values()):
         return False
-    return beat.last_bar_at - (beat.last_decision_at or beat.started_at) > EVALUATION_MAX
+    return beat.last_bar_at - (beat.last_decision_at or beat.started_at) > DECISION_MAX

@@ -32,6 +32,7 @@ SUBJECTS = (
     "The journal is lost, without a backup",
     "Remove",
     "The console from elsewhere",
+    "The chat",
     "The log",
     "Ports",
     "Least hardware",

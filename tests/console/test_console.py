@@ -144,6 +144,32 @@ def test_numbers_are_rounded_as_the_commands_round_them(browser: Browser, golden
     assert shown == [[money(each), price(each), quantity(each), percent(each)] for each in exact]
 
 
+def test_a_limit_without_room_is_said_beside_running_and_counts_are_no_shares(
+    browser: Browser, golden: Site
+) -> None:
+    browser.open(golden)
+    status = {
+        **{name: [] for name in ("holds", "limits_not_set", "circuit_breaker_trips")},
+        "daemon": {"running": "running"},
+        "seq": 9,
+        "permit_lost": False,
+        "problem": "",
+        "headroom": [
+            {"limit_name": "turnover", "of": "trend A", "share": "1.1"},
+            {"limit_name": "order_usd", "of": "", "share": "0.99"},
+        ],
+    }
+    said = browser.run(
+        "const [status] = arguments; return Promise.all([import('/js/glance.js'),"
+        " import('/js/format.js')]).then(([glance, format]) => [glance.verdict(status, null, ''),"
+        " format.measure('turnover', '11'), format.measure('order_shares', '11')])",
+        status,
+    )
+    verdict, turns, shares = said
+    assert (verdict["word"], verdict["why"]) == ("RUNNING", "no room under turnover (trend A)")
+    assert (turns, shares) == ("11", "11 sh")
+
+
 def test_what_is_held_says_why_and_how_it_ends(browser: Browser, held: Site) -> None:
     browser.open(held)
     browser.wait("return document.querySelector('#glance-word').textContent === 'HELD'")
@@ -153,7 +179,7 @@ def test_what_is_held_says_why_and_how_it_ends(browser: Browser, held: Site) -> 
     assert "Kill switchENGAGED" in stops.replace(" ", "").replace("Killswitch", "Kill switch")
     assert "HALT on everything: kill switch" in stops
     assert "a look first" in stops
-    assert 'traded resume --why "..."' in browser.texts("#holds code")
+    assert 'traded resume --why "what you found"' in browser.texts("#holds code")
     unknown = browser.text("#unknown-list")
     assert "UNKNOWN order" in unknown
     assert "the line went dead" in unknown

@@ -88,10 +88,12 @@ def test_the_daemon_reaches_this_host_alone_and_jobs_reach_nobody() -> None:
         unit.name: (settings(unit, "IPAddressDeny"), settings(unit, "IPAddressAllow"))
         for unit in SERVICES
     }
-    # Alerts go anywhere.
+    # Alerts go anywhere, and a chat is heard from anywhere.
     anywhere = {name for name, found in allowed.items() if found == ([], [])}
     assert anywhere == {
         "traded-alert@.service",
+        "traded-chat.service",
+        "traded-chat@.service",
         "traded-watch.service",
         "traded-watch@.service",
     }
@@ -99,7 +101,7 @@ def test_the_daemon_reaches_this_host_alone_and_jobs_reach_nobody() -> None:
     assert daemons == {"traded.service", "traded@.service"}
 
 
-@pytest.mark.parametrize("pair", ["traded", "traded-watch"])
+@pytest.mark.parametrize("pair", ["traded", "traded-watch", "traded-chat"])
 def test_a_template_is_its_plain_unit_for_one_of_several_accounts(pair: str) -> None:
     plain, template = (read(ROOT / "systemd" / f"{pair}{at}.service") for at in ("", "@"))
     for section in ("Unit", "Service", "Install"):

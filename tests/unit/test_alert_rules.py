@@ -33,12 +33,14 @@ from events import (
 )
 from events.codec import JournalEvent
 from ops.daemon_state import DaemonState, Running
+from ops.headroom import MarginUse
 from ops.matters import NEWS
 from ops.standing import status_of
 from ops.watch.alerts.alert import Alert, Severity
 from ops.watch.alerts.conditions import Conditions, Facts, Remembered
-from ops.watch.alerts.rules import _TITLES, ALERTING, Past, what_happened
+from ops.watch.alerts.rules import _TITLES, ALERTING, DOWN, Past, what_happened
 from projections import State
+from projections.broker import DISCONNECTED
 from tests.alert_desk import LIVE, STARTED, a_hold
 from tests.builders import a_bar, a_calendar, a_config, a_session, records, state_after, utc
 
@@ -134,15 +136,21 @@ class Stands:
         self.beat: Heartbeat | None = None
         self.backup_at: datetime | None = NOW + timedelta(days=300)
         self.problem, self.gone, self.overdue = "", False, False
+        self.chat = ""
+        self.free_bytes = 10**12
+        self.margin: MarginUse | None = None
 
     def at(self, now: datetime) -> Sequence[Alert]:
         status = status_of(self.state, self._journal, self.daemon, now)
         # The machine's own disk is no matter of these tests.
-        room = msgspec.structs.replace(status.disk, free_bytes=10**12)
-        status = msgspec.structs.replace(status, disk=room, reconcile_overdue=self.overdue)
+        room = msgspec.structs.replace(status.disk, free_bytes=self.free_bytes)
+        status = msgspec.structs.replace(
+            status, disk=room, reconcile_overdue=self.overdue, margin_use=self.margin
+        )
         facts = Facts(
             *(now, self.state, status, self.problem),
             *(self.daemon, self.gone, self.beat, self.backup_at),
+            chat=self.chat,
         )
         return list(self._conditions.look(facts, self._memory))
 
@@ -237,6 +245,26 @@ def test_bars_without_decisions_are_told_and_decisions_without_bars_are_not(
     assert stands.after(360) == ["over: bars come, and strategies do not decide"]
 
 
+def test_bars_in_a_hurry_are_not_told_within_the_minute_that_decisions_may_take(
+    tmp_path: Path,
+) -> None:
+    stands = Stands(tmp_path, *UP, StrategyDeclined("trend", Symbol("A"), "warm-up", "few bars", 1))
+    stands.beat = a_beat(0, bars=5, decisions=5)
+    assert stands.after(0) == []
+    stands.beat = a_beat(59, bars=5_000, decisions=5)
+    assert stands.after(59) == []
+    stands.beat = a_beat(60, bars=5_001, decisions=5)
+    assert stands.after(60) == ["bars come, and strategies do not decide"]
+
+
+def test_the_counts_of_another_process_are_counted_from_its_own_beginning(tmp_path: Path) -> None:
+    stands = Stands(tmp_path, *UP, StrategyDeclined("trend", Symbol("A"), "warm-up", "few bars", 1))
+    stands.beat = a_beat(0, bars=5, decisions=5)
+    assert stands.after(0) == []
+    stands.beat = msgspec.structs.replace(a_beat(61, bars=50, decisions=5), pid=8)
+    assert stands.after(61) == []
+
+
 def test_a_backup_that_is_old_and_a_journal_that_cannot_be_read_are_told(tmp_path: Path) -> None:
     stands = Stands(tmp_path, *UP)
     stands.backup_at = NOW - timedelta(hours=26)
@@ -277,3 +305,121 @@ def a_beat(seconds: float = 0, *, bars: int = 0, decisions: int = 0) -> Heartbea
     return msgspec.convert(
         {**told, **counts, **durations, **lasts}, Heartbeat, from_attributes=True
     )
+
+
+def test_a_chat_that_hears_nobody_is_told_after_two_minutes_and_when_it_hears_again(
+    tmp_path: Path,
+) -> None:
+    stands = Stands(tmp_path, *UP)
+    stands.chat = "code 401: the token is not known there"
+    assert stands.after(0, 60, 119) == []
+    (told,) = stands.at(NOW + timedelta(seconds=120))
+    assert (told.severity, told.title) == (Severity.WARNING, "the chat hears nobody")
+    assert "401" in told.text
+    assert "traded-chat" in told.next
+    assert stands.after(121, 900) == []
+    stands.chat = ""
+    assert stands.after(901) == ["over: the chat hears nobody"]
+
+
+def test_a_broker_that_is_away_is_critical_only_where_orders_leave(tmp_path: Path) -> None:
+    live = Stands(tmp_path, *UP, AWAY, grace_s=0)
+    (alert,) = live.at(NOW)
+    assert alert.severity is Severity.CRITICAL
+    dry = Stands(tmp_path, *UP, AWAY, grace_s=0)
+    dry.state = state_after(
+        LIVE, msgspec.structs.replace(a_config(), config={"dry_run": True}), *UP, AWAY
+    )
+    (alert,) = dry.at(NOW)
+    assert alert.severity is Severity.WARNING
+
+
+def test_a_gateway_that_is_not_reached_asks_for_no_login_of_itself(tmp_path: Path) -> None:
+    away = BrokerUnreachable(3, NOW, "connection refused")
+    stands = Stands(tmp_path, *UP, AWAY, away)
+    assert stands.after(0) == []
+
+
+def test_a_condition_that_comes_back_waits_for_its_grace_anew(tmp_path: Path) -> None:
+    stands = Stands(tmp_path, *UP, AWAY)
+    assert stands.after(0, 100) == []
+    stands.state = state_after(LIVE, *UP)
+    assert stands.after(110) == []
+    stands.state = state_after(LIVE, *UP, AWAY)
+    assert stands.after(120, 200) == []
+    assert stands.after(241) == ["the broker is away"]
+
+
+def test_what_troubles_the_daemon_is_told(tmp_path: Path) -> None:
+    stands = Stands(tmp_path, *UP)
+    stands.daemon = DaemonState(Running.ANSWERS, 7, "", ("the calendar ends",))
+    assert stands.after(0, 4) == []
+    (alert,) = stands.at(NOW + timedelta(seconds=5))
+    assert (alert.title, alert.text) == ("the daemon has troubles", "the calendar ends")
+
+
+def test_a_comparison_that_is_overdue_is_told_of_a_daemon_that_could_make_one(
+    tmp_path: Path,
+) -> None:
+    stands = Stands(tmp_path, *UP)
+    stands.overdue, stands.daemon = True, DaemonState(Running.STOPPED)
+    assert stands.after(0, 600) == []
+    stands.daemon = DaemonState(Running.ANSWERS, 7)
+    assert stands.after(601, 661) == ["a comparison with the broker is overdue"]
+
+
+def test_a_strategy_that_failed_is_told_by_its_failure_and_not_by_its_hold_as_well() -> None:
+    assert alerts_of(a_hold("strategy failed")) == []
+
+
+def test_the_end_of_a_lost_connections_hold_is_no_news() -> None:
+    hold = a_hold(DISCONNECTED, "h1")
+    assert alerts_of(hold, HoldLifted("h1", "core", "connected")) == []
+
+
+def test_a_hold_of_a_start_may_wait_for_the_morning() -> None:
+    (alert,) = alerts_of(a_hold("start"))
+    assert alert.severity is Severity.WARNING
+
+
+def test_a_start_clears_what_was_told_of_a_daemon_that_was_down() -> None:
+    (alert,) = alerts_of(STARTED)
+    assert set(alert.clears) == {"session-ended:", DOWN}
+
+
+def test_two_breaks_and_two_odd_reports_are_not_the_same_thing_again() -> None:
+    other = msgspec.structs.replace(DIFFERENCE, subject="permId-8")
+    first, second = alerts_of(BreakOpened("b1", DIFFERENCE), BreakOpened("b2", other))
+    assert first.cause != second.cause
+    price, size = alerts_of(BrokerUnparsed("raw", "a price"), BrokerUnparsed("raw", "a size"))
+    assert price.cause != size.cause
+
+
+def test_a_disk_is_critical_from_where_nothing_new_is_begun(tmp_path: Path) -> None:
+    stands = Stands(tmp_path, *UP)
+    disk = status_of(stands.state, tmp_path / "j.db", None, NOW).disk
+    for free_bytes, severity in (
+        (disk.warn_bytes - 1, Severity.WARNING),
+        (disk.halt_bytes - 1, Severity.CRITICAL),
+    ):
+        stands = Stands(tmp_path, *UP)
+        stands.free_bytes = free_bytes
+        assert stands.after(0) == []
+        (alert,) = stands.at(NOW + timedelta(seconds=5))
+        assert (alert.title, alert.severity) == ("the disk is low", severity)
+
+
+def test_a_daemon_that_sends_nothing_may_be_away_while_the_session_is_open(tmp_path: Path) -> None:
+    config = msgspec.structs.replace(a_config(), config={"dry_run": True})
+    open_ = (config, a_calendar(a_session("2024-01-02")))
+    stands = Stands(tmp_path, *open_, STARTED, SessionEnded("signal SIGTERM"))
+    stands.gone, stands.daemon = True, DaemonState(Running.STOPPED)
+    assert stands.after(0, 600) == []
+
+
+def test_margin_in_use_is_told_from_its_share_on(tmp_path: Path) -> None:
+    stands = Stands(tmp_path, *UP)
+    stands.margin = MarginUse(Decimal("0.59"), Decimal("0.60"))
+    assert stands.after(0, 10) == []
+    stands.margin = MarginUse(Decimal("0.60"), Decimal("0.60"))
+    assert stands.after(11, 16) == ["much margin is in use"]

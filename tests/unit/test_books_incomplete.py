@@ -21,7 +21,7 @@ from events import (
     Mode,
     WorkingOrders,
 )
-from ops.commands.status import _reconciled_text
+from ops.status_lines import reconciled_text
 from ops.stops import breaker_text, trips_of
 from tests.builders import utc
 from tests.core_desk import buy, of
@@ -118,8 +118,8 @@ def test_later_a_list_that_is_missing_is_only_said(why: LookWhy) -> None:
 def test_status_says_what_is_lacking_and_what_ends_it() -> None:
     at = started("executions")
     status = standing(at, utc("2024-01-02T16:00:05"))
-    assert _reconciled_text(status).endswith(", the last look LACKS executions")
+    assert reconciled_text(status).endswith(", the last look LACKS executions")
     assert breaker_text(trips_of(at.state)) == "TRIPPED (books incomplete, lifts by itself)"
     at.look({"A": "100"}, "16:00:10")
     whole = standing(at, utc("2024-01-02T16:00:15"))
-    assert "LACKS" not in _reconciled_text(whole)
+    assert "LACKS" not in reconciled_text(whole)

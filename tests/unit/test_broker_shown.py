@@ -12,9 +12,9 @@ from events import (
     Mode,
 )
 from events.codec import JournalEvent
-from ops.commands.status import broker_text
 from ops.daemon_state import DaemonState, Running
 from ops.standing import BrokerStanding, status_of
+from ops.status_lines import broker_text
 from projections import State
 from projections.broker import LinkState
 from tests.builders import fold, utc

@@ -44,7 +44,7 @@ def said(news: News, *events: JournalEvent) -> list[str]:
 def test_a_connection_and_a_break_are_told_with_what_to_type() -> None:
     told = said(News(), BrokerConnected("h:1", 1, 178, 1), hold("R-1", "RECONCILIATION_BREAK"))
     assert told[0] == "2024-01-02 17:00:01  connected to h:1 as client 1, version 178"
-    assert told[-1].strip() == 'traded resolve --all --adopt --reason "what you found"'
+    assert told[-1].strip() == 'traded resolve --all --adopt --why "what you found"'
 
 
 def test_each_hold_only_a_person_lifts_names_the_command_that_does() -> None:

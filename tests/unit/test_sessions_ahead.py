@@ -7,9 +7,9 @@ import pytest
 from daemon.calendar import load_calendar
 from daemon.config.options import SessionsConfig
 from events import ConfigLoaded, SymbolTerms
-from ops.commands.status import session_text
 from ops.holidays import holiday
 from ops.sessions_ahead import ClosedDay, SessionStanding, sessions_ahead
+from ops.status_lines import session_text
 from projections import State
 from tests.builders import fold, utc
 

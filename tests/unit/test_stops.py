@@ -1,5 +1,6 @@
 """Two familiar words: what kill switch and circuit breaker say, each cause with what ends it."""
 
+import shlex
 from decimal import Decimal
 from pathlib import Path
 
@@ -7,18 +8,25 @@ import pytest
 
 from daemon.disk import HALT_MB, WARN_MB, free_bytes
 from events import (
+    AT_START,
     KILL_SWITCH,
+    BreakKind,
+    BreakOpened,
     ConfigLoaded,
+    Difference,
     HoldLevel,
     HoldLifted,
     HoldLifts,
     HoldPlaced,
     HoldScope,
+    Symbol,
     Trip,
 )
+from ops.break_lines import breaks_of
+from ops.hold_lines import holds_of
 from ops.recorded_config import LossLimits, RecordedConfig, recorded_config
 from ops.room import DiskRoom, disk_room
-from ops.stops import breaker_text, is_killed, kill_text, trips_of
+from ops.stops import breaker_text, ending_of, is_killed, kill_text, trips_of
 from projections import State
 from tests.builders import a_config, a_deposit, a_withdrawal, fold, state_after
 
@@ -156,3 +164,51 @@ def test_what_a_configuration_of_another_version_has_wrong_counts_as_not_set() -
     assert found.journal.disk_halt_mb == HALT_MB
     assert found.reconciliation == RecordedConfig().reconciliation
     assert recorded_config({"limits": 3, "strategies": []}) == RecordedConfig()
+
+
+def test_each_hold_names_what_to_look_at_and_the_command_that_ends_it() -> None:
+    why = '--why "what you found"'
+    on_break = HoldPlaced(
+        "R-1", HoldScope.SYMBOL, HoldLevel.HALT, Trip.RECONCILIATION_BREAK, "core", "why",
+        HoldLifts.OPERATOR, target="A", subject="break-7-1",
+    )  # fmt: skip
+    told = {
+        hold.cause: (ending_of(hold).look, ending_of(hold).command)
+        for hold in (
+            held(KILL_SWITCH),
+            held(AT_START),
+            held("strategy failed", target="my trend"),
+            held("operator"),
+            on_break,
+        )
+    }
+    assert told == {
+        KILL_SWITCH: ("traded ready", f"traded resume {why}"),
+        AT_START: ("traded ready", f"traded resume {why}"),
+        "strategy failed": ("traded status", f"traded resume 'my trend' {why}"),
+        "operator": ("traded holds", f"traded lift operator-1 {why}"),
+        Trip.RECONCILIATION_BREAK: ("traded breaks", f"traded resolve break-7-1 --adopt {why}"),
+    }
+
+
+def test_a_hold_with_a_hostile_id_is_one_word_of_the_command() -> None:
+    command = ending_of(held("x'; rm -rf / #\n")).command
+    assert shlex.split(command)[:2] == ["traded", "lift"]
+    assert len(shlex.split(command)) == 5
+    assert "\n" not in command
+
+
+def test_what_is_shown_of_holds_and_breaks_has_the_command_while_they_stand() -> None:
+    opened = BreakOpened(
+        "break-7-1", Difference(BreakKind.FOREIGN_ORDER, Symbol("A"), "permId-7", None, Decimal(5))
+    )
+    state = state_after(held("operator"), held("over-fill"), HoldLifted("over-fill-1", "ann", "ok"))
+    shown = holds_of(state, 5)
+    assert [each.command for each in shown.active] == [
+        'traded lift operator-1 --why "what you found"'
+    ]
+    assert [(each.command, each.lifted_by, each.lifted_why) for each in shown.history] == [
+        ("", "ann", "ok")
+    ]
+    (line,) = breaks_of(state_after(opened), 5).open
+    assert line.command == 'traded resolve break-7-1 --adopt --why "what you found"'

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -10,9 +11,10 @@ import pytest
 from daemon.heartbeat import Heartbeat, Histogram
 from events import JournalOpened, Mode
 from ops.daemon_state import DaemonState, Running
-from ops.standing import BrokerStanding, Status, UnknownOrder, status_of
+from ops.headroom import MarginUse
+from ops.standing import BrokerStanding, Status, StrategyStanding, UnknownOrder, status_of
 from ops.watch.app import Seen
-from ops.watch.health import Beside, Health, HealthStatus, health_of
+from ops.watch.health import Beside, Health, HealthStatus, health_of, is_deciding_late
 from projections.broker import LinkState
 from tests.builders import MORNING, a_config, a_deposit, state_after, utc
 from tests.operators import held
@@ -68,6 +70,13 @@ def test_a_daemon_that_nothing_is_wrong_with_is_healthy(tmp_path: Path) -> None:
             "heartbeat_old",
             {"heartbeat": msgspec.structs.replace(a_heartbeat(), at=NOW - timedelta(seconds=16))},
         ),
+        (
+            "heartbeat_old",
+            {
+                "heartbeat": msgspec.structs.replace(a_heartbeat(), at=NOW - timedelta(seconds=16)),
+                "daemon": DaemonState(Running.UNHEARD, 7),
+            },
+        ),
     ],
 )
 def test_what_stops_trading_is_unhealthy(
@@ -75,7 +84,7 @@ def test_what_stops_trading_is_unhealthy(
 ) -> None:
     seen, status, beside = well(tmp_path)
     found = health(msgspec.structs.replace(seen, **changes), status, beside)
-    assert codes(found) == [code]
+    assert [each.code for each in found.reasons if each.status is HealthStatus.UNHEALTHY] == [code]
     assert found.status is HealthStatus.UNHEALTHY
 
 
@@ -162,3 +171,58 @@ def test_the_worst_reason_decides_and_stands_first(tmp_path: Path) -> None:
     found = health(hung, killed, beside)
     assert codes(found) == ["daemon_hung", "kill_switch"]
     assert found.status is HealthStatus.UNHEALTHY
+
+
+def test_a_heartbeat_is_young_for_fifteen_seconds(tmp_path: Path) -> None:
+    seen, status, beside = well(tmp_path)
+    beat = msgspec.structs.replace(a_heartbeat(), at=NOW - timedelta(seconds=15))
+    assert codes(health(msgspec.structs.replace(seen, heartbeat=beat), status, beside)) == []
+
+
+def test_only_a_strategy_that_has_failed_is_counted(tmp_path: Path) -> None:
+    seen, status, beside = well(tmp_path)
+    each = StrategyStanding("trend", False, 0, 0, 0, "", [])  # noqa: FBT003 - a strategy as it is
+    failed = msgspec.structs.replace(each, name="greedy", failed="ZeroDivisionError")
+    assert codes(health(seen, msgspec.structs.replace(status, strategies=[each]), beside)) == []
+    both = msgspec.structs.replace(status, strategies=[each, failed])
+    found = health(seen, both, beside)
+    assert [(each.code, each.text) for each in found.reasons] == [
+        ("strategy_failed", "strategies that have failed and are asked no more: 1")
+    ]
+
+
+def test_limits_are_missed_only_where_there_is_a_journal(tmp_path: Path) -> None:
+    seen, status, beside = well(tmp_path)
+    empty = msgspec.structs.replace(status, seq=0, limits_not_set=["max_order_usd"])
+    assert codes(health(seen, empty, beside)) == []
+
+
+@pytest.mark.parametrize(("share", "found"), [("0.59", []), ("0.60", ["margin"])])
+def test_margin_in_use_is_degraded_from_its_alert_on(
+    tmp_path: Path, share: str, found: list[str]
+) -> None:
+    seen, status, beside = well(tmp_path)
+    use = MarginUse(Decimal(share), Decimal("0.60"))
+    assert codes(health(seen, msgspec.structs.replace(status, margin_use=use), beside)) == found
+
+
+def deciding_late(seen: Seen, *, failed: str = "", simulated: bool = False) -> bool:
+    """Say whether bars of two minutes ago are held against a strategy that was never asked."""
+    opened = msgspec.structs.replace(OPENED, simulated_time=simulated)
+    state = state_after(opened, a_config(), a_deposit())
+    state.strategies.forgive("trend", 1)
+    state.strategies.answers["trend"].failed = failed
+    earlier = NOW - timedelta(seconds=120)
+    beat = msgspec.structs.replace(a_heartbeat(), started_at=earlier, last_decision_at=None)
+    return is_deciding_late(msgspec.structs.replace(seen, state=state, heartbeat=beat))
+
+
+def test_a_strategy_that_was_never_asked_since_the_start_is_late_too(tmp_path: Path) -> None:
+    seen, _, _ = well(tmp_path)
+    assert deciding_late(seen)
+
+
+def test_nobody_is_late_where_all_have_failed_or_time_is_not_the_machines(tmp_path: Path) -> None:
+    seen, _, _ = well(tmp_path)
+    assert not deciding_late(seen, failed="ZeroDivisionError")
+    assert not deciding_late(seen, simulated=True)

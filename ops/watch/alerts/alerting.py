@@ -9,18 +9,19 @@ from pathlib import Path
 from typing import Final
 
 from daemon.brokers.gateway.windows import Windows
-from daemon.config.options import Config
-from daemon.keeping.shelf import backups_of
+from daemon.config.options import OUTSIDE, Config
+from daemon.keeping.shelf import newest_at
 from events import Record, nanoseconds
 from events.errors import JournalError
 from events.journal import JournalReader
 from events.lock import holder, lock_path
+from ops.chat.standing import chat_problem
 from ops.daemon_state import DaemonState, Running
 from ops.log.lines import Level, Log
 from ops.moments import now_in
 from ops.standing import status_of
 from ops.watch.alerts.alert import Alert, Severity
-from ops.watch.alerts.conditions import OUTSIDE, Conditions, Facts
+from ops.watch.alerts.conditions import Conditions, Facts
 from ops.watch.alerts.delivery import Delivery
 from ops.watch.alerts.kept import NEVER, kept_path, read_kept, write_kept
 from ops.watch.alerts.messages import Writer, figures
@@ -66,6 +67,7 @@ class Alerting:
         self._journal, self._log, self._clock = journal, log, clock
         self._environment, self._backups, self._writer = environment, backups, writer
         alerts = config.watch.alerts
+        self._has_chat = bool(config.watch.chat.allowed)
         names = {each.target.name: each.target.tag for each in deliveries}
         self.standing = AlertStanding(list(names), bool(ping_url))
         self.kept, problem = read_kept(kept_path(journal))
@@ -241,9 +243,9 @@ class Alerting:
         if not 0 <= at - self._backups_at < BACKUPS_S:
             self._backups_at = at
             opened = state.identity.opened
-            there = backups_of(opened.journal_id, self._backups) if opened else []
-            newest = max((file.stat().st_mtime for file in there), default=None)
-            self._backup_at = None if newest is None else datetime.fromtimestamp(newest, UTC)
+            self._backup_at = newest_at(opened.journal_id, self._backups) if opened else None
+        if self._has_chat:
+            self.standing.hears(chat_problem(self._journal, self._environment, now))
         return Facts(
             now,
             state,
@@ -253,6 +255,7 @@ class Alerting:
             self._gone,
             seen.heartbeat,
             self._backup_at,
+            self.standing.chat,
         )
 
     def _alive(self, day: str, facts: Facts) -> Alert:

@@ -7,29 +7,27 @@ from typing import Final
 import msgspec
 
 from daemon.brokers.gateway.windows import Windows
+from daemon.config.options import OUTSIDE
 from daemon.heartbeat import Heartbeat
-from events import Mode, nanoseconds
+from events import nanoseconds
 from ops.daemon_state import DaemonState, Running
 from ops.render import moment, one_line, percent, span
 from ops.standing import Status
 from ops.watch.alerts.alert import Alert, Severity
 from ops.watch.alerts.rules import DOWN
+from ops.watch.terms import DECISION_MAX, HEARTBEAT_MAX, is_backup_late
 from projections import State
 
-HEARTBEAT_MAX: Final = timedelta(seconds=15)
 BARS_UNHEARD: Final = 3
-"""So many bars without a decision in `DECIDING` say that strategies are not asked."""
-DECIDING: Final = timedelta(seconds=60)
-BACKUP_MAX: Final = timedelta(hours=26)
-"""Backups are made nightly."""
-OUTSIDE: Final = frozenset({Mode.BROKER_PAPER, Mode.LIVE})
+"""So many bars without a decision in `DECISION_MAX` say that strategies are not asked."""
 
 
 class Facts(msgspec.Struct):
     """What is known at `now`. `problem` says why the books are not of now.
 
     `gone` says that nobody has held the journal since before the books were read. `backup_at` is
-    when the newest backup was made, None where there is none.
+    when the newest backup was made, None where there is none; `chat` why the inbound chat hears
+    nobody, empty where it does or none is wanted.
     """
 
     now: datetime
@@ -40,6 +38,7 @@ class Facts(msgspec.Struct):
     gone: bool
     heartbeat: Heartbeat | None
     backup_at: datetime | None
+    chat: str = ""
 
     @property
     def sends(self) -> bool:
@@ -117,6 +116,10 @@ class Conditions:
                 "`traded verify`",
                 5 if known else 600,
             )
+        if facts.chat:
+            title, text = "the chat hears nobody", f"no status and no kill from there: {facts.chat}"
+            then = "`systemctl status traded-chat`; or start it: `traded chat`"
+            yield _Condition("chat", Severity.WARNING, title, text, then, 120)
         if not facts.state.seq:
             return
         yield from _process(facts)
@@ -206,7 +209,7 @@ def _deciding(facts: Facts, memory: Remembered) -> Iterator[_Condition]:
         memory.bars = Bars(beat.pid, beat.bars, beat.decisions, facts.now)
         return
     more, waited = beat.bars - was.bars, facts.now - was.since
-    if more >= BARS_UNHEARD and waited >= DECIDING:
+    if more >= BARS_UNHEARD and waited >= DECISION_MAX:
         last = moment(beat.last_decision_at) if beat.last_decision_at else "none since its start"
         text = f"{more} bars came since the last decision ({last}), of {len(asked)} strategies"
         title = "bars come, and strategies do not decide"
@@ -233,11 +236,7 @@ def _room(facts: Facts) -> Iterator[_Condition]:
         text = f"last compared with the broker's books: {at}"
         title, then = "a comparison with the broker is overdue", "`traded reconcile --now`"
         yield _Condition("reconcile", Severity.WARNING, title, text, then, 60)
-    if status.mode in OUTSIDE and _is_old(facts.backup_at, facts.now):
+    if is_backup_late(status.mode, facts.backup_at, facts.now):
         at = f"the newest is of {moment(facts.backup_at)} UTC" if facts.backup_at else "none there"
         title, then = "no backup of the last day", "`traded backup`"
         yield _Condition("backup", Severity.WARNING, title, at, then, 60)
-
-
-def _is_old(backup_at: datetime | None, now: datetime) -> bool:
-    return backup_at is None or now - backup_at > BACKUP_MAX

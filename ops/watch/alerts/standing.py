@@ -11,6 +11,8 @@ from daemon.control.address import UnsafeFolder, make_folder, places, socket_pat
 
 EVERY_S: Final = 5.0
 SIZE_MAX_BYTES: Final = 100_000
+CHAT: Final = "the inbound chat"
+"""Its name among the ways that fail, which is no target's."""
 
 
 class AlertStanding(msgspec.Struct):
@@ -18,7 +20,8 @@ class AlertStanding(msgspec.Struct):
 
     `failing` are the targets whose last attempt failed, with why; so are `failing_names`. `ping` is
     why the dead man's ping did not arrive when it was sent last, empty where it did; `trouble` is
-    why what was told cannot be kept.
+    why what was told cannot be kept; `chat` is why the inbound chat hears nobody, where one is
+    wanted.
     """
 
     targets: list[str]
@@ -32,6 +35,15 @@ class AlertStanding(msgspec.Struct):
     pings_failed: int = 0
     ping: str = ""
     trouble: str = ""
+    chat: str = ""
+
+    def hears(self, why: str) -> None:
+        """Note why the chat hears nobody, or that it does, with ""."""
+        self.chat = why
+        if why:
+            self.failing_names.add(CHAT)
+        else:
+            self.failing_names.discard(CHAT)
 
     def fails(self, name: str, why: str) -> None:
         """Note that a target does not take messages, with why, or does, with ""."""
@@ -48,6 +60,8 @@ class AlertStanding(msgspec.Struct):
         found = [f"alerts to {name} do not arrive: {why}" for name, why in self.failing.items()]
         if self.ping:
             found.append(f"the dead man's ping does not arrive: {self.ping}")
+        if self.chat:
+            found.append(f"the chat hears nobody: {self.chat}")
         return [*found, self.trouble] if self.trouble else found
 
 

@@ -9,12 +9,12 @@ from aiohttp import web
 
 from events import IntentApproved, IntentRefused, Symbol
 from events.journal import JournalReader
-from ops import order_story
-from ops.commands import completeness, decisions, orders
-from ops.commands.breaks import breaks_of
-from ops.commands.holds import holds_of
-from ops.commands.positions import account_of
+from ops import completeness, decision_trace, order_story
+from ops.account import account_of
+from ops.break_lines import breaks_of
+from ops.hold_lines import holds_of
 from ops.limit_use import LimitUse, limit_uses
+from ops.order_lines import OrderLine, order_lines
 from ops.order_records import order_records
 from ops.order_story import OrderStory
 from ops.readiness import DRY_RUN
@@ -91,8 +91,8 @@ class Api:
         limit = number(request, "limit", 20, 0, ORDERS_MAX)
         still_open = tuple(self._seen.state.orders.open)
 
-        def ask(reader: JournalReader) -> list[orders.OrderLine]:
-            return orders.order_lines(reader, still_open, limit)
+        def ask(reader: JournalReader) -> list[OrderLine]:
+            return order_lines(reader, still_open, limit)
 
         lines = await self._readings.read(("orders", limit, still_open), ask)
         return answered(self._seen, {"orders": lines})
@@ -145,8 +145,8 @@ class Api:
         top = number(request, "top", 5, 1, 50)
 
         def ask(reader: JournalReader) -> dict[str, object]:
-            found = list(islice(decisions.newest_decisions(reader), limit))
-            return decisions.fields_of(decisions.mode_of(reader), found, top)
+            found = list(islice(decision_trace.newest_decisions(reader), limit))
+            return decision_trace.fields_of(decision_trace.mode_of(reader), found, top)
 
         return answered(self._seen, await self._readings.read(("decisions", limit, top), ask))
 

@@ -8,8 +8,8 @@ import msgspec
 from events import ClientOrderId, Record, Symbol, utc_from_nanoseconds
 from events.codec import TAGS
 from events.journal import JournalReader
-from ops.commands.tail import Symbols
 from ops.sentences import order_id_of, sentence, symbol_of
+from ops.symbols_told import Symbols
 from projections import State
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from prometheus_client.core import Metric
 
-from ops.commands.positions import account_of
+from ops.account import account_of
 from ops.standing import Status
 from ops.watch.metrics.families import counter, counters, gauge, gauges
 from ops.watch.past import Past

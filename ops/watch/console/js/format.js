@@ -71,10 +71,7 @@ export function measure(name, text) {
   if (name.startsWith("price")) return `${price(text)} USD`;
   const rounded = placesOf(text) > 4 ? fixed(text, 4) : quantity(text);
   if (name.endsWith("_s")) return `${rounded} s`;
-  if (name.endsWith("_shares") || name === "strategy_position" || name === "turnover") {
-    return `${rounded} sh`;
-  }
-  return rounded;
+  return name.endsWith("_shares") || name === "strategy_position" ? `${rounded} sh` : rounded;
 }
 
 export const signOf = (text) => {
@@ -100,12 +97,6 @@ export const ago = (seconds) => (seconds < 0 ? `${span(-seconds)} ahead` : `${sp
 export const stamp = (at) => Date.parse(at);
 export const moment = (at) => (at ? new Date(at).toISOString().slice(0, 19).replace("T", " ") : NOTHING);
 export const clock = (at) => (at ? new Date(at).toISOString().slice(11, 19) : NOTHING);
-
-/** A text that is to be typed into a shell as one word, whatever is in it. */
-export function word(text) {
-  const shown = oneLine(text);
-  return /^[\w@%+=:,./-]+$/.test(shown) ? shown : `'${shown.replaceAll("'", "'\\''")}'`;
-}
 
 /** `text` without what breaks the line, hides, or turns its direction: such is shown by its code. */
 export function oneLine(text, longest = 400) {

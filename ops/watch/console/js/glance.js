@@ -21,7 +21,7 @@ export function verdict(status, summary, silence) {
   return {
     state: "running",
     word: "RUNNING",
-    why: more([...dry, ...notes]) || "nothing is held, and nothing asks for a look",
+    why: more([...dry, ...notes, ...fullTexts(status)]) || "nothing is held, and nothing asks for a look",
   };
 }
 
@@ -53,6 +53,12 @@ function stopTexts(status) {
     if (!held.has(trip.cause)) texts.push(`${trip.cause}: ${trip.why}`);
   }
   return texts;
+}
+
+/** The limits that leave no room: what would go further is refused, all else is sent. */
+function fullTexts(status) {
+  const full = status.headroom.filter((each) => Number(each.share) >= 1);
+  return full.map((each) => `no room under ${each.limit_name}${each.of ? ` (${oneLine(each.of)})` : ""}`);
 }
 
 /** The first of some texts, and how many more there are. */

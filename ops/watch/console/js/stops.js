@@ -1,7 +1,7 @@
 // What is not known, what stops orders, and the command that ends it: to be typed elsewhere.
 
 import { $, command, el, icon, put, say } from "./dom.js";
-import { ago, count, money, moment, oneLine, quantity, span, word } from "./format.js";
+import { ago, count, money, moment, oneLine, quantity, span } from "./format.js";
 
 const ENDS = {
   operator: "lifted by an operator",
@@ -15,16 +15,6 @@ const onWhat = (hold) =>
   ({ all: "everything", strategy: `strategy ${oneLine(hold.target)}` })[hold.scope] ?? oneLine(hold.target);
 
 export const holdText = (hold) => `${hold.level} on ${onWhat(hold)}: ${oneLine(hold.cause)}: ${oneLine(hold.why)}`;
-
-/** The commands that end a hold, the one to begin with first. */
-function commandsOf(hold) {
-  const why = '--why "..."';
-  if (hold.cause === "kill switch" || hold.cause === "start") return [`traded resume ${why}`];
-  if (hold.cause === "RECONCILIATION_BREAK" && hold.subject) {
-    return ["traded breaks", `traded resolve ${word(hold.subject)} --adopt ${why}`];
-  }
-  return [`traded lift ${word(hold.hold_id)} ${why}`];
-}
 
 export function differenceText(difference) {
   const cash = difference.kind === "cash";
@@ -104,7 +94,7 @@ export function showStops(status, holds, nowMs) {
   const notSet = status.seq ? status.limits_not_set : [];
   shown($("holds"), [holds.active, lost, notSet], () => [
     ...(lost
-      ? [stop("halt", "No order leaves: the permit file is gone", "it is given again by an operator", "", ['traded resume --why "..."'])]
+      ? [stop("halt", "No order leaves: the permit file is gone", "it is given again by an operator", "", ['traded resume --why "what you found"'])]
       : []),
     ...(notSet.length
       ? [stop("halt", "No order passes: limits are not set", notSet.join(", "), "set them in the configuration, then", ["traded reload"])]
@@ -119,7 +109,7 @@ export function showStops(status, holds, nowMs) {
         `${hold.level} on ${onWhat(hold)}: ${hold.cause}`,
         `${oneLine(hold.why)} (by ${oneLine(hold.by)}, working orders: ${String(hold.working ?? "KEEP").toLowerCase().replaceAll("_", " ")})`,
         how,
-        commandsOf(hold),
+        [line.command],
         el("p", { class: "note" }, `placed ${moment(line.placed_at)} UTC, `, since, "; id ", el("code", {}, hold.hold_id)),
       );
     }),
@@ -153,7 +143,7 @@ export function showBreaks(breaks) {
         differenceText(line.opened.difference),
         `${oneLine(line.opened.break_id)}, opened ${moment(line.opened_at)} UTC`,
         "if the broker is right, take what it has into the books",
-        [`traded resolve ${word(line.opened.break_id)} --adopt --why "what you found"`],
+        [line.command],
       ),
     ),
   );
