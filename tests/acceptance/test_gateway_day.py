@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from events import OrderFilled, OrderSending, Symbol
+from events import HoldPlaced, OrderFilled, OrderSending, OrderUnknown, Symbol, TimerFired
 from events.journal import JournalReader
 from ops.books import read_books
 from ops.gateway_sim import store
@@ -19,7 +19,7 @@ from ops.gateway_sim.ledger import Ledger
 from projections import State
 from tests.gateway_walk import BARS, Walk, until
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.paced
 
 RUN = ("run", "--gateway-time", "var/gateway.time")
 WORDS = (
@@ -48,6 +48,7 @@ def test_both_strategies_through_a_day_a_kill_and_a_night_end_with_the_gateways_
             walk.confirmed("resolve", "--all", "--adopt", "--reason", "opening balance")
             until(lambda: walk.events(OrderSending), lambda: f"an order: {daemon.said}")
             daemon.kill()
+            before = {each.client_order_id for each in walk.events(OrderSending)}
         with walk.daemon(*RUN) as again:
             gateway.wait_for("restart from")
             gateway.wait_for("servers from")
@@ -57,6 +58,15 @@ def test_both_strategies_through_a_day_a_kill_and_a_night_end_with_the_gateways_
             )
             assert again.stop()[0] == 0
         assert gateway.stop()[0] == 0
+    # At its start, after the restart, and after the reset of the servers.
+    assert again.said.count("  connected to 127.0.0.1") == 3
+    assert {hold.cause for hold in walk.events(HoldPlaced)} == {
+        "BROKER_DISCONNECTED",
+        "RECONCILIATION_BREAK",
+    }
+    assert "nothing is held" in walk.typed("holds").stdout
+    assert openings(walk) >= {"20121105", "20121106"}
+    assert {each.client_order_id for each in walk.events(OrderUnknown)} <= before, "by the kill"
     theirs = store.load(tmp_path / "var" / "gateway.state")
     assert theirs is not None
     with JournalReader(tmp_path / "var" / "walk" / "journal.db") as reader:
@@ -71,6 +81,12 @@ def test_both_strategies_through_a_day_a_kill_and_a_night_end_with_the_gateways_
 
 def traded_later(walk: Walk) -> bool:
     return any(f"{each.executed_at:%Y-%m-%d}" > FIRST_DAY for each in walk.events(OrderFilled))
+
+
+def openings(walk: Walk) -> set[str]:
+    """Return the days at whose opening the rebalance was asked."""
+    timers = walk.events(TimerFired)
+    return {f"{each.due:%Y%m%d}" for each in timers if each.subject == "balance/rebalance"}
 
 
 def shares(state: State) -> Mapping[Symbol, Decimal]:

@@ -27,7 +27,7 @@ from events import (
 )
 from tests.gateway_walk import BARS, Walk, until
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.paced
 
 RUN = ("run", "--gateway-time", "var/gateway.time")
 STATE = "var/gateway.json"
