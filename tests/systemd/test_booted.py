@@ -67,7 +67,7 @@ def test_a_stopped_process_and_a_loop_that_hangs_are_ended_by_the_watchdog(
     before = start(machine)
     machine.did("systemctl", "kill", "--signal=STOP", "--kill-whom=main", DAEMON)
     machine.wait("start after SIGSTOP", lambda: is_ready_again(machine, before))
-    assert "Watchdog timeout" in machine.log("-u", DAEMON)
+    assert "Watchdog timeout" in machine.log("-u", DAEMON, "-n", "all")
     before = machine.show(DAEMON, "MainPID")
     machine.did("sh", "-c", "echo 600 > /var/lib/traded/hang.new")
     machine.did("chown", "traded", "/var/lib/traded/hang.new")
