@@ -10,7 +10,7 @@ from tests.alert_sinks import WebSink
 from tests.command_line import CONFIG, a_place, traded
 from tests.gateway_walk import Process, free_port, until
 
-pytestmark = pytest.mark.paced
+pytestmark = pytest.mark.alone
 SLOW = CONFIG.replace('paths = ["bars"]', 'kind = "slow_feed:Slow"\nparams = { minutes = 100000 }')
 PLANTED = ("planted", "pass-word", "DU7654321")
 
