@@ -7,8 +7,6 @@ given. News it does not have yet comes from `sessions.extra_closures` and `extra
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
-import exchange_calendars
-
 from daemon.config.file import ConfigError
 from daemon.config.options import SessionsConfig
 from daemon.new_york import moment
@@ -35,6 +33,9 @@ def load_calendar(
         every_day = (first + timedelta(days=number) for number in range((last - first).days + 1))
         sessions_of = tuple(_whole_day(day) for day in every_day)
         return CalendarLoaded(exchange, "every UTC day", sessions_of)
+    # Half of what a start costs: a run around the clock, and every other command, goes without.
+    import exchange_calendars  # noqa: PLC0415 - see the line above
+
     # A month of margin, because the library refuses bounds without any session between them.
     margin = timedelta(days=31)
     calendar = exchange_calendars.get_calendar(

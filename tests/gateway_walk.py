@@ -20,7 +20,8 @@ Kind = TypeVar("Kind", bound=Event)
 ROOT = Path(__file__).parents[1]
 BARS = "ops/demo/us-equities-daily-2000-2013.csv.gz"
 ACCOUNT = "DU1234567"
-PATIENCE_S = 60.0
+PATIENCE_S = 240.0
+"""Some days at 2,000 times the world's pace: who is late for one opening is there at the next."""
 
 
 def free_port() -> int:

@@ -66,7 +66,10 @@ QUIET: Final[dict[str, str]] = {
     "traded_disk_warn_bytes": "1e9",
 }
 """A day without anything to alert on: just within each threshold."""
-_MINUTES: Final = 480
+_MINUTES: Final = 120
+"""Longer than any alert waits."""
+_FILLING: Final = 480
+"""Longer than the six hours from which a disk's end is foretold."""
 
 
 def made() -> bytes:
@@ -80,31 +83,33 @@ def made() -> bytes:
     low = {"traded_disk_free_bytes": "9e8", "traded_disk_warn_bytes": "1e9"}
     tests.append(_one("TradedDiskLow", low))
     # 9 GB less 10 MB a minute: empty within fifteen hours.
-    filling = {"traded_disk_free_bytes": f"9e9-1e7x{_MINUTES}", "traded_disk_warn_bytes": "1e9"}
-    tests.append(_one("TradedDiskFillsUp", filling))
+    filling = {"traded_disk_free_bytes": f"9e9-1e7x{_FILLING}", "traded_disk_warn_bytes": "1e9"}
+    tests.append(_one("TradedDiskFillsUp", filling, _FILLING))
     found = {"rule_files": [RULES], "evaluation_interval": "1m", "tests": tests}
     return msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n"
 
 
-def _series(found: dict[str, str]) -> list[dict[str, str]]:
+def _series(found: dict[str, str], minutes: int) -> list[dict[str, str]]:
     return [
-        {"series": name, "values": value if "x" in value else f"{value}x{_MINUTES}"}
+        {"series": name, "values": value if "x" in value else f"{value}x{minutes}"}
         for name, value in found.items()
     ]
 
 
-def _one(alert: str, series: dict[str, str]) -> dict[str, Any]:
+def _one(alert: str, series: dict[str, str], minutes: int = _MINUTES) -> dict[str, Any]:
     """Return a test in which `alert` fires at the end, whatever else does."""
     expression = f'count(ALERTS{{alertname="{alert}",alertstate="firing"}}) by (alertname)'
     name = f'{{alertname="{alert}"}}'
     samples = [{"labels": name, "value": 1}]
-    asked = {"expr": expression, "eval_time": f"{_MINUTES}m", "exp_samples": samples}
-    return {"interval": "1m", "input_series": _series(series), "promql_expr_test": [asked]}
+    asked = {"expr": expression, "eval_time": f"{minutes}m", "exp_samples": samples}
+    found = _series(series, minutes)
+    return {"interval": "1m", "input_series": found, "promql_expr_test": [asked]}
 
 
 def _quiet() -> dict[str, Any]:
-    asked = {"expr": 'ALERTS{alertstate="firing"}', "eval_time": f"{_MINUTES}m", "exp_samples": []}
-    return {"interval": "1m", "input_series": _series(QUIET), "promql_expr_test": [asked]}
+    asked = {"expr": 'ALERTS{alertstate="firing"}', "eval_time": f"{_FILLING}m", "exp_samples": []}
+    found = _series(QUIET, _FILLING)
+    return {"interval": "1m", "input_series": found, "promql_expr_test": [asked]}
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""The daemon on a simulated gateway as a person lives it: the README's walk, a day and a night.
+"""The daemon on a simulated gateway as a person lives it: the README's walk, a stop, another time.
 
-Both are processes of their own; the strategies are a trend and a rebalance, of two symbols.
+Both are processes of their own; the strategies are a trend and a rebalance, of two symbols. A day
+and a night of them are in test_gateway_day.
 """
 
 import shlex
@@ -8,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from events import HoldPlaced, OrderUnknown, OrderWorking, TimerFired
+from events import HoldPlaced, OrderWorking
 from tests.gateway_walk import BARS, ROOT, Walk, until
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.paced
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SECTION = README.split("## A broker outside, without one")[1].split("\n## ")[0]
@@ -51,43 +52,6 @@ def test_the_readmes_walk_on_a_simulated_gateway_works(tmp_path: Path) -> None:
     for words in looks:
         done = walk.typed(*words[1:])
         assert done.returncode == 0, (words, done.stdout, done.stderr)
-    walk.is_sound()
-
-
-def test_a_day_and_a_night_at_the_gateway_end_with_books_that_agree(tmp_path: Path) -> None:
-    """From before one opening over the nightly restart and reset to the next opening."""
-    walk = Walk(tmp_path)
-    # At 2,000 times the speed of the world a second is half an hour there: answers may take that,
-    # bars may be late by it, and hours are left until the opening.
-    walk.variables |= {
-        "TRADED_FRESHNESS__MAX_AGE_S": "80000",
-        "TRADED_GATEWAY__LATE_AFTER_S": "80000",
-        "TRADED_BROKER__ANSWER_DEADLINE_S": "3600",
-        "TRADED_LIMITS__MARGIN__ANSWER_DEADLINE_S": "3600",
-    }
-    words = ("--start", "2012-11-05T08:00", "--clock", "var/gateway.time", "--schedule")
-    port = ("--port", str(walk.port), "--speed", "2000")
-    with (
-        walk.gateway("gateway-sim", "--bars", BARS, *words, *port) as gateway,
-        walk.daemon(*RUN) as daemon,
-    ):
-        daemon.wait_for("traded resolve --all --adopt")
-        walk.confirmed("resolve", "--all", "--adopt", "--reason", "opening balance")
-        gateway.wait_for("restart from")
-        gateway.wait_for("servers from")
-        until(
-            lambda: {"20121105", "20121106"} <= openings(walk) and both_traded(walk),
-            lambda: f"the next day's opening and fills; the daemon said {daemon.said}",
-        )
-        assert daemon.stop()[0] == 0
-    # At the start, after the restart, and after the reset of the servers.
-    assert daemon.said.count("  connected to 127.0.0.1") == 3
-    assert {hold.cause for hold in walk.events(HoldPlaced)} == {
-        "BROKER_DISCONNECTED",
-        "RECONCILIATION_BREAK",
-    }
-    assert "nothing is held" in walk.typed("holds").stdout
-    assert walk.events(OrderUnknown) == []
     walk.is_sound()
 
 
@@ -133,9 +97,3 @@ def test_a_journal_lives_in_one_time_and_real_money_in_the_machines(tmp_path: Pa
 
 def both_traded(walk: Walk) -> bool:
     return walk.strategies_filled() == {"balance", "trend"}
-
-
-def openings(walk: Walk) -> set[str]:
-    """Return the days at whose opening the rebalance was asked."""
-    timers = walk.events(TimerFired)
-    return {f"{each.due:%Y%m%d}" for each in timers if each.subject == "balance/rebalance"}

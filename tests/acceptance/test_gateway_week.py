@@ -9,7 +9,7 @@ import pytest
 
 from tests.gateway_week import CACHE_MB, Look
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.paced
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 300

@@ -3,8 +3,11 @@
 New York is five hours behind UTC in winter, four in summer.
 """
 
+import subprocess
+import sys
 from datetime import date, datetime, time, timedelta
 from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +19,7 @@ from events import CalendarLoaded, SessionHours
 from tests.builders import utc
 
 PLAIN = SessionsConfig()
+ROOT = Path(__file__).parents[2]
 
 
 def loaded(
@@ -233,3 +237,8 @@ def test_a_day_begins_at_midnight_in_new_york(day: str, begins: str) -> None:
 def test_a_time_of_day_in_new_york_is_one_moment() -> None:
     assert moment(date(2024, 1, 2), time(9, 30)) == datetime.fromisoformat("2024-01-02T14:30Z")
     assert moment(date(2024, 7, 1), time(20)) == datetime.fromisoformat("2024-07-02T00:00Z")
+
+
+def test_a_start_loads_the_library_for_an_exchange_with_hours_alone() -> None:
+    code = "import sys, daemon.app; sys.exit('exchange_calendars' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
