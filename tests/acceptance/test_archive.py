@@ -121,7 +121,7 @@ def test_there_is_nothing_to_archive_twice(places: tuple[Path, Path], tmp_path: 
 
 
 def test_an_archived_event_takes_at_most_sixty_bytes_and_reads_as_it_did(tmp_path: Path) -> None:
-    # A run's events, and then twice more in other years: three blocks and a bit.
+    # A run's events, and then twice more in other years: four blocks.
     source, journal, rows = (tmp_path / f"{name}.db" for name in ("source", "long", "rows"))
     trade(synthetic(2_000), source)
     with JournalReader(source) as reader:
