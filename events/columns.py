@@ -6,14 +6,17 @@ A part holds events of one type that have the same fields, in one line of JSON:
      "cause": [null], "body": {"symbol": ["A", "B"], "span_s": [60], "open": ...}}
 
 A column of one value has that value in every row. A column of values that come again has each of
-them once, in `of`, and for each row which one it `is`: it is made once, too, when it is read. An
-event's own text is made again of names and values as they stand here, which nothing interprets.
+them once, in `of`, and for each row which one it `is`: it is made once, too, when it is read. One
+that is `like` another has its values there: a bar's four prices are mostly the same ones. A column
+of lists of one length, such as the gate's checks, has a column for `each` of their places: most
+checks come to the same again and again. An event's own text is made again of names and values as
+they stand here, which nothing interprets.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import repeat
-from typing import Any, Final, Generic, TypeVar, cast
+from typing import Any, Final, Generic, TypeVar, cast, get_args, get_origin
 
 import msgspec
 
@@ -28,11 +31,25 @@ _REPEATED: Final = 1.5
 Value = TypeVar("Value")
 
 
-class Repeated(msgspec.Struct, Generic[Value], forbid_unknown_fields=True):
-    """A column of the values `of`; row by row, at which place there it `is`."""
+class _Column(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, tag_field="column"):
+    pass
 
-    of: list[Value]
+
+class Repeated(_Column, Generic[Value], tag="repeated"):
+    """A column of the values `of`; row by row, at which place there it `is`.
+
+    One that is `like` another has none of its own, but that one's.
+    """
+
     is_: list[int] = msgspec.field(name="is")
+    of: list[Value] = []
+    like: str = ""
+
+
+class Aligned(_Column, Generic[Value], tag="aligned"):
+    """A column of lists as long as one another, with a column for `each` of their places."""
+
+    each: list[list[Value] | Repeated[Value]]
 
 
 class Envelopes(msgspec.Struct):
@@ -50,14 +67,20 @@ class Envelopes(msgspec.Struct):
         """Return the values of `column`, one a row."""
         if isinstance(column, Repeated):
             return map(column.of.__getitem__, column.is_)
+        if isinstance(column, Aligned):
+            return zip(*map(self.rows_of, column.each), strict=True)
         return column if len(column) == len(self.seq) else repeat(column[0], len(self.seq))
 
 
+TextColumn = list[msgspec.Raw] | Repeated[msgspec.Raw] | Aligned[msgspec.Raw]
+
+
 class _Texts(Envelopes):
-    body: dict[str, list[msgspec.Raw] | Repeated[msgspec.Raw]]
+    body: dict[str, TextColumn]
 
 
 _body: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_list: msgspec.json.Decoder[list[msgspec.Raw]] = msgspec.json.Decoder(list[msgspec.Raw])
 _texts = msgspec.json.Decoder(_Texts)
 _envelopes = msgspec.json.Decoder(Envelopes)
 
@@ -77,7 +100,8 @@ def parts_of(rows: Iterable[Row]) -> list[tuple[str, list[Row], bytes]]:
 def _packed(key: tuple[str, ...], rows: list[Row], bodies: list[dict[str, msgspec.Raw]]) -> bytes:
     tag, _, *names = key
     _, ats, _, keys, traces, causes, _, _ = zip(*rows, strict=True)
-    texts = {name: [bytes(body[name]) for body in bodies] for name in names}
+    columns = {name: _text_column([bytes(body[name]) for body in bodies]) for name in names}
+    _share(tag, columns)
     part = Envelopes(
         tag,
         [row[0] for row in rows],
@@ -85,7 +109,7 @@ def _packed(key: tuple[str, ...], rows: list[Row], bodies: list[dict[str, msgspe
         _column(keys),
         _column(traces),
         _column(causes),
-        {name: _raw(_column(column)) for name, column in texts.items()},
+        columns,
     )
     return msgspec.json.encode(part) + b"\n"
 
@@ -96,12 +120,56 @@ def _column(values: Sequence[Value]) -> list[Value] | Repeated[Value]:
     if len(places) == 1:
         return list(places)
     is_repeated = len(places) * _REPEATED <= len(values)
-    return Repeated(list(places), which) if is_repeated else list(values)
+    return Repeated(which, list(places)) if is_repeated else list(values)
+
+
+def _text_column(texts: list[bytes]) -> TextColumn:
+    column = _column(texts)
+    if column == texts:
+        places = [_column(place) for place in _places(texts)]
+        different = sum(len(each.of if isinstance(each, Repeated) else each) for each in places)
+        if places and different * _REPEATED <= len(places) * len(texts):
+            return Aligned([_raw(place) for place in places])
+    return _raw(column)
+
+
+def _share(tag: str, columns: dict[str, TextColumn]) -> None:
+    """Let columns of one type that have most of their values in common have them in one place."""
+    kinds = _form(tag).kinds if tag in _KINDS else {}
+    tables: dict[str, dict[bytes, int]] = {}
+    for name, column in columns.items():
+        if not isinstance(column, Repeated):
+            continue
+        own = [bytes(value) for value in column.of]
+        for other, table in tables.items():
+            if kinds.get(other) == kinds.get(name) and 2 * len(table.keys() & own) >= len(own):
+                places = [table.setdefault(value, len(table)) for value in own]
+                columns[name] = Repeated([places[place] for place in column.is_], like=other)
+                break
+        else:
+            tables[name] = {value: place for place, value in enumerate(own)}
+    for name, column in columns.items():
+        if isinstance(column, Repeated) and not column.like:
+            column.of = [msgspec.Raw(value) for value in tables[name]]
+
+
+def _places(texts: list[bytes]) -> list[list[bytes]]:
+    """Return what stands at each place of the lists in `texts`; nothing if they are not alike."""
+    if not all(text.startswith(b"[") for text in texts):
+        return []
+    lists = [[bytes(value) for value in _list.decode(text)] for text in texts]
+    if len({len(values) for values in lists}) > 1 or [*map(_joined, lists)] != texts:
+        return []
+    return [list(place) for place in zip(*lists, strict=True)]
+
+
+def _joined(values: Iterable[bytes | msgspec.Raw]) -> bytes:
+    return b"[" + b",".join(map(bytes, values)) + b"]"
 
 
 def _raw(column: list[bytes] | Repeated[bytes]) -> list[msgspec.Raw] | Repeated[msgspec.Raw]:
     if isinstance(column, Repeated):
-        return Repeated([msgspec.Raw(text) for text in column.of], column.is_)
+        return Repeated(column.is_, [msgspec.Raw(text) for text in column.of])
     return [msgspec.Raw(text) for text in column]
 
 
@@ -111,19 +179,27 @@ class _Form(msgspec.Struct):
     kind: Callable[..., JournalEvent]
     decoder: msgspec.json.Decoder[Envelopes]
     defaults: dict[str, Any]
+    kinds: dict[str, Any]
 
 
 @cache
 def _form(tag: str) -> _Form:
     kind = cast("type[JournalEvent]", _KINDS[tag])
     fields = msgspec.structs.fields(kind)
-    columns: list[tuple[str, Any, Any]] = []
-    for field in fields:
-        one: Any = field.type
-        columns.append((field.encode_name, list[one] | Repeated[one] | None, None))
+    kinds = {field.encode_name: field.type for field in fields}
+    columns = [(name, _columns_of(of) | None, None) for name, of in kinds.items()]
     body = msgspec.defstruct("Body", columns, forbid_unknown_fields=True)
     part = msgspec.defstruct("Part", [("body", body)], bases=(Envelopes,))
-    return _Form(kind, msgspec.json.Decoder(part), {f.encode_name: _default(f) for f in fields})
+    defaults = {field.encode_name: _default(field) for field in fields}
+    return _Form(kind, msgspec.json.Decoder(part), defaults, kinds)
+
+
+def _columns_of(kind: Any) -> Any:  # noqa: ANN401 - a type of whatever it is
+    """Return the type of the columns with values of type `kind`."""
+    if get_origin(kind) is not tuple or (...) not in get_args(kind):
+        return list[kind] | Repeated[kind]
+    each: Any = get_args(kind)[0]
+    return list[kind] | Repeated[kind] | Aligned[each]
 
 
 def _default(field: msgspec.structs.FieldInfo) -> Any:  # noqa: ANN401 - of whatever type it is
@@ -139,27 +215,44 @@ def records_of(tag: str, text: bytes) -> tuple[Envelopes, Iterator[Record]]:
     """
     form = _form(tag)
     part = form.decoder.decode(text)
-    columns = []
-    for name, default in form.defaults.items():
-        column = getattr(part.body, name)
-        if column is None and default is msgspec.NODEFAULT:
+    columns = {name: getattr(part.body, name) for name in form.defaults}
+    for name, column in columns.items():
+        if column is None and form.defaults[name] is msgspec.NODEFAULT:
             raise msgspec.ValidationError(f"{tag} has no {name}")
-        columns.append(part.rows_of([default] if column is None else column))
+        like = column.like if isinstance(column, Repeated) else ""
+        if like and form.kinds.get(like) != form.kinds[name]:
+            raise msgspec.ValidationError(f"{tag} has {name} like {like}, which is of another type")
+    _complete(columns)
+    values = [
+        part.rows_of([form.defaults[name]] if column is None else column)
+        for name, column in columns.items()
+    ]
     events: Iterator[JournalEvent] = (
-        map(form.kind, *columns) if columns else (form.kind() for _ in part.seq)
+        map(form.kind, *values) if values else (form.kind() for _ in part.seq)
     )
     at, trace, cause = map(part.rows_of, (part.at, part.trace, part.cause))
     return part, map(Record, part.seq, at, events, trace, cause)
 
 
+def _complete(columns: Mapping[str, Any]) -> None:
+    """Give the columns that are like others those values."""
+    for column in columns.values():
+        if isinstance(column, Repeated) and column.like:
+            column.of = columns[column.like].of
+
+
 def rows_of(text: bytes) -> Iterator[Row]:
     """Yield the rows of a part as they were, but for their hashes."""
     part = _texts.decode(text)
+    _complete(part.body)
     tag = msgspec.json.encode(part.type)
     names = [msgspec.json.encode(name).replace(b"%", b"%%") for name in part.body]
     body = b'{"type":%b' % tag.replace(b"%", b"%%")
     body += b"".join(b",%b:%%b" % name for name in names) + b"}"
-    values = map(part.rows_of, part.body.values())
+    values = [
+        map(_joined, part.rows_of(column)) if isinstance(column, Aligned) else part.rows_of(column)
+        for column in part.body.values()
+    ]
     columns = (part.at, part.key, part.trace, part.cause)
     envelopes = zip(part.seq, *map(part.rows_of, columns), strict=True)
     bodies = zip(*values, strict=True) if part.body else repeat(())

@@ -96,6 +96,7 @@ CAMPAIGNS = (
         fails=True,
     ),
     Campaign("backups", "tests.backup_campaign --backups {count}", 150),
+    Campaign("archive", "tests.archive_campaign --events {count}", 10_000_000),
     Campaign("crash drill", "tests.crash_campaign --seeds {count}", 500, least=2),
     Campaign("a month's memory", "tests.gateway_life --days {count}", 30, least=7),
     Campaign("a month's soak", "tests.gateway_week --days {count}", 30, least=1),

@@ -1,15 +1,19 @@
 """`traded archive` as a person uses it: what every command says before, it says afterwards."""
 
 import json
+import os
 import re
 import shutil
 from pathlib import Path
 
 import pytest
 
+from daemon.keeping.archiving import archive
 from events import OrderFilled
 from events.journal import JournalReader
 from events.segments import segment_files, segments_path
+from ops.bench.workload import synthetic, trade
+from tests.archive_campaign import BYTES_AN_EVENT, written
 from tests.command_line import a_place, traded
 
 # What is counted and timed differs by the one event that the archiving adds, or not at all.
@@ -114,3 +118,17 @@ def test_there_is_nothing_to_archive_twice(places: tuple[Path, Path], tmp_path: 
     assert said["size_after"] < said["size_before"]
     assert (second.returncode, second.stdout) == (5, "")
     assert "all of it is sealed" in second.stderr
+
+
+def test_an_archived_event_takes_at_most_sixty_bytes_and_reads_as_it_did(tmp_path: Path) -> None:
+    # A run's events, and then twice more in other years: four blocks.
+    source, journal, rows = (tmp_path / f"{name}.db" for name in ("source", "long", "rows"))
+    trade(synthetic(2_000), source)
+    with JournalReader(source) as reader:
+        events = 3 * reader.head().seq - 100
+    written(source, journal, events)
+    os.link(journal, rows)
+    assert archive(journal).packed / events <= BYTES_AN_EVENT
+    with JournalReader(rows) as before, JournalReader(journal) as after:
+        assert after.check() == []
+        assert list(after.records(0, events)) == list(before.records())

@@ -70,6 +70,16 @@ def test_one_more_stops_the_strategy_alone_until_an_operator_lifts_it() -> None:
     assert (last.strategy, kinds(taken)[-3:]) == ("other", SENT)
 
 
+def test_ten_thousand_at_once_are_a_fault_and_none_leaves() -> None:
+    desk = TripDesk(runaway_at(100), 10_000)
+    taken = desk.minute("15:00")
+    assert kinds(taken) == ["bar.closed", "strategy.failed", "hold.placed"]
+    assert "more than 1000 things at once" in desk.hold.why
+    for minute in range(1, 10):
+        assert kinds(desk.minute(f"15:{minute:02}")) == ["bar.closed"]
+    assert desk.state.orders.sent == 0
+
+
 def test_what_it_wants_from_then_on_is_one_line_when_that_changes() -> None:
     desk = TripDesk(runaway_at(10), 1_000)
     taken = desk.minute("15:00")
