@@ -164,7 +164,7 @@ install-files:
 	@echo "traded: installed. Next:"
 	@echo "  edit $(SYSCONFDIR)/traded/traded.toml, then \`traded check-config\`"
 	@echo "  the account's number: $(UNITDIR)/traded.service.d/credentials.conf.example"
-	@echo "  systemctl enable --now traded traded-{backup,verify,ready}@traded.timer; then traded-watch, see its unit"
+	@echo "  systemctl enable --now traded traded-{backup,verify,ready,report-daily,report-weekly}@traded.timer; then traded-watch, see its unit"
 
 uninstall: ## Remove it again; configuration, journals and their user stay
 	@if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then \

@@ -66,7 +66,10 @@ def _look_text(look: BooksReported) -> str:
         ("completed orders", look.completed_orders),
         ("executions", look.executions),
     )
-    said = [f"no {name}" if each is None else f"{len(each)} {name}" for name, each in lists]
+    said = [
+        f"no {name}" if each is None else f"{len(each)} {name[:-1] if len(each) == 1 else name}"
+        for name, each in lists
+    ]
     total = look.cash.total if look.cash is not None else None
     cash = "no cash" if total is None else f"{money(total)} cash"
     missing = [f"{name}: {why}" for name, why in look.missing.items()]

@@ -210,7 +210,8 @@ def hold_text(hold: HoldPlaced) -> str:
     target = one_line(hold.target)
     of = {HoldScope.ALL: "everything", HoldScope.STRATEGY: f"strategy {target}"}
     placed = f"{hold.level} on {of.get(hold.scope, target)} by {one_line(hold.by)}"
-    return f"{placed}: {one_line(hold.cause)}: {one_line(hold.why)} ({HOW_IT_ENDS[hold.lifts]})"
+    cause = because(f"{placed}: {one_line(hold.cause)}", hold.why)
+    return f"{cause} ({HOW_IT_ENDS[hold.lifts]})"
 
 
 def _action_text(action: CorporateActionAnnounced | CorporateActionApplied) -> str:

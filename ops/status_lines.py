@@ -34,7 +34,8 @@ def about_the_daemon(status: Status) -> Iterator[tuple[str, str]]:
     mode = status.mode or "none yet: the journal is empty"
     dry = ", DRY RUN: nothing is sent" if status.dry_run else ""
     data = f", {status.data_mode}" if status.data_mode else ""
-    yield "mode", f"{mode}{data}, account {one_line(status.account)}{dry}"
+    account = f", account {one_line(status.account)}" if status.account else ""
+    yield "mode", f"{mode}{data}{account}{dry}"
     yield "journal", status.journal
     then = "" if daemon is None else f" ({age(status.at, status.now)})"
     if not status.seq:

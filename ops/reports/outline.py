@@ -95,7 +95,7 @@ def _readiness(report: Report) -> Section:
     return Section(
         "readiness",
         "Readiness",
-        [f"{verdict} points of the checklist do not pass, {when}."],
+        [f"{verdict} points of the checklist not passed, {when}."],
         tables=[Table(("what", "found", "next"), rows)],
         warns=True,
     )

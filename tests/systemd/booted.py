@@ -193,6 +193,8 @@ class Booted:
         (folder / "test.conf").write_text(text)
         if not text:
             (folder / "test.conf").unlink()
+            if not any(folder.iterdir()):
+                folder.rmdir()
         self.did("systemctl", "daemon-reload")
 
     def close(self) -> None:

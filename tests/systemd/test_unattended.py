@@ -21,6 +21,7 @@ from tests.systemd.trading_host import (
     TradingHost,
 )
 
+CHAT = "traded-chat.service"
 RESTART_MAX_S = 10
 """The promise: so long after a kill it is ready again."""
 JOBS = ("backup", "verify", "ready", "report-daily", "report-weekly")
@@ -211,6 +212,20 @@ def a_disk_of_its_own(host: TradingHost) -> Iterator[Callable[[str], object]]:
     machine.wait("nothing held", host.is_free)
 
 
+def test_a_chat_that_nobody_may_use_says_so_and_is_not_tried_again(trading: TradingHost) -> None:
+    machine = trading.machine
+    trading.type("systemctl enable --now traded-chat")
+    machine.wait("end", lambda: machine.show(CHAT, "ActiveState") == "failed")
+    assert machine.show(CHAT, "ExecMainStatus") == "78"
+    assert machine.show(CHAT, "NRestarts") == "0"
+    assert "watch.chat.allowed" in machine.log("-u", CHAT)
+    trading.type("systemctl disable --now traded-chat")
+    machine.did("systemctl", "reset-failed", CHAT)
+    trading.type("systemctl restart traded-watch")
+    machine.wait("readiness", lambda: trading.ready_code() == "200")
+    assert machine.show(DAEMON, "ActiveState") == "active"
+
+
 def test_it_stops_and_is_removed_and_leaves_what_the_runbook_says(trading: TradingHost) -> None:
     machine = trading.machine
     assert "traded" in trading.type("ss -ltnp 'sport = :8466'")
@@ -248,7 +263,8 @@ def test_what_the_runbook_types_at_systemd_is_typed_here() -> None:
     typed = {each.strip() for each in re.findall(words, PAGE, re.MULTILINE)}
     assert len(typed) > 15
     sources = "".join(file.read_text() for file in Path(__file__).parent.glob("*.py"))
-    edits = {f"systemctl edit {unit}" for unit in SECRETS}
-    # The first is no command, the second follows the log for ever.
-    others = {"systemctl start", "systemctl edit", "journalctl -u traded -f -o cat", TIMERS}
+    edits = {f"systemctl edit {unit}" for unit in (*SECRETS, "traded-chat")}
+    # The first is no command, the last two follow a log for ever.
+    follow = {f"journalctl -u {unit} -f -o cat" for unit in ("traded", "traded-chat")}
+    others = {"systemctl start", "systemctl edit", TIMERS, *follow}
     assert {each for each in typed - edits - others if each not in sources} == set()

@@ -44,7 +44,7 @@ def test_a_break_is_told_from_first_look_to_resolution() -> None:
     opened = at.look({"A": "60"}, "16:00:10")[1]
     resolved = at.look({"A": "100"}, "16:00:20")[1]
     assert sentence(look.event) == (
-        "the broker's books (schedule): 1 positions, 0 open orders, 0 completed orders, "
+        "the broker's books (schedule): 1 position, 0 open orders, 0 completed orders, "
         "0 executions, 990,000.00 cash"
     )
     assert sentence(waits.event) == (
